@@ -1,0 +1,36 @@
+"""`python -m benchmarks select quick|full|smoke`, `data quick|full|smoke`, `make KIND ROWS`."""
+
+import sys
+
+from benchmarks import _data, _sizes
+
+USAGE = (
+    "usage: python -m benchmarks select quick|full|smoke   print the --bench expression of a suite\n"
+    "       python -m benchmarks data quick|full|smoke     make a suite's data sets, if they are missing\n"
+    "       python -m benchmarks make KIND ROWS            make one: " + ", ".join(_data.KINDS) + "; 10k, 5M\n"
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the command line says; return the exit status."""
+    try:
+        match arguments:
+            case ["select", suite]:
+                sys.stdout.write(_sizes.select(suite) + "\n")
+            case ["data", suite]:
+                for kind, label in _data.wanted(suite):
+                    sys.stdout.write(f"{_data.need(kind, label)}\n")
+                    sys.stdout.flush()
+            case ["make", kind, label]:
+                sys.stdout.write(f"{_data.make(kind, label)}\n")
+            case _:
+                sys.stderr.write(USAGE)
+                return 2
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"benchmarks: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,94 @@
+"""The one table of sizes: which benchmarks run at how many rows, in the quick suite and in the full one.
+
+A benchmark's parameter list is always the union of both, so that published graphs keep all sizes; a run selects by
+the regular expression that `select` makes, and asv starts no process for what is not selected.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+WARM_UP: Final = "10k"
+"""Size of the run before the first measured one, which compiles kernels and imports what is imported late."""
+
+_LABEL: Final = re.compile(r"(\d+)([kM]?)")
+_SCALE: Final = {"": 1, "k": 1_000, "M": 1_000_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Benchmarks that share their sizes.
+
+    Attributes
+    ----------
+    names
+        Pattern of their asv names, from the beginning.
+    full, quick
+        Sizes of each suite, as labels; none for benchmarks without `rows`.
+    data
+        Kinds of input they read (`_data.KINDS`).
+    """
+
+    names: str
+    full: tuple[str, ...] = ()
+    quick: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> list[str]:
+        """Sizes of both suites, ascending."""
+        return sorted({*self.full, *self.quick}, key=count_rows)
+
+
+FAMILIES: Final[dict[str, Family]] = {
+    "gather": Family(r"gather\.", ("1M", "5M", "10M"), ("100k", "1M"), ("csv",)),
+    "clean": Family(r"clean\.", ("1M", "5M", "10M"), ("100k", "1M"), ("raw", "gathered")),
+    "attack": Family(r"attack\.", ("5M", "10M", "15M"), ("1M",), ("cleaned",)),
+    "features": Family(r"features\.", ("1M", "5M", "10M", "15M"), ("100k", "1M"), ("attacked",)),
+    "train": Family(r"train\.", ("10k", "50k", "100k"), ("10k",), ("features",)),
+    "pipeline": Family(r"pipeline\.", ("10k", "50k", "100k"), ("10k",), ("csv",)),
+    "cache": Family(r"cache\.", ("10k", "1M"), ("10k",), ("csv",)),
+    "kernels": Family(r"kernels\.", ("1M", "10M"), ("1M",)),
+    "baseline": Family(r"baseline\.", ("5M", "10M"), ("1M",), ("raw", "gathered", "cleaned", "attacked")),
+    "imports": Family(r"imports\."),
+}
+
+
+def count_rows(label: str) -> int:
+    """Return the rows that a label such as `250k` or `5M` means.
+
+    Raises
+    ------
+    ValueError
+        If it means no number of rows.
+    """
+    match = _LABEL.fullmatch(label)
+    if match is None or int(match[1]) == 0:
+        raise ValueError(f"{label!r} is no number of rows; write it as 500, 10k or 5M")
+    return int(match[1]) * _SCALE[match[2]]
+
+
+def sizes(suite: str, family: str) -> tuple[str, ...]:
+    """Return a family's sizes in the suite `quick`, `full`, or `smoke`: the smallest of `quick`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such suite.
+    """
+    table = {"quick": FAMILIES[family].quick, "full": FAMILIES[family].full, "smoke": FAMILIES[family].quick[:1]}
+    if suite not in table:
+        raise ValueError(f"there is no suite {suite!r}; use {', '.join(table)}")
+    return table[suite]
+
+
+def select(suite: str) -> str:
+    r"""Return the regular expression that selects a suite, for asv's `--bench`.
+
+    asv matches it against `name(param, param)`, each parameter as its `repr`: `clean.Spatial.time_run('1M')`.
+    """
+    choices = []
+    for name, family in FAMILIES.items():
+        labels = sizes(suite, name)
+        choices.append(rf"{family.names}.*'({'|'.join(labels)})'\)$" if labels else family.names)
+    return f"^({'|'.join(choices)})"

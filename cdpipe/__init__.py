@@ -1,0 +1,47 @@
+"""Connected-vehicle messages to labelled misbehaviour data sets and classifier metrics, bounded in memory, repeatable.
+
+Everything public is a name of this package; it is imported when it is first used, so that `import cdpipe` is quick.
+"""
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cdpipe.config import RunConfig as RunConfig
+    from cdpipe.engine.frames import attack as attack
+    from cdpipe.engine.frames import clean as clean
+    from cdpipe.engine.frames import features as features
+    from cdpipe.engine.frames import gather as gather
+    from cdpipe.engine.frames import read as read
+    from cdpipe.engine.session import SessionParams as SessionParams
+    from cdpipe.engine.session import open_session as open_session
+    from cdpipe.pipeline import run as run
+    from cdpipe.stages.train import train as train
+    from cdpipe.synth import synthesize as synthesize
+
+__version__ = metadata.version("cdpipe")
+
+_PLACES = {
+    "RunConfig": "cdpipe.config",
+    "run": "cdpipe.pipeline",
+    "read": "cdpipe.engine.frames",
+    "gather": "cdpipe.engine.frames",
+    "clean": "cdpipe.engine.frames",
+    "attack": "cdpipe.engine.frames",
+    "features": "cdpipe.engine.frames",
+    "train": "cdpipe.stages.train",
+    "SessionParams": "cdpipe.engine.session",
+    "open_session": "cdpipe.engine.session",
+    "synthesize": "cdpipe.synth",
+}
+__all__ = ["__version__", *_PLACES]  # noqa: PLE0604 - the names are strings, if not literal ones
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    if name not in _PLACES:
+        raise AttributeError(f"module 'cdpipe' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

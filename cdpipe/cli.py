@@ -1,0 +1,145 @@
+"""The command line: parse, call, print. No logic."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@contextmanager
+def _explaining() -> Iterator[None]:
+    """Print an error that a user can mend as one message and exit with status 1; ours pass through."""
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit):
+        raise
+    except Exception as error:
+        ours = type(error).__module__.startswith("cdpipe")
+        if click.get_current_context().find_root().params["debug"] or not (
+            ours or isinstance(error, ValueError | OSError | MemoryError)
+        ):
+            raise
+        click.echo(f"cdpipe: {error}", err=True)
+        raise SystemExit(1) from None
+
+
+class _Rows(click.ParamType[int]):
+    """A count of rows: 250000, 250_000, 2.5e5, 250k or 1M."""
+
+    name = "rows"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        text = str(value).replace("_", "").replace(",", "")
+        scale = {"k": 1e3, "m": 1e6}.get(text[-1:].lower(), 1.0)
+        try:
+            rows = float(text[:-1] if scale > 1 else text) * scale
+        except ValueError:
+            rows = -1.0
+        if not (rows >= 1 and rows == int(rows)):
+            self.fail(f"{value!r} is no count of rows; write e.g. 250000, 2.5e5, 250k or 1M", param, ctx)
+        return int(rows)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cdpipe")
+@click.option("--debug", is_flag=True, help="Show where an error arose.")
+def main(*, debug: bool) -> None:  # noqa: ARG001 - read from the context
+    """Labelled misbehaviour data sets from connected-vehicle messages, and what limits their making."""
+
+
+@main.command()
+@click.option("--rows", type=_Rows(), required=True, help="How many messages, e.g. 250k or 1e6.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help=".csv, .parquet or .jsonl.")
+@click.option("--seed", type=click.IntRange(0), default=42, show_default=True, help="The same seed gives the same bytes.")
+def synth(rows: int, out: Path, seed: int) -> None:
+    """Write synthetic messages: trips of vehicles whose position, speed and heading agree."""
+    with _explaining():
+        from cdpipe.synth import SynthParams, synthesize
+
+        made = synthesize(out, SynthParams(rows=rows, seed=seed))
+    click.echo(
+        f"{out}: {made.rows:,} messages of {made.vehicles:,} vehicles, "
+        f"{made.bytes / 1e6:,.1f} MB in {made.seconds:.1f} s ({made.rows / made.seconds / 1e6:.2f} Mrows/s)"
+    )
+
+
+@main.command("run")
+@click.argument("config", type=click.Path(path_type=Path), required=False)
+@click.option("--example", is_flag=True, help="Print a commented configuration and stop.")
+@click.option("--scheduler", help="Instead of session.scheduler: threads, local or tcp://HOST:PORT.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Instead of output.directory.")
+def run_command(config: Path | None, scheduler: str | None, out: Path | None, *, example: bool) -> None:
+    """Run the pipeline that CONFIG (TOML or JSON) describes."""
+    with _explaining():
+        from cdpipe.example import example_config
+
+        if example:
+            click.echo(example_config(), nl=False)
+            return
+        if config is None:
+            raise click.UsageError("name a configuration file, or print one with --example")
+        from cdpipe.config import load_config, override
+        from cdpipe.console import show_run
+        from cdpipe.pipeline import run
+
+        chosen = override(load_config(config), scheduler=scheduler, directory=out)
+        show_run(lambda watch, say: run(chosen, on_partition=watch, say=say))
+
+
+@main.command()
+@click.option("--results", type=click.Path(path_type=Path), default=Path(".asv/results"), show_default=True)
+@click.option("--commit", help="Commit (or its beginning) instead of the newest with results.")
+@click.option("--machine", help="Machine instead of all.")
+@click.option("--format", "format_", type=click.Choice(["text", "md", "json"]), default="text", show_default=True)
+def bottlenecks(results: Path, commit: str | None, machine: str | None, format_: str) -> None:
+    """Say what each stage is bound by, from asv's results, and what to do about it."""
+    with _explaining():
+        from rich.console import Console
+
+        from cdpipe.perf.report import build_report, render_json, render_markdown, render_text
+
+        report = build_report(results, commit=commit, machine=machine)
+        if format_ == "text":
+            render_text(report, Console(width=None if sys.stdout.isatty() else 100))
+        else:
+            click.echo({"md": render_markdown, "json": render_json}[format_](report))
+
+
+@main.group()
+def cache() -> None:
+    """Look at the cache of stages' outputs, or empty it."""
+
+
+def _directory(function: F) -> F:
+    return click.option("--directory", type=click.Path(path_type=Path), help="Default: the user's cache folder.")(function)
+
+
+@cache.command()
+@_directory
+def info(directory: Path | None) -> None:
+    """Print entries, size, hits and misses."""
+    with _explaining():
+        from cdpipe.console import show_cache
+        from cdpipe.engine.cache import CacheParams, Store
+
+        with Store(CacheParams(directory=directory)) as store:
+            show_cache(store.info())
+
+
+@cache.command()
+@_directory
+def clear(directory: Path | None) -> None:
+    """Remove every entry that no live run uses."""
+    with _explaining():
+        from cdpipe.engine.cache import CacheParams, Store
+
+        with Store(CacheParams(directory=directory)) as store:
+            removed = store.clear()
+    click.echo(f"removed {removed.entries} entries, {removed.bytes / 1e6:,.1f} MB; {removed.entries_left} are in use")

@@ -1,0 +1,202 @@
+"""One frozen, typed configuration of a run; a key that nothing reads is an error that names it and its table."""
+
+import difflib
+import json
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
+
+from cdpipe.columns import BY_NAME, GENERATED_AT, SOURCE, VEHICLE_ID, canonical
+from cdpipe.engine.cache import CacheParams
+from cdpipe.engine.session import SessionParams
+from cdpipe.stages import STAGES
+from cdpipe.stages.attacks import ATTACKS
+from cdpipe.stages.features import SETS
+from cdpipe.stages.gather import GatherParams
+from cdpipe.stages.params import Params
+from cdpipe.stages.train import TrainParams
+
+_SOURCE_NAMES: Final = frozenset(column.name for column in SOURCE)
+
+
+class ConfigError(ValueError):
+    """A configuration is wrong; the message names each key, its value and the way out, one a line."""
+
+
+class InputParams(Params):
+    """Where the messages are."""
+
+    paths: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        description="files, globs, Parquet folders or URLs, in the order of their rows"
+    )
+    format: Literal["auto", "csv", "json", "parquet"] = Field(
+        "auto", description="by default the suffix says it: .csv, .json/.jsonl/.ndjson (ODE JSON lines), .parquet"
+    )
+
+
+class OutputParams(Params):
+    """Where results go."""
+
+    directory: Path = Field(Path("cdpipe-out"), description="made if it is not there")
+    dataset: bool = Field(True, description="also put the labelled data set there, as Parquet")
+
+
+class _Base(Params):
+    """What a run reads, does and writes."""
+
+    seed: int = Field(42, ge=0, lt=2**63, description="seed of every draw, where a table sets no other")
+    input: InputParams
+    gather: GatherParams = Field(default_factory=GatherParams)
+    train: TrainParams | None = Field(default_factory=TrainParams)
+    cache: CacheParams = Field(default_factory=CacheParams)
+    session: SessionParams = Field(default_factory=SessionParams)
+    output: OutputParams = Field(default_factory=OutputParams)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _agree(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the caller passed
+        """Let tables take from each other what they share: the seed, the coordinates, the centre, the columns."""
+        return _share(given) if isinstance(given, dict) else given
+
+
+if TYPE_CHECKING:
+
+    class RunConfig(_Base):
+        """What a run reads, does and writes."""
+
+        clean: Any
+        attack: Any
+        features: Any
+
+else:
+    RunConfig = create_model(
+        "RunConfig",
+        __base__=_Base,
+        __doc__=_Base.__doc__,
+        **{stage.name: (stage.params, Field(default_factory=stage.default)) for stage in STAGES},
+    )
+
+
+def load_config(path: Path) -> RunConfig:
+    """Read a configuration from a TOML or JSON file.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, is not TOML or JSON, or says something that no stage understands.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        given = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a TOML or JSON file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    if not isinstance(given, dict):
+        raise ConfigError(f"{path}: holds a {type(given).__name__}, not tables; see `cdpipe run --example`")
+    return parse_config(given, source=str(path))
+
+
+def parse_config(given: dict[str, Any], *, source: str = "configuration") -> RunConfig:
+    """Check a configuration given as plain values.
+
+    Raises
+    ------
+    ConfigError
+        Naming every wrong key, its table and its value.
+    """
+    try:
+        return RunConfig.model_validate(given)
+    except ValidationError as error:
+        problems = "\n".join(f"{source}: {_explain(problem, given)}" for problem in error.errors())
+        raise ConfigError(problems) from None
+
+
+def override(config: RunConfig, *, scheduler: str | None = None, directory: Path | None = None) -> RunConfig:
+    """Return the configuration with what the command line says instead of what the file says.
+
+    Raises
+    ------
+    ConfigError
+        If the scheduler is none, or goes with no other session setting of the file.
+    """
+    given = config.model_dump(exclude_unset=True)
+    if scheduler is not None:
+        given["session"] = {**given.get("session", {}), "scheduler": scheduler}
+    if directory is not None:
+        given["output"] = {**given.get("output", {}), "directory": directory}
+    return parse_config(given, source="command line")
+
+
+def _share(given: dict[str, Any]) -> dict[str, Any]:
+    shared = dict(given)
+    clean = _plain(given.get("clean"))
+    attack = _plain(given.get("attack"))
+    attack.setdefault("kind", "offset_rand")
+    attack.setdefault("coordinates", clean.get("coordinates", "geographic"))
+    if clean.get("centre") is not None:
+        attack.setdefault("centre", clean["centre"])
+    if attack["coordinates"] != clean.get("coordinates", "geographic"):
+        raise ValueError(f"attack.coordinates is {attack['coordinates']!r} but clean.coordinates is not; leave it out")
+    if "seed" in given:
+        attack.setdefault("seed", given["seed"])
+    if given.get("train", {}) is not None:
+        train = _plain(given.get("train"))
+        if "seed" in given:
+            train.setdefault("seed", given["seed"])
+        shared["train"] = train
+    shared["attack"] = attack
+    shared["clean"] = _keep_features(clean, _plain(given.get("features")))
+    return shared
+
+
+def _keep_features(clean: dict[str, Any], features: dict[str, Any]) -> dict[str, Any]:
+    """Make cleaning keep the source columns that attacks, splits and features rest on."""
+    default = STAGES[0].default().model_dump()["columns"]
+    chosen = features.get("columns", STAGES[-1].default().model_dump()["columns"])
+    names = SETS.get(chosen, ()) if isinstance(chosen, str) else tuple(chosen)
+    kept = clean.get("columns", default)
+    if not isinstance(kept, list | tuple) or not all(isinstance(name, str) for name in (*kept, *names)):
+        return clean
+    needed = [canonical(name) for name in (GENERATED_AT, VEHICLE_ID, *names)]
+    extra = [name for name in needed if name in _SOURCE_NAMES or name not in BY_NAME]
+    return {**clean, "columns": tuple(dict.fromkeys([*map(canonical, kept), *extra]))}
+
+
+def _plain(table: Any) -> dict[str, Any]:  # noqa: ANN401 - a model, a table or nothing
+    if isinstance(table, BaseModel):
+        return table.model_dump(exclude_unset=True) | ({"kind": table.kind} if hasattr(table, "kind") else {})
+    return dict(table) if isinstance(table, dict) else ({} if table is None else {"": table})
+
+
+def _explain(problem: Any, given: dict[str, Any]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    kinds = {kind.model_fields["kind"].default for kind in ATTACKS}
+    *tables, key = [str(step) for step in problem["loc"] if step not in kinds] or [""]
+    table = f"[{'.'.join(tables)}]" if tables else "top level"
+    if problem["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(key, _keys_of(tables, given), n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else f"; it takes {', '.join(_keys_of(tables, given))}"
+        return f"{table}: unknown key {key!r}{hint}"
+    if problem["type"] == "missing":
+        return f"{table}: {key!r} is missing; see `cdpipe run --example`"
+    message = problem["msg"].removeprefix("Value error, ")
+    shown = "" if isinstance(problem["input"], dict | BaseModel) else f" = {problem['input']!r}"
+    return f"{table}: {key}{shown}: {message}" if key else message
+
+
+def _keys_of(tables: list[str], given: dict[str, Any]) -> list[str]:
+    """Return the keys that a table takes."""
+    model: Any = RunConfig
+    for name in tables:
+        if name == "attack":
+            kind = _plain(given.get("attack")).get("kind", "offset_rand")
+            model = next((each for each in ATTACKS if each.model_fields["kind"].default == kind), ATTACKS[0])
+            continue
+        annotation = model.model_fields[name].annotation if name in model.model_fields else None
+        choices = (annotation, *getattr(annotation, "__args__", ()))
+        model = next((each for each in choices if isinstance(each, type) and issubclass(each, BaseModel)), _Base)
+    return list(model.model_fields)

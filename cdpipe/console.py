@@ -1,0 +1,142 @@
+"""What a person sees in the terminal while a run goes and when it is over."""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cdpipe.engine.graph import Outcome
+from cdpipe.engine.runner import OnPartition
+from cdpipe.runreport import RunReport
+from cdpipe.stages.train import Trained
+
+_NARROWEST = 100
+
+
+def show_run(run: Callable[[OnPartition, Callable[[str], None]], RunReport]) -> None:
+    """Run with a progress bar and print the report.
+
+    Parameters
+    ----------
+    run
+        Runs the pipeline, given what to call for each partition and for each sentence.
+    """
+    console = _console()
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        console=console,
+    ) as progress:
+        watch = _Watch(progress)
+        report = run(watch.see, lambda sentence: progress.console.print(sentence, highlight=False, soft_wrap=True))
+    show_report(report, console)
+
+
+class _Watch:
+    """Follows the partitions of each pass with a bar of its own."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._bars: dict[str, TaskID] = {}
+        self._rows: dict[str, int] = {}
+        self._bytes: dict[str, int] = {}
+
+    def see(self, label: str, done: int, total: int, outcome: Outcome | None) -> None:
+        """Begin the bar of a pass, or move it on by one partition."""
+        if outcome is None:
+            self._bars[label] = self._progress.add_task(label, total=total, rate="")
+            self._rows[label] = self._bytes[label] = 0
+            return
+        self._rows[label] += outcome.rows
+        self._bytes[label] += outcome.read_bytes
+        elapsed = self._progress.tasks[self._bars[label]].elapsed or 0.0
+        rate = f"{self._rows[label]:,} rows"
+        if elapsed > 0:
+            rate += f", {self._rows[label] / elapsed:,.0f} rows/s, {self._bytes[label] / elapsed / 1e6:,.1f} MB/s"
+        self._progress.update(self._bars[label], completed=done, rate=rate)
+
+
+def show_report(report: RunReport, console: Console | None = None) -> None:
+    """Print a run's accounts, metrics and outputs."""
+    console = console or _console()
+    console.print(_ledger_table(report))
+    for name, files in report.absent.items():
+        console.print(f"{name}: not in {', '.join(files)}; read as null", soft_wrap=True)
+    if report.trained is not None:
+        console.print(_metrics_table(report.trained))
+        for reason, rows in report.trained.ledger.dropped.items():
+            console.print(f"training left out {rows:,} messages: {reason}")
+    console.print(_usage(report), highlight=False)
+    for name, path in report.outputs.items():
+        console.print(f"{name}: {path}", soft_wrap=True, highlight=False)
+
+
+def show_cache(info: Mapping[str, Any]) -> None:
+    """Print what the cache holds."""
+    console = _console()
+    rate = "no look-up yet" if info["hit_rate"] is None else f"{info['hit_rate']:.1%}"
+    console.print(f"{info['directory']}", soft_wrap=True, highlight=False)
+    console.print(f"{info['entries']} entries, {info['bytes'] / 1e6:,.1f} MB of {info['limit'] / 1e6:,.1f} MB")
+    console.print(f"{info['hits']} hits, {info['misses']} misses, hit rate {rate}")
+    for stage, held in info["by_stage"].items():
+        console.print(f"  {stage}: {held['entries']} entries, {held['bytes'] / 1e6:,.1f} MB")
+
+
+def _console() -> Console:
+    return Console() if sys.stdout.isatty() else Console(width=_NARROWEST)
+
+
+def _ledger_table(report: RunReport) -> Table:
+    table = Table(title="rows", title_justify="left", box=SIMPLE_HEAD)
+    for heading in ("stage", "in", "out", "dropped", "why", "cache", "thread-seconds"):
+        table.add_column(heading, justify="left" if heading in ("stage", "why", "cache") else "right")
+    for name, ledger in report.ledgers.items():
+        why = [f"{rows:,} {reason}" for reason, rows in ledger.dropped.items()]
+        notes = [f"({rows:,} {what})" for what, rows in ledger.notes.items()]
+        table.add_row(
+            name,
+            f"{ledger.rows_in:,}",
+            f"{ledger.rows_out:,}",
+            f"{ledger.rows_in - ledger.rows_out:,}",
+            "\n".join(why + notes),
+            report.cache.get(name, ""),
+            f"{report.seconds[name]:.2f}" if name in report.seconds else "-",
+        )
+    return table
+
+
+def _metrics_table(trained: Trained) -> Table:
+    table = Table(
+        title=f"metrics on {trained.test_rows:,} messages, trained on {trained.train_rows:,}; "
+        f"always naming the commoner class scores {trained.majority_rate:.4f}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 0),
+    )
+    table.add_column("classifier", no_wrap=True)
+    names = ("accuracy", "precision", "recall", "f1", "specificity", "balanced_accuracy", "mcc")
+    for name in (*names, "fit s", "predict s"):
+        table.add_column(name.replace("_accuracy", ""), justify="right", no_wrap=True)
+    for each in trained.fitted:
+        shown = (getattr(each.metrics, name) for name in names)
+        table.add_row(
+            each.classifier, *(f"{value:.4f}" for value in shown), f"{each.fit_s:.2f}", f"{each.predict_s:.2f}"
+        )
+    return table
+
+
+def _usage(report: RunReport) -> str:
+    used = report.used
+    parts = [f"{report.wall_s:.2f} s in all"]
+    if used.get("cpu_percent") is not None:
+        parts.append(f"CPU {used['cpu_percent']:.0f} % of {report.machine['cores']} cores")
+    if used.get("tree_peak_bytes") is not None:
+        parts.append(f"peak memory {used['tree_peak_bytes'] / 1e9:.2f} GB")
+    return ", ".join(parts) + f" on {report.machine['processor']}, {report.machine['memory_gb']} GB"

@@ -1,0 +1,1 @@
+"""The rooms that know dask: sessions, graphs, the cache and the probe."""

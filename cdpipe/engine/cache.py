@@ -1,0 +1,283 @@
+"""Outputs of stages kept on disk by what they depend on: written whole or not at all, bounded in size, shared safely.
+
+Layout: `<key[:2]>/<key>/` is an entry; `drafts/` has those being written, `pins/` what live runs use, `trash/` what
+is being deleted; `hits` and `misses` have one byte a lookup.
+"""
+
+import errno
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cdpipe.engine.entries import MANIFEST, DamageError, Draft, Entry, read_entry
+from cdpipe.engine.eviction import PINS, Removal, discard, in_place, remove_beyond, scan_entries
+from cdpipe.engine.identity import IdentityError, identify, key
+from cdpipe.engine.locks import HeldLock
+
+__all__ = [
+    "CacheError",
+    "CacheParams",
+    "CacheWarning",
+    "Draft",
+    "Entry",
+    "IdentityError",
+    "Removal",
+    "Store",
+    "identify",
+    "key",
+]
+
+GB: Final = 1e9
+
+
+class CacheError(RuntimeError):
+    """The cache cannot be used; the message names the path and the way out."""
+
+
+class CacheWarning(UserWarning):
+    """The cache works, but an entry was damaged or is too large to stay."""
+
+
+class CacheParams(BaseModel):
+    """Whether, where and how much to keep. Frozen; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    enabled: bool = Field(True, description="keep outputs of stages, and take them from there next time")
+    directory: Path | None = Field(None, description="default: cdpipe in XDG_CACHE_HOME, or in ~/.cache")
+    limit_gb: float = Field(20.0, gt=0, description="beyond this size the least recently used go, GB = 1e9 bytes")
+    stages: tuple[str, ...] = Field(("gather", "features"), description="stages whose output is kept")
+
+
+class Store:
+    """A cache folder, opened with its parameters; any number of stores and processes may share one.
+
+    Close it (or use it in a `with` block): until then, what it gave stays on disk.
+
+    Parameters
+    ----------
+    params
+        Whether, where and how much to keep. Turned off, nothing is looked up and nothing is made on disk.
+
+    Raises
+    ------
+    CacheError
+        If the folder cannot be made or written to.
+    """
+
+    def __init__(self, params: CacheParams | None = None) -> None:
+        self.params = params or CacheParams()
+        self.directory = (self.params.directory or default_directory()).expanduser().absolute()
+        self.limit_bytes = int(self.params.limit_gb * GB)
+        self._pins: HeldLock | None = None
+        if self.params.enabled:
+            with self._explained(), in_place(self.directory):
+                self._pins = HeldLock(self.directory / PINS / uuid4().hex)
+
+    def __enter__(self) -> Self:
+        """Return the store."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the store."""
+        self.close()
+
+    def close(self) -> None:
+        """Release the entries in use, and evict what is then beyond the limit."""
+        if self._pins is not None:
+            self._pins.release()
+            self._pins = None
+            self.evict()
+
+    def lookup(self, key: str) -> Entry | None:
+        """Return the entry of a key, or None, and count a hit or a miss.
+
+        The entry counts as used now, and stays until this store is closed. A damaged one (a part missing or of
+        another size, an unreadable manifest) is removed with a `CacheWarning` and counts as a miss.
+        """
+        if self._pins is None:
+            return None
+        damage = entry = None
+        with self._explained():
+            with in_place(self.directory):
+                try:
+                    entry = read_entry(self._place(key))
+                except DamageError as error:
+                    damage = error
+                if entry is not None:
+                    self._pins.append(key)
+                    os.utime(entry.directory / MANIFEST)
+            _append_byte(self.directory / ("misses" if entry is None else "hits"))
+            if damage is not None:
+                discard(self.directory, self._place(key))
+        if damage is not None:
+            warnings.warn(f"cache entry {key} was damaged and is gone: {damage}", CacheWarning, stacklevel=2)
+        return entry
+
+    def begin(self, key: str) -> Draft:
+        """Begin an entry in a folder of its own, to be committed, or dropped (at the end of a `with` block).
+
+        Raises
+        ------
+        CacheError
+            If the folder cannot be written to, or the store is closed or turned off.
+        """
+        self._open_pins()
+        with self._explained():
+            return Draft(key, self.directory / "drafts")
+
+    def commit(
+        self,
+        draft: Draft,
+        *,
+        stage: str,
+        params: Mapping[str, Any],
+        part_rows: Sequence[int],
+        ledger: Mapping[str, Any],
+    ) -> Entry:
+        """Make a draft the entry of its key, whole or not at all, then evict what is beyond the limit.
+
+        If another process committed that key first, its entry is returned and this draft dropped.
+
+        Parameters
+        ----------
+        draft
+            From `begin`, with all its parts written.
+        stage, params, ledger
+            What the entry is and how its rows came about, JSON-able.
+        part_rows
+            Rows of each part, in order.
+
+        Raises
+        ------
+        CacheError
+            If a part is missing, or the folder cannot be written to.
+        """
+        pins = self._open_pins()
+        with self._explained(), draft:
+            manifest = draft.complete(stage=stage, params=params, part_rows=part_rows, ledger=ledger)
+            place = self._place(draft.key)
+            with in_place(self.directory):
+                pins.append(draft.key)
+                entry = self._publish(draft, place)
+        if manifest.bytes > self.limit_bytes:
+            warnings.warn(
+                f"cache entry of {stage!r} has {manifest.bytes / GB:.3g} GB, more than limit_gb = "
+                f"{self.params.limit_gb:g}: it serves this run and is then removed; raise limit_gb to keep it",
+                CacheWarning,
+                stacklevel=2,
+            )
+        self.evict()
+        return entry
+
+    def evict(self) -> Removal:
+        """Remove the least recently used entries until the rest is within the limit; never one that a live run uses.
+
+        An entry larger than the limit goes first: removing all others would not make room for it. What crashed
+        runs left behind goes too. What live runs hold beyond the limit goes when they end.
+
+        Raises
+        ------
+        CacheError
+            If something cannot be deleted.
+        """
+        with self._explained():
+            return remove_beyond(self.directory, self.limit_bytes)
+
+    def clear(self) -> Removal:
+        """Remove every entry that no live run uses, and count hits and misses anew."""
+        with self._explained():
+            for name in ("hits", "misses"):
+                (self.directory / name).unlink(missing_ok=True)
+            return remove_beyond(self.directory, 0)
+
+    def info(self) -> dict[str, Any]:
+        """Return directory, entries, bytes, limit (bytes), hits, misses, hit_rate (None if never asked), by_stage."""
+        by_stage: dict[str, dict[str, int]] = {}
+        usages = list(scan_entries(self.directory))
+        for usage in usages:
+            try:
+                entry = read_entry(usage.place)
+                stage = entry.manifest.stage if entry is not None else "gone"
+            except DamageError:
+                stage = "damaged"
+            count = by_stage.setdefault(stage, {"entries": 0, "bytes": 0})
+            count["entries"] += 1
+            count["bytes"] += usage.bytes
+        hits, misses = _size(self.directory / "hits"), _size(self.directory / "misses")
+        return {
+            "directory": str(self.directory),
+            "entries": len(usages),
+            "bytes": sum(usage.bytes for usage in usages),
+            "limit": self.limit_bytes,
+            "hits": hits,
+            "misses": misses,
+            "hit_rate": hits / (hits + misses) if hits + misses else None,
+            "by_stage": by_stage,
+        }
+
+    def _place(self, key: str) -> Path:
+        return self.directory / key[:2] / key
+
+    def _open_pins(self) -> HeldLock:
+        if self._pins is None:
+            raise CacheError(f"cache {self.directory} is closed, or turned off (cache.enabled = false)")
+        return self._pins
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except DamageError as error:
+            raise CacheError(f"nothing was cached in {self.directory}: {error}") from None
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                remedy = "free some space, lower cache.limit_gb, or set cache.directory to another disk"
+            else:
+                remedy = "make it writable, set cache.directory elsewhere, or turn it off with cache.enabled = false"
+            reason = f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+            raise CacheError(f"cache {self.directory} cannot be used ({reason}); {remedy}") from error
+
+    def _publish(self, draft: Draft, place: Path) -> Entry:
+        """Put a completed draft in its place, unless a sound entry is or arrives there."""
+        while True:
+            try:
+                entry = read_entry(place)
+            except DamageError:
+                discard(self.directory, place)
+                continue
+            if entry is not None:
+                return entry
+            try:
+                draft.publish(place)
+            except OSError as error:
+                if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
+                    raise
+
+
+def default_directory() -> Path:
+    """Return cdpipe's folder in `XDG_CACHE_HOME` if that is an absolute path, else in `~/.cache`."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".cache") / "cdpipe"
+
+
+def _append_byte(path: Path) -> None:
+    """Count one: appending is atomic between processes, and a length cannot be half written."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        os.write(descriptor, b".")
+    finally:
+        os.close(descriptor)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

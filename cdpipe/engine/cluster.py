@@ -1,0 +1,281 @@
+"""Sessions on a dask cluster: one started here, or one that is already running."""
+
+import logging
+import operator
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import dask
+from distributed import Client, Future, KilledWorker, LocalCluster, Scheduler, as_completed
+from distributed.diagnostics.plugin import SchedulerPlugin
+from distributed.versions import VersionMismatchWarning
+
+from cdpipe.engine.memory import machine_memory_bytes
+from cdpipe.engine.session import (
+    GB,
+    OnDone,
+    QueueWatch,
+    Session,
+    SessionError,
+    SessionMemory,
+    SessionParams,
+    SessionWarning,
+    summarise_memory,
+)
+
+CONNECT_SECONDS: Final = 5.0
+"""How long to wait for a scheduler to answer, and then for its first worker."""
+
+LOOPBACK: Final = "127.0.0.1"
+
+T = TypeVar("T")
+
+
+class ClusterSession(Session):
+    """Tasks run on the workers of a dask scheduler.
+
+    Parameters
+    ----------
+    client
+        Connected client; it stays the caller's to close.
+    scheduler_here
+        Whether the scheduler lives in this process.
+    """
+
+    def __init__(self, client: Client, *, scheduler_here: bool) -> None:
+        self.client = client
+        self._scheduler_here = scheduler_here
+        self._broadcasts: list[Any] = []
+
+    def run(self, tasks: Sequence[Any], *, on_done: OnDone | None = None) -> list[Any]:
+        """Run every task and return their results in order; see `Session.run`."""
+        results: list[Any] = [None] * len(tasks)
+        futures = dict(enumerate(self.client.compute(list(tasks))))
+        places: dict[Any, list[int]] = {}
+        for index, future in futures.items():
+            places.setdefault(future.key, []).append(index)
+        finished = as_completed([futures[indices[0]] for indices in places.values()], loop=self.client.loop)
+        try:
+            for batch in finished.batches():  # one by one, gathering costs another 1.3 ms a task
+                for future, result in zip(batch, self._gather(batch), strict=True):
+                    for index in places[future.key]:
+                        del futures[index]  # the worker may forget the result now
+                        results[index] = result
+                        if on_done is not None:
+                            on_done(index, result)
+        except BaseException:
+            finished.clear()
+            if self.client.status == "running":
+                self.client.cancel(list(futures.values()), force=True, reason="another task failed")
+            raise
+        return results
+
+    def _gather(self, batch: Sequence[Future]) -> list[Any]:
+        """Return the results of finished futures, or raise why one has none."""
+        for future in batch:
+            if future.status == "error":
+                failure, trace = future.exception(), future.traceback()
+                if not isinstance(failure, KilledWorker):
+                    raise failure.with_traceback(trace)
+                raise SessionError(
+                    f"task {failure.task!r} took down {failure.allowed_failures + 1} workers, most likely out of "
+                    "memory: use smaller partitions, fewer threads_per_worker or a larger memory_limit_gb"
+                )
+        try:
+            results: list[Any] = self.client.gather(list(batch))
+        except CancelledError as error:
+            raise SessionError(f"the cluster lost the work ({error}): is its scheduler still running?") from error
+        return results
+
+    def broadcast(self, value: T) -> T:
+        """Put a copy of `value` on every worker and return its future.
+
+        The copy is the result of a task, not scattered data: scattered data is gone with the last worker that
+        held it, while a task's result is made again. The scheduler keeps the pickled value while the session lasts.
+        """
+        # Dask warns of large values in a graph, which its users repeat for every task; this one goes once.
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
+            future = self.client.submit(operator.itemgetter(0), (value,), pure=False)
+        future.result()
+        self.client.replicate([future])
+        self._broadcasts.append(future)
+        stand_in: T = future
+        return stand_in
+
+    def memory(self) -> SessionMemory:
+        """Return each worker's process memory, as of its last heartbeat (0.5 s), against its limit."""
+        # A limit of 0 is dask's word for "none": then the machine is the limit.
+        return summarise_memory(
+            {
+                address: (worker["metrics"]["memory"], worker["memory_limit"] or machine_memory_bytes())
+                for address, worker in self._known_workers().items()
+            }
+        )
+
+    @contextmanager
+    def watch_queue(self) -> Iterator[QueueWatch]:
+        """Watch the scheduler from within, by a plugin that hears of every change of every task."""
+        watch, plugin = QueueWatch(), _make_queue_plugin()
+        self.client.register_plugin(plugin)
+
+        def read(dask_scheduler: Scheduler) -> tuple[int, int]:
+            found = dask_scheduler.plugins[plugin_name]
+            return found.deepest_ready, found.tasks
+
+        plugin_name = plugin.name
+        try:
+            yield watch
+            watch.deepest_ready, watch.tasks = self.client.run_on_scheduler(read)
+        finally:
+            if self.client.status == "running":
+                self.client.unregister_scheduler_plugin(plugin_name)
+
+    def each_process(self, function: Callable[[], T]) -> Mapping[str, T]:
+        """Call `function()` in every worker, and in the scheduler's process if that is not this one."""
+        found: dict[str, T] = dict(self.client.run(function))
+        if not self._scheduler_here:
+            found[self.client.scheduler.address] = self.client.run_on_scheduler(function)
+        return found
+
+    @property
+    def dashboard_link(self) -> str | None:
+        """URL of the dashboard, None if the scheduler serves none."""
+        if "dashboard" not in self.client.scheduler_info()["services"]:
+            return None
+        link: str = self.client.dashboard_link
+        return link
+
+    @property
+    def workers(self) -> int:
+        """Number of workers now."""
+        return len(self._known_workers())
+
+    @property
+    def threads(self) -> int:
+        """Number of threads over all workers now."""
+        return sum(worker["nthreads"] for worker in self._known_workers().values())
+
+    def _known_workers(self) -> dict[str, Any]:
+        workers: dict[str, Any] = self.client.scheduler_info()["workers"]
+        return workers
+
+
+def _make_queue_plugin() -> SchedulerPlugin:
+    """Make the plugin that watches a scheduler's queue.
+
+    The class is local on purpose: it then travels by value, to schedulers that do not have cdpipe installed.
+    """
+    runnable = ("queued", "no-worker", "processing")
+
+    class QueuePlugin(SchedulerPlugin):  # type: ignore[misc] # distributed is not typed
+        idempotent = False
+
+        def __init__(self) -> None:
+            self.name = f"cdpipe-queue-{id(self)}"
+            self.deepest_ready = self.tasks = self.could_run = 0
+
+        async def start(self, scheduler: Scheduler) -> None:
+            self.scheduler = scheduler
+            self.could_run = sum(task.state in runnable for task in scheduler.tasks.values())
+
+        def transition(self, _key: object, start: str, finish: str, *_: object, **__: object) -> None:
+            self.could_run += (finish in runnable) - (start in runnable)
+            self.tasks += start == "processing" and finish in ("memory", "erred")
+            self.deepest_ready = max(self.deepest_ready, self.could_run - self.scheduler.total_nthreads)
+
+    return QueuePlugin()
+
+
+@contextmanager
+def start_local(params: SessionParams) -> Iterator[ClusterSession]:
+    """Start worker processes on this machine, on loopback only; none is left at the end.
+
+    Raises
+    ------
+    SessionError
+        If the workers do not start.
+    """
+    memory_settings = {
+        "distributed.worker.memory.target": params.spill_target,
+        "distributed.worker.memory.spill": params.spill,
+        "distributed.worker.memory.pause": params.pause,
+    }
+    memory_limit = "auto" if params.memory_limit_gb is None else int(params.memory_limit_gb * GB)
+    dashboard_port = 0 if params.dashboard is True else params.dashboard
+    with _spill_directory(params.spill_directory) as spill_directory:
+        # Nannies copy the configuration when they are made, and give it to every worker they ever start.
+        with dask.config.set(memory_settings):
+            try:
+                cluster = LocalCluster(
+                    n_workers=params.workers,
+                    threads_per_worker=params.threads_per_worker,
+                    memory_limit=memory_limit,
+                    processes=True,
+                    host=LOOPBACK,
+                    dashboard_address=None if params.dashboard is False else f"{LOOPBACK}:{dashboard_port}",
+                    local_directory=str(spill_directory),
+                    # A failing task is raised here; each worker's own account of it would only drown it.
+                    silence_logs=logging.CRITICAL,
+                )
+            except (OSError, RuntimeError, TimeoutError) as error:
+                raise SessionError(
+                    f"the local cluster did not start ({error}); scheduler 'threads' needs none"
+                ) from error
+        with closing(cluster), closing(Client(cluster, set_as_default=False)) as client:
+            yield ClusterSession(client, scheduler_here=True)
+
+
+@contextmanager
+def connect(address: str) -> Iterator[ClusterSession]:
+    """Connect to a running scheduler, which keeps running at the end.
+
+    Raises
+    ------
+    SessionError
+        If nothing answers at `address` within about ten seconds, or no worker has joined.
+    """
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", VersionMismatchWarning)
+            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TypeError, ValueError, RuntimeError) as error:
+        raise SessionError(_unreachable(address, error)) from error
+    with closing(client):
+        for warning in caught:
+            if issubclass(warning.category, VersionMismatchWarning):
+                message = f"{address} runs other versions than this process, so tasks may fail:\n"
+                warnings.warn(message + str(warning.message), SessionWarning, stacklevel=4)
+        try:
+            client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+        except TimeoutError as error:
+            raise SessionError(f"{address} has no workers: start one with `dask worker {address}`") from error
+        yield ClusterSession(client, scheduler_here=False)
+
+
+def _unreachable(address: str, error: Exception) -> str:
+    if address.startswith("tls://"):
+        remedy = "check that it runs, and dask's settings distributed.comm.tls (ca-file, client.*)"
+    else:
+        port = address.rpartition(":")[2]
+        remedy = f"start it with `dask scheduler --port {port}`, or correct the address"
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return f"no dask scheduler at {address} ({reason}): {remedy}"
+
+
+@contextmanager
+def _spill_directory(chosen: Path | None) -> Iterator[Path]:
+    if chosen is not None:
+        chosen.mkdir(parents=True, exist_ok=True)
+        yield chosen
+        return
+    made = Path(tempfile.mkdtemp(prefix="cdpipe-spill-", dir=dask.config.get("temporary-directory")))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

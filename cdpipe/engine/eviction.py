@@ -1,0 +1,110 @@
+"""Taking entries out of the cache folder: the least recently used first, never those that a live run uses."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final, NamedTuple
+from uuid import uuid4
+
+from cdpipe.engine.entries import MANIFEST, OWNER, delete_folder
+from cdpipe.engine.locks import is_held, locked
+
+ABANDONED_SECONDS: Final = 900.0
+"""A draft whose owner is gone is removed once nothing in it has changed for so long."""
+
+PINS: Final = "pins"
+_TRASH: Final = "trash"
+_LOCK: Final = "lock"
+
+
+class Removal(NamedTuple):
+    """What was removed, and what is left."""
+
+    entries: int
+    bytes: int
+    entries_left: int
+    bytes_left: int
+
+
+class Usage(NamedTuple):
+    """When an entry was last used (nanoseconds since the epoch), its bytes (manifest included), and its folder."""
+
+    last_used_ns: int
+    bytes: int
+    place: Path
+
+
+def in_place(directory: Path) -> AbstractContextManager[None]:
+    """Keep the entries of a cache folder where they are; any number of processes may do so at once."""
+    return locked(directory / _LOCK, exclusive=False)
+
+
+def scan_entries(directory: Path) -> Iterator[Usage]:
+    """Yield what each entry takes, in no order; their manifests are not read."""
+    for place in directory.glob("[0-9a-f][0-9a-f]/*"):
+        try:
+            status = {file.name: file.stat() for file in os.scandir(place)}
+            used = status[MANIFEST] if MANIFEST in status else place.stat()
+        except FileNotFoundError:
+            continue  # removed meanwhile
+        yield Usage(used.st_mtime_ns, sum(each.st_size for each in status.values()), place)
+
+
+def discard(directory: Path, place: Path) -> None:
+    """Take an entry away at once for all who look, then delete it."""
+    trash = directory / _TRASH / uuid4().hex
+    trash.parent.mkdir(exist_ok=True)
+    try:
+        place.rename(trash)
+    except FileNotFoundError:
+        return  # another process was faster
+    delete_folder(trash)
+
+
+def remove_beyond(directory: Path, limit_bytes: int) -> Removal:
+    """Remove entries until the rest is within `limit_bytes`, and what crashed runs left behind.
+
+    Entries larger than the limit go first, then the least recently used. Pinned ones stay.
+    """
+    with locked(directory / _LOCK, exclusive=True):
+        pinned = _read_pins(directory)
+        usages = sorted(scan_entries(directory), key=lambda usage: (usage.bytes <= limit_bytes, usage.last_used_ns))
+        # What is pinned and larger than the limit is not counted: removing all others would not make it fit.
+        beyond = -limit_bytes + sum(
+            usage.bytes for usage in usages if usage.bytes <= limit_bytes or usage.place.name not in pinned
+        )
+        removed = []
+        for usage in usages:
+            if beyond > 0 and usage.place.name not in pinned:
+                discard(directory, usage.place)
+                removed.append(usage.bytes)
+                beyond -= usage.bytes
+        _clean_up(directory)
+    total = sum(usage.bytes for usage in usages)
+    return Removal(len(removed), sum(removed), len(usages) - len(removed), total - sum(removed))
+
+
+def _read_pins(directory: Path) -> set[str]:
+    """Return the keys that live runs use, and remove the lists of dead ones."""
+    keys: set[str] = set()
+    for pins in (directory / PINS).glob("*"):
+        if is_held(pins):
+            keys.update(pins.read_text(encoding="ascii").split())
+        else:
+            pins.unlink(missing_ok=True)
+    return keys
+
+
+def _clean_up(directory: Path) -> None:
+    """Delete what crashed runs left: half-deleted entries, and drafts without owner that nobody touches."""
+    for trash in (directory / _TRASH).glob("*"):
+        delete_folder(trash)
+    for draft in (directory / "drafts").glob("*"):
+        try:
+            newest = max(path.stat().st_mtime for path in (draft, *draft.iterdir()))
+        except FileNotFoundError:
+            continue  # committed or dropped meanwhile
+        if time.time() - newest > ABANDONED_SECONDS and not is_held(draft / OWNER):
+            delete_folder(draft)

@@ -1,0 +1,267 @@
+"""Stages laid over partitions: each partition goes through its whole chain of steps in one task, lazily."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import dask
+import pandas as pd
+from dask.delayed import Delayed
+
+from cdpipe.engine.parts import read_part, write_part
+from cdpipe.engine.rejects import write_rejects
+from cdpipe.engine.sources import Block, count_rows, read_block
+from cdpipe.stages import BY_NAME
+from cdpipe.stages.gather import NAME as GATHER
+from cdpipe.stages.ledger import Ledger, add_ledgers
+from cdpipe.stages.params import Params
+from cdpipe.stages.stage import GlobalStep
+
+
+class Stored(NamedTuple):
+    """A partition that a task reads from disk: the columns wanted of it (None: all)."""
+
+    path: Path
+    columns: tuple[str, ...] | None = None
+
+
+class Raw(NamedTuple):
+    """A block of a source file that a task reads and types, and the folder its rejects go to (None: only counted)."""
+
+    block: Block
+    columns: tuple[str, ...]
+    rejects: Path | None = None
+
+
+class Apply(NamedTuple):
+    """Step: take the partition through a stage."""
+
+    stage: str
+    params: Params
+
+
+class Keep(NamedTuple):
+    """Step: write the partition as it now is, and go on with it."""
+
+    stage: str
+    folder: Path
+
+
+class Look(NamedTuple):
+    """Step: survey the partition for the global step of a stage to come."""
+
+    stage: str
+    params: Params
+
+
+Step = Apply | Keep | Look
+
+
+class Outcome(NamedTuple):
+    """What one partition's task gives back: accounts, never rows.
+
+    Attributes
+    ----------
+    ledgers
+        By stage.
+    seconds
+        Time spent, by stage; writing counts to the stage whose output is written.
+    rows
+        Rows that came in.
+    read_bytes
+        Bytes of the source.
+    survey
+        What a `Look` found.
+    """
+
+    ledgers: dict[str, Ledger]
+    seconds: dict[str, float]
+    rows: int
+    read_bytes: int
+    survey: Any = None
+
+
+def part_name(index: int) -> str:
+    """Return the file name of a partition: names sort as the rows do."""
+    return f"part-{index:06d}.parquet"
+
+
+def lay_chain(
+    sources: Sequence[Raw | Stored], steps: Sequence[Step], *, facts: Mapping[str, Any] | None = None
+) -> list[Delayed]:
+    """Lay steps over partitions: one task each, and nothing computed yet.
+
+    Parameters
+    ----------
+    sources
+        The partitions, in the order of their rows.
+    steps
+        What each goes through.
+    facts
+        By stage, what its global step concluded (as `Session.broadcast` returned it).
+
+    Returns
+    -------
+    list of Delayed
+        An `Outcome` each.
+    """
+    run = uuid4().hex[:8]
+    chain = dask.delayed(run_chain, pure=False)
+    starts = first_rows([source.block for source in sources if isinstance(source, Raw)], run=run)
+    return [
+        chain(
+            source,
+            tuple(steps),
+            index,
+            dict(facts or {}),
+            *(starts[index] if isinstance(source, Raw) else (0, 0)),
+            dask_key_name=f"{steps[-1].stage if steps else GATHER}-{run}-{index}",
+        )
+        for index, source in enumerate(sources)
+    ]
+
+
+def first_rows(blocks: Sequence[Block], *, run: str) -> list[tuple[Any, Any]]:
+    """Return, for each block, how many row numbers go before it and before its file, each lazily a number.
+
+    Each is the one before plus a count, so that every task depends on one small number.
+    """
+    count = dask.delayed(count_rows, pure=False)
+    add = dask.delayed(_add, pure=False)
+    starts: list[tuple[Any, Any]] = []
+    before: Any = 0
+    before_file: Any = 0
+    for index, block in enumerate(blocks):
+        if index and block.file is not blocks[index - 1].file:
+            before_file = before
+        starts.append((before, before_file))
+        rows = block.rows if block.rows is not None else count(block, dask_key_name=f"lines-{run}-{index}")
+        before = add(before, rows, dask_key_name=f"rows-before-{run}-{index + 1}")
+    return starts
+
+
+def run_chain(
+    source: Raw | Stored,
+    steps: Sequence[Step],
+    index: int,
+    facts: Mapping[str, Any],
+    first_row: int = 0,
+    rows_before_file: int = 0,
+) -> Outcome:
+    """Take one partition through its steps; this is the body of every task."""
+    clock = time.perf_counter
+    start = clock()
+    outcome, frame = _load(source, index, first_row, rows_before_file)
+    ledgers, seconds = dict(outcome.ledgers), dict(outcome.seconds)
+    survey = None
+    for step in steps:
+        match step:
+            case Apply(stage, params):
+                frame, ledgers[stage] = BY_NAME[stage].apply(frame, params, facts.get(stage))
+            case Keep(stage, folder):
+                write_part(frame, folder / part_name(index))
+            case Look(stage, params):
+                survey = _global_step(stage).survey(frame, params)
+        seconds[step.stage] = seconds.get(step.stage, 0.0) + clock() - start
+        start = clock()
+    return outcome._replace(ledgers=ledgers, seconds=seconds, survey=survey)
+
+
+def lay_facts(surveys: Sequence[Any], stage: str, params: Params) -> Delayed:
+    """Lay the tree that merges surveys, two by two, and concludes a stage's facts; nothing is computed yet.
+
+    Parameters
+    ----------
+    surveys
+        A survey of each partition, lazily; at least one.
+    stage, params
+        Whose global step it is.
+    """
+    run = uuid4().hex[:8]
+    merge = dask.delayed(merge_surveys, pure=False)
+    level, height = list(surveys), 0
+    while len(level) > 1:
+        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
+        level = [
+            merge(*pair, stage, params, dask_key_name=f"{stage}-merge-{run}-{height}-{place}") if pair[1:] else pair[0]
+            for place, pair in enumerate(pairs)
+        ]
+        height += 1
+    return dask.delayed(conclude, pure=False)(level[0], stage, params, dask_key_name=f"{stage}-facts-{run}")
+
+
+def merge_surveys(first: Any, second: Any, stage: str, params: Params) -> Any:  # noqa: ANN401 - a stage's own type
+    """Merge two surveys of a stage."""
+    return _global_step(stage).merge(first, second, params)
+
+
+def conclude(survey: Any, stage: str, params: Params) -> Any:  # noqa: ANN401
+    """Conclude a stage's facts from the survey of all partitions."""
+    return _global_step(stage).conclude(survey, params)
+
+
+def split_outcomes(outcomes: Sequence[Delayed]) -> tuple[list[Delayed], list[Delayed]]:
+    """Part each outcome into its account and its survey, so that surveys are merged where they are and then released."""
+    account, survey = dask.delayed(_account, pure=False), dask.delayed(_survey, pure=False)
+    return (
+        [account(each, dask_key_name=f"account-{each.key}") for each in outcomes],
+        [survey(each, dask_key_name=f"survey-{each.key}") for each in outcomes],
+    )
+
+
+class Totals(NamedTuple):
+    """The accounts of all partitions together."""
+
+    ledgers: dict[str, Ledger]
+    seconds: dict[str, float]
+    read_bytes: int
+
+
+def sum_outcomes(outcomes: Sequence[Outcome]) -> Totals:
+    """Add up the accounts of all partitions, given in the order of their rows."""
+    seconds: dict[str, float] = {}
+    for outcome in outcomes:
+        for stage, spent in outcome.seconds.items():
+            seconds[stage] = seconds.get(stage, 0.0) + spent
+    stages = dict.fromkeys(stage for outcome in outcomes for stage in outcome.ledgers)
+    return Totals(
+        {stage: add_ledgers(outcome.ledgers[stage] for outcome in outcomes) for stage in stages},
+        seconds,
+        sum(outcome.read_bytes for outcome in outcomes),
+    )
+
+
+def _load(source: Raw | Stored, index: int, first_row: int, rows_before_file: int) -> tuple[Outcome, pd.DataFrame]:
+    start = time.perf_counter()
+    if isinstance(source, Stored):
+        frame = read_part(source.path, source.columns)
+        return Outcome({}, {}, len(frame), source.path.stat().st_size), frame
+    gathered = read_block(
+        source.block, columns=source.columns, first_row=first_row, rows_before_file=rows_before_file
+    )
+    if gathered.rejects and source.rejects is not None:
+        write_rejects(gathered.rejects, source.rejects, index)
+    seconds = {GATHER: time.perf_counter() - start}
+    rows = gathered.ledger.rows_in
+    return Outcome({GATHER: gathered.ledger}, seconds, rows, source.block.size), gathered.frame
+
+
+def _global_step(stage: str) -> GlobalStep:
+    whole = BY_NAME[stage].whole
+    if whole is None:
+        raise ValueError(f"stage {stage!r} needs to know nothing of the whole data set")
+    return whole
+
+
+def _account(outcome: Outcome) -> Outcome:
+    return outcome._replace(survey=None)
+
+
+def _survey(outcome: Outcome) -> Any:  # noqa: ANN401
+    return outcome.survey
+
+
+def _add(first: int, second: int) -> int:
+    return first + second

@@ -1,0 +1,32 @@
+"""The rejects file: every record that could not be read, with its place, the reason and its text."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from cdpipe.stages.gather import Reject
+
+REJECTS: Final = "rejects.jsonl"
+
+
+def write_rejects(rejects: Sequence[Reject], folder: Path, index: int) -> None:
+    """Write a partition's rejects beside its part, as JSON lines (`file`, `line`, `reason`, `text`)."""
+    with _piece(folder, index).open("w", encoding="utf-8") as stream:
+        stream.writelines(json.dumps(reject._asdict(), ensure_ascii=False) + "\n" for reject in rejects)
+
+
+def join_rejects(folder: Path) -> Path:
+    """Put the partitions' rejects together in `rejects.jsonl`, in the order of their rows; an empty file if none."""
+    whole = folder / REJECTS
+    with whole.open("wb") as stream:
+        for piece in sorted(folder.glob("rejects-*.jsonl")):
+            with piece.open("rb") as part:
+                shutil.copyfileobj(part, stream)
+            piece.unlink()
+    return whole
+
+
+def _piece(folder: Path, index: int) -> Path:
+    return folder / f"rejects-{index:06d}.jsonl"

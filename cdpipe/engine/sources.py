@@ -1,0 +1,278 @@
+"""Where messages come from: files found, cut into blocks of whole lines or row groups, and read one block at a time."""
+
+import glob
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+import fsspec
+import pyarrow.parquet as pq
+
+from cdpipe.columns import BY_NAME, SOURCE, canonical
+from cdpipe.kernels.csv import count_lines
+from cdpipe.stages.csvlines import Header, gather_csv, read_header
+from cdpipe.stages.gather import Gathered, gather_json, gather_table
+
+Format = Literal["csv", "json", "parquet"]
+_FORMATS: Final[dict[str, Format]] = {
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+_WINDOW: Final = 1 << 16
+_LONGEST_HEADER: Final = 1 << 20
+
+
+class SourceError(ValueError):
+    """A source cannot be read; the message names it and what to do."""
+
+
+class SourceFile(NamedTuple):
+    """One file of messages.
+
+    Attributes
+    ----------
+    path
+        Local path or fsspec URL.
+    format
+        `csv`, `json` (ODE JSON lines) or `parquet`.
+    size
+        Bytes.
+    columns
+        The columns it has, in the vocabulary's spelling (JSON lines: all that ODE records may have).
+    header
+        A CSV file's first line.
+    group_rows
+        A Parquet file's rows by row group.
+    """
+
+    path: str
+    format: Format
+    size: int
+    columns: tuple[str, ...]
+    header: Header | None = None
+    group_rows: tuple[int, ...] = ()
+
+
+class Block(NamedTuple):
+    """A piece of a file that one task reads: bytes from `start` to `stop`, or row groups, for Parquet."""
+
+    file: SourceFile
+    start: int
+    stop: int
+    rows: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, for Parquet its share of the file's."""
+        if self.file.format != "parquet":
+            return self.stop - self.start
+        return self.file.size * (self.stop - self.start) // max(1, len(self.file.group_rows))
+
+
+def find_sources(paths: Sequence[str], *, format_: Format | None = None) -> list[SourceFile]:
+    """Find the files that paths, globs, Parquet folders and URLs name, and look at their first bytes.
+
+    Parameters
+    ----------
+    paths
+        Local paths, globs, or fsspec URLs; a glob's files are taken in the order of their names.
+    format_
+        Format of all of them; by default each file's suffix says it.
+
+    Raises
+    ------
+    SourceError
+        If nothing is found, or a file cannot be read as what it claims to be.
+    """
+    found = [path for given in paths for path in _expand(given)]
+    return [_inspect(path, format_ or _format_of(path)) for path in found]
+
+
+def cut(file: SourceFile, *, block_bytes: int) -> list[Block]:
+    """Cut a file into blocks of about `block_bytes`, each of whole lines or row groups."""
+    if file.format == "parquet":
+        return list(_cut_groups(file, block_bytes))
+    start = file.header.bytes if file.header else 0
+    blocks = []
+    with _open(file.path) as stream:
+        while start < file.size:
+            stop = min(start + block_bytes, file.size)
+            if stop < file.size:
+                stop = _next_line(stream, stop - 1, file.size)
+            blocks.append(Block(file, start, stop))
+            start = stop
+    return blocks or [Block(file, start, start)]
+
+
+def count_rows(block: Block) -> int:
+    """Count the row numbers that a block takes: its lines, or its rows."""
+    return block.rows if block.rows is not None else count_lines(_read_bytes(block))
+
+
+def read_block(block: Block, *, columns: Sequence[str], first_row: int, rows_before_file: int) -> Gathered:
+    """Read a block into a typed frame.
+
+    Parameters
+    ----------
+    block
+        What to read.
+    columns
+        Columns to read, in the vocabulary's spelling; those that the file lacks become null.
+    first_row
+        How many row numbers the blocks before it take, in all files.
+    rows_before_file
+        How many the files before its own take.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read any more, or a Parquet column cannot mean what the vocabulary says.
+    """
+    file = block.file
+    try:
+        if file.format == "parquet":
+            return _read_groups(block, columns, first_row)
+        data = _read_bytes(block)
+    except (OSError, TypeError, ValueError) as error:
+        raise SourceError(f"{file.path}: {error}") from error
+    line = first_row - rows_before_file + 1
+    if file.header is None:
+        return gather_json(data, file=file.path, columns=columns, first_row=first_row, first_line=line)
+    return gather_csv(
+        data, file=file.path, header=file.header, columns=columns, first_row=first_row, first_line=line + 1
+    )
+
+
+def available_columns(files: Sequence[SourceFile]) -> tuple[str, ...]:
+    """Return the columns that every one of the files has."""
+    shared = set(files[0].columns).intersection(*(file.columns for file in files))
+    return tuple(name for name in files[0].columns if name in shared)
+
+
+def absent_columns(files: Sequence[SourceFile], wanted: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return, by column, the files that lack a wanted column of the vocabulary: it will be null there.
+
+    Raises
+    ------
+    SourceError
+        If a wanted column is not of the vocabulary and a file lacks it: then its name is a mistake.
+    """
+    absent: dict[str, tuple[str, ...]] = {}
+    for name in wanted:
+        lacking = tuple(file.path for file in files if name not in file.columns)
+        if lacking and name not in BY_NAME:
+            has = next(file.columns for file in files if file.path == lacking[0])
+            raise SourceError(f"{lacking[0]}: has no column {name!r}; it has {', '.join(has)}")
+        if lacking:
+            absent[name] = lacking
+    return absent
+
+
+def _expand(given: str) -> list[str]:
+    if "://" in given:
+        filesystem, path = fsspec.core.url_to_fs(given)
+        if not glob.has_magic(path):
+            return [given]
+        found = [filesystem.unstrip_protocol(name) for name in sorted(filesystem.glob(path))]
+    elif glob.has_magic(given) and not Path(given).exists():
+        found = sorted(glob.glob(given, recursive=True))  # noqa: PTH207 - absolute and relative patterns alike
+    elif Path(given).is_dir():
+        found = [str(path) for path in sorted(Path(given).rglob("*.parquet")) if not path.name.startswith((".", "_"))]
+        if not found:
+            raise SourceError(f"{given}: is a folder without Parquet files; name its files, e.g. {given}/*.csv")
+    else:
+        return [given]
+    if not found:
+        raise SourceError(f"{given}: no file matches; check the pattern and the folder")
+    return found
+
+
+def _format_of(path: str) -> Format:
+    suffix = Path(path).suffix.lower()
+    if suffix in _FORMATS:
+        return _FORMATS[suffix]
+    raise SourceError(f"{path}: the suffix {suffix!r} tells no format; use {', '.join(_FORMATS)}, or set input.format")
+
+
+def _inspect(path: str, format_: Format) -> SourceFile:
+    try:
+        if format_ == "parquet":
+            return _inspect_parquet(path)
+        with _open(path) as stream:
+            size = stream.seek(0, 2)
+            stream.seek(0)
+            head = stream.read(_LONGEST_HEADER)
+        if not head.strip():
+            raise ValueError("is empty; it holds no messages")  # noqa: TRY301 - gets the file's name below
+        if format_ == "json":
+            return SourceFile(path, format_, size, tuple(column.name for column in SOURCE if column.ode_path))
+        header = read_header(head)
+        return SourceFile(path, format_, size, tuple(header.places), header)
+    except FileNotFoundError:
+        raise SourceError(f"{path}: there is no such file; check input.paths") from None
+    except IsADirectoryError:
+        raise SourceError(f"{path}: is a folder, not a file; name its files, e.g. {path}/*.csv") from None
+    except PermissionError:
+        raise SourceError(f"{path}: may not be read; check its permissions") from None
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path}: {error}") from error
+
+
+def _inspect_parquet(path: str) -> SourceFile:
+    with _open(path) as stream:
+        size = stream.seek(0, 2)
+        file = pq.ParquetFile(stream)
+        rows = tuple(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
+        return SourceFile(path, "parquet", size, tuple(map(canonical, file.schema_arrow.names)), None, rows)
+
+
+def _cut_groups(file: SourceFile, block_bytes: int) -> Iterator[Block]:
+    groups = len(file.group_rows)
+    together = max(1, round(block_bytes * groups / max(1, file.size)))
+    for start in range(0, groups, together):
+        stop = min(start + together, groups)
+        yield Block(file, start, stop, sum(file.group_rows[start:stop]))
+
+
+def _open(path: str) -> "fsspec.core.OpenFile":
+    return fsspec.open(path, "rb").open() if "://" in path else Path(path).open("rb")
+
+
+def _next_line(stream: "fsspec.core.OpenFile", start: int, size: int) -> int:
+    """Return the place behind the first line end at or after `start`."""
+    stream.seek(start)
+    while start < size:
+        window = stream.read(_WINDOW)
+        found = window.find(b"\n")
+        if found >= 0:
+            return start + found + 1
+        start += len(window)
+    return size
+
+
+def _read_bytes(block: Block) -> bytes:
+    with _open(block.file.path) as stream:
+        stream.seek(block.start)
+        data: bytes = stream.read(block.stop - block.start)
+    if len(data) < block.stop - block.start:
+        raise SourceError(f"{block.file.path}: became shorter while it was read; run again on a file at rest")
+    return data
+
+
+def _read_groups(block: Block, columns: Sequence[str], first_row: int) -> Gathered:
+    file = block.file
+    with _open(file.path) as stream:
+        parquet = pq.ParquetFile(stream)
+        names = {canonical(name): name for name in parquet.schema_arrow.names}
+        found = [names[name] for name in columns if name in names]
+        table = parquet.read_row_groups(range(block.start, block.stop), columns=found, use_threads=False)
+    frame = table.to_pandas()
+    for name in columns:
+        if name not in names:
+            frame[name] = None
+    place = sum(file.group_rows[: block.start])
+    return gather_table(frame, file=file.path, columns=columns, first_row=first_row, first_line=place + 1)

@@ -1,0 +1,115 @@
+"""A commented configuration that shows every key with its default, written from the parameters themselves."""
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from cdpipe.config import RunConfig
+from cdpipe.stages import STAGES
+from cdpipe.stages.attacks import ATTACKS
+
+_SAMPLES: Final[dict[str, str]] = {
+    "paths": '["bsm.csv"]',
+    "centre": "{ latitude = 41.5430216, longitude = -106.0831353 }",
+    "latitude": "41.5430216",
+    "longitude": "-106.0831353",
+    "radius_m": "20000.0",
+    "south": "41.0",
+    "north": "42.0",
+    "west": "-107.0",
+    "east": "-105.0",
+    "first": "2019-07-01",
+    "last": "2019-07-31",
+}
+"""Values for keys that have no default, so that the lines can be uncommented as they stand."""
+
+
+def example_config() -> str:
+    """Return a configuration in TOML: what must be set is set, all else is there as a comment with its default."""
+    lines = [
+        "# A run of cdpipe. Keys that are commented out show their defaults.",
+        "",
+        *_entries(RunConfig, ""),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _entries(model: Any, path: str) -> list[str]:  # noqa: ANN401 - a pydantic model class
+    """Return a table's keys, then its sub-tables."""
+    keys: list[str] = []
+    tables: list[str] = []
+    for name in _in_order(list(model.model_fields)):
+        field = model.model_fields[name]
+        below = f"{path}.{name}".lstrip(".")
+        if name == "attack":
+            tables += _attacks(below)
+        elif (inner := _model_of(field)) is not None and name != "centre":
+            head = f"[{below}]" if path != "clean.filters" else f"# [{below}]"
+            tables += ["", *_comment(inner.__doc__), head, *_entries(inner, below)]
+        else:
+            keys.append(_line(name, field, off=path.startswith("clean.filters.")))
+    return [*keys, *tables]
+
+
+def _in_order(names: list[str]) -> list[str]:
+    """Put the stages' tables where messages go through them, before training."""
+    stages = [stage.name for stage in STAGES if stage.name in names]
+    others = [name for name in names if name not in stages]
+    before = others.index("train") if stages else 0
+    return [*others[:before], *stages, *others[before:]]
+
+
+def _attacks(path: str) -> list[str]:
+    """Return the attack table with the keys of every kind."""
+    lines = ["", "# Which vehicles' messages claim false positions, and how.", f"[{path}]"]
+    kinds = " | ".join(kind.model_fields["kind"].default for kind in ATTACKS)
+    lines.append(f'# kind = "offset_rand"  # {kinds}')
+    seen: set[str] = {"kind"}
+    for kind in ATTACKS:
+        for name, field in kind.model_fields.items():
+            if name not in seen:
+                seen.add(name)
+                users = [each for each in ATTACKS if name in each.model_fields]
+                only = "" if len(users) == len(ATTACKS) else f" ({', '.join(_kind(each) for each in users)})"
+                lines.append(_line(name, field, note=only))
+    return lines
+
+
+def _kind(attack: Any) -> str:  # noqa: ANN401
+    return str(attack.model_fields["kind"].default)
+
+
+def _line(name: str, field: FieldInfo, *, off: bool = False, note: str = "") -> str:
+    required = field.is_required()
+    value = _SAMPLES[name] if required or (field.default is None and name in _SAMPLES) else _toml(_default(field))
+    mark = "" if required and not off else "# "
+    return f"{mark}{name} = {value}  # {field.description}{note}".replace(";  # ", "; ")
+
+
+def _default(field: FieldInfo) -> Any:  # noqa: ANN401
+    return field.get_default(call_default_factory=True, validated_data={})
+
+
+def _model_of(field: FieldInfo) -> type[BaseModel] | None:
+    choices = (field.annotation, *getattr(field.annotation, "__args__", ()))
+    return next((each for each in choices if isinstance(each, type) and issubclass(each, BaseModel)), None)
+
+
+def _comment(text: str | None) -> list[str]:
+    return [f"# {(text or '').strip().splitlines()[0]}"]
+
+
+def _toml(value: Any) -> str:  # noqa: ANN401
+    if value is None:
+        return "…  # unset;"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dt.date | int | float):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml(each) for each in value)}]"
+    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)

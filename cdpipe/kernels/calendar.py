@@ -1,0 +1,99 @@
+"""Days and microseconds since 1970 and calendar dates, on the proleptic Gregorian calendar.
+
+Days are converted by H. Hinnant, "chrono-compatible low-level date algorithms" (2013), `days_from_civil` and
+`civil_from_days`: years begin in March, so that the leap day comes last; 400 years are an era of 146,097 days.
+"""
+
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from cdpipe.kernels.memory import Int, Integers, Memory, jit_borrowing, jit_inlined, view_int64
+
+Parts: TypeAlias = npt.NDArray[np.int32]
+
+DAY_US: Final = 86_400_000_000
+
+
+class CalendarParts(NamedTuple):
+    """int32[n] each: month 1-12, day 1-31, year, hour 0-23, minute 0-59, second 0-59 (whole, rounded down)."""
+
+    month: Parts
+    day: Parts
+    year: Parts
+    hour: Parts
+    minute: Parts
+    second: Parts
+
+
+@jit_inlined
+def count_days(year: Int, month: Int, day: Int) -> Int:
+    """Count the days from 1970-01-01 to a date from year 1 on (Hinnant's `days_from_civil`)."""
+    march_year = year - (month <= 2)
+    era = march_year // 400
+    year_of_era = march_year - era * 400
+    day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+    return era * 146097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719468
+
+
+@jit_inlined
+def date_of(days: Int) -> tuple[Int, Int, Int]:
+    """Return (year, month, day) of a day since 1970-01-01 (Hinnant's `civil_from_days`)."""
+    shifted = days + 719468
+    era = shifted // 146097
+    day_of_era = shifted - era * 146097
+    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    shifted_month = (5 * day_of_year + 2) // 153
+    day = day_of_year - (153 * shifted_month + 2) // 5 + 1
+    month = shifted_month + 3 if shifted_month < 10 else shifted_month - 9
+    return year_of_era + era * 400 + (month <= 2), month, day
+
+
+@jit_borrowing
+def _fill_parts(us: Integers, parts: CalendarParts) -> None:
+    for i in range(us.size):
+        days = us[i] // DAY_US
+        parts.year[i], parts.month[i], parts.day[i] = date_of(days)
+        second_of_day = (us[i] - days * DAY_US) // 1_000_000
+        parts.hour[i] = second_of_day // 3600
+        parts.minute[i] = second_of_day // 60 % 60
+        parts.second[i] = second_of_day % 60
+
+
+def calendar_parts(us: Memory) -> CalendarParts:
+    """Return the calendar date and clock time of timestamps.
+
+    Parameters
+    ----------
+    us
+        int64[n]: microseconds since 1970-01-01T00:00, before it too; exact for the years 1 to 9999. A null
+        (NaT is the least int64) gives meaningless parts: the caller masks it.
+
+    Returns
+    -------
+    CalendarParts
+        (month, day, year, hour, minute, second), int32[n] each.
+
+    Raises
+    ------
+    TypeError
+        If `us` is not one-dimensional int64.
+    """
+    instants = view_int64(us)
+    month, day, year, hour, minute, second = (np.empty(instants.size, dtype=np.int32) for _ in range(6))
+    parts = CalendarParts(month, day, year, hour, minute, second)
+    _fill_parts(instants, parts)
+    return parts
+
+
+def days_since_epoch(us: Memory) -> Integers:
+    """Return the whole days from 1970-01-01 to timestamps, rounded down: int64[n]; see `calendar_parts`.
+
+    Parameters
+    ----------
+    us
+        int64[n]: microseconds since 1970-01-01T00:00.
+    """
+    return view_int64(us) // DAY_US

@@ -1,0 +1,1 @@
+"""What asv measured, and what it means. Imports nothing else of cdpipe."""

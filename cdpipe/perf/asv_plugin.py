@@ -1,0 +1,82 @@
+"""asv plugin: `asv publish` also writes the bottleneck report, and links it from asv's navigation.
+
+Named in `asv.conf.json` as `".cdpipe.perf.asv_plugin"`: without the leading dot asv looks for it among its own
+plugins and says nothing when it is not there. asv's pages are fixed in its `index.html`, so the link is written into
+the copy that `asv publish` has just made.
+"""
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from asv.console import log
+from asv.publishing import OutputPublisher
+
+from cdpipe.perf.findings import build_report
+from cdpipe.perf.measurements import ResultsError
+from cdpipe.perf.page import render_page
+from cdpipe.perf.report import render_json, render_markdown
+
+FOLDER: Final = "bottlenecks"
+_LINK: Final = f'<li id="nav-li-{FOLDER}"><a href="{FOLDER}/index.html">Bottlenecks</a></li>'
+_LAST_PAGE: Final = re.compile(r'^.*<li id="nav-li-regressions">.*</li>[ \t]*$', re.MULTILINE)
+
+
+class Bottlenecks(OutputPublisher):  # type: ignore[misc] # asv has no types
+    """Writes `bottlenecks/` (`index.html`, `bottlenecks.md`, `bottlenecks.json`) into the site."""
+
+    name = FOLDER
+    button_label = "Bottlenecks"
+    description = "What bounds each stage, and what to do"
+    order = 10
+
+    @classmethod
+    def publish(cls, conf: Any, repo: Any, benchmarks: Any, graphs: Any, revisions: Any) -> None:  # noqa: ANN401, ARG003
+        """Write the pages; whatever the results are, the rest of asv's site is published all the same."""
+        try:
+            write_pages(Path(conf.results_dir), Path(conf.html_dir), project=str(conf.project or ""))
+        except (ResultsError, OSError) as error:
+            log.warning(f"No bottleneck report: {error}")
+        except Exception as error:  # noqa: BLE001 # a fault of the report must not cost the site
+            log.error(f"No bottleneck report, by a fault in cdpipe.perf: {type(error).__name__}: {error}")
+
+
+def write_pages(results_dir: Path, html_dir: Path, *, project: str) -> None:
+    """Write the report on the newest results into a published site and link it.
+
+    Raises
+    ------
+    ResultsError
+        If the results cannot be read.
+    OSError
+        If the site cannot be written.
+    """
+    report = build_report(results_dir)
+    folder = html_dir / FOLDER
+    folder.mkdir(exist_ok=True)
+    texts = {
+        "index.html": render_page(report, project=project),
+        "bottlenecks.md": render_markdown(report),
+        "bottlenecks.json": render_json(report),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    add_link(html_dir / "index.html")
+
+
+def add_link(index: Path) -> None:
+    """Add the report's link to asv's navigation, after its last page; once only.
+
+    Raises
+    ------
+    OSError
+        If the page cannot be read or written.
+    """
+    text = index.read_text(encoding="utf-8")
+    if _LINK in text:
+        return
+    linked, count = _LAST_PAGE.subn(lambda match: f"{match[0]}\n\t{_LINK}", text, count=1)
+    if count == 0:
+        log.warning(f"{index}: asv's navigation has changed; open {FOLDER}/index.html by its address")
+        return
+    index.write_text(linked, encoding="utf-8")

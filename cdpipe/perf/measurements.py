@@ -1,0 +1,107 @@
+"""What a results directory says, as frozen values."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class ResultsError(ValueError):
+    """Results that cannot be read: which file, which field of it, what is wrong and the way out."""
+
+    def __init__(self, path: Path, field_name: str, problem: str, remedy: str) -> None:
+        self.path, self.field_name, self.problem, self.remedy = path, field_name, problem, remedy
+        place = f"field {field_name!r}: " if field_name else ""
+        super().__init__(f"{path}: {place}{problem}; {remedy}")
+
+
+class State(StrEnum):
+    """What became of one benchmark at one set of parameters."""
+
+    MEASURED = "measured"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine as `machine.json` describes it; what it leaves out is empty."""
+
+    name: str
+    cpu: str = ""
+    cores: str = ""
+    ram: str = ""
+    os: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A benchmark as `benchmarks.json` describes it.
+
+    `stage` and `figure` are the attributes `cdpipe_stage` and `cdpipe_figure` of the benchmark function,
+    `""` when it has none: another project's benchmark, for instance. `params` are asv's texts (`repr`) of
+    the values.
+    """
+
+    name: str
+    kind: str
+    unit: str
+    param_names: tuple[str, ...]
+    params: tuple[tuple[str, ...], ...]
+    version: str
+    stage: str
+    figure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One benchmark at one set of parameters.
+
+    `value` is asv's result (the median where there are samples), NaN unless `state` is `measured`; `interval`
+    is asv's 99 % confidence interval of it; `samples` are in the order taken, empty unless asv recorded them.
+    """
+
+    benchmark: Benchmark
+    params: tuple[str, ...]
+    state: State
+    value: float = math.nan
+    interval: tuple[float, float] | None = None
+    samples: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Which commit, machine and environment a result file is about; `date_ms` is the commit's, since 1970."""
+
+    path: Path
+    machine: str
+    commit: str
+    date_ms: int
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The content of one result file.
+
+    `outdated` names benchmarks whose code has changed since (asv ignores such results too), `unlisted` those
+    that `benchmarks.json` no longer knows, `absent` those it knows and the file does not have.
+    """
+
+    header: Header
+    measurements: tuple[Measurement, ...]
+    outdated: tuple[str, ...]
+    unlisted: tuple[str, ...]
+    absent: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """A results directory: its benchmarks, its machines, and the headers of its result files."""
+
+    path: Path
+    benchmarks: Mapping[str, Benchmark]
+    machines: Mapping[str, Machine]
+    headers: tuple[Header, ...] = field(repr=False)

@@ -1,0 +1,52 @@
+"""Measured numbers as people read them."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Final
+
+_SECONDS: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+_COUNTS: Final = ((1e9, "G "), (1e6, "M "), (1e3, "k "), (1.0, ""))
+_BYTES: Final = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+
+
+def format_significant(value: float) -> str:
+    """Write three significant digits, with no exponent below a million: `0.0123`, `87.5`, `15400`."""
+    if not math.isfinite(value) or value == 0:
+        return f"{value:g}"
+    if abs(value) >= 1e6 or abs(value) < 1e-4:
+        return f"{value:.3g}"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def format_quantity(value: float, unit: str) -> str:
+    """Write a number with its unit, scaled where the unit has larger and smaller ones.
+
+    Parameters
+    ----------
+    value
+        In `unit`.
+    unit
+        `s`, `B`, `rows/s`, `share` (0-1, written in percent), `tasks` (written bare), `x` (a factor), or any other,
+        which is written after the number.
+    """
+    return _FORMATS[unit](value) if unit in _FORMATS else f"{format_significant(value)} {unit}"
+
+
+def _scale(value: float, units: tuple[tuple[float, str], ...]) -> str:
+    for factor, name in units:
+        if abs(value) >= factor:
+            return f"{format_significant(value / factor)} {name}"
+    factor, name = units[-1] if value else units[0]
+    return f"{format_significant(value / factor)} {name}"
+
+
+_FORMATS: Final[Mapping[str, Callable[[float], str]]] = {
+    "s": lambda value: _scale(value, _SECONDS),
+    "B": lambda value: _scale(value, _BYTES),
+    "share": lambda value: f"{format_significant(value * 100)} %",
+    "tasks": format_significant,
+    "rows/s": lambda value: f"{_scale(value, _COUNTS)}rows/s",
+    "x": lambda value: f"{format_significant(value)}x",
+}

@@ -1,0 +1,180 @@
+"""The pipeline: gather -> clean -> attack -> features -> train -> metrics, in one function."""
+
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Final
+
+import pandas as pd
+
+from cdpipe.config import RunConfig
+from cdpipe.engine.cache import CacheParams, Store, identify, key
+from cdpipe.engine.frames import plan_sources
+from cdpipe.engine.graph import Raw
+from cdpipe.engine.memory import machine_memory_bytes
+from cdpipe.engine.parts import read_part
+from cdpipe.engine.probe import probe
+from cdpipe.engine.projection import Projection, project_streaming, project_training, require_fit
+from cdpipe.engine.rejects import REJECTS
+from cdpipe.engine.runner import OnPartition, Prepared, Runner
+from cdpipe.engine.session import Session, open_session
+from cdpipe.plots import plot_confusion
+from cdpipe.runreport import RunReport, describe_machine, describe_versions
+from cdpipe.stages import STAGES
+from cdpipe.stages.gather import NAME as GATHER
+from cdpipe.stages.gather import GatherParams
+from cdpipe.stages.params import Params
+from cdpipe.stages.train import Trained, train
+
+_GB: Final = 1e9
+Say = Callable[[str], None]
+
+
+def run(config: RunConfig, *, on_partition: OnPartition | None = None, say: Say | None = None) -> RunReport:
+    """Run the pipeline.
+
+    Parameters
+    ----------
+    config
+        What to read, do and write.
+    on_partition
+        Told of each partition as it is done, for a progress bar.
+    say
+        Given sentences worth telling: the dashboard's link, the projected memory.
+
+    Returns
+    -------
+    RunReport
+        Also written to `report.json` in the output folder, beside the labelled data set, the rejected records and a
+        picture of each confusion matrix.
+
+    Raises
+    ------
+    SourceError
+        If an input cannot be read.
+    MemoryLimitError
+        If the run would not fit into memory; then it has not started.
+    ValueError
+        If there is nothing to learn from.
+    """
+    start = time.perf_counter()
+    tell = say or (lambda _sentence: None)
+    out = config.output.directory
+    out.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        sources, absent = _plan(config)
+        session = stack.enter_context(open_session(config.session))
+        if session.dashboard_link:
+            tell(f"dashboard: {session.dashboard_link}")
+        projections = [_project(session, sources)]
+        tell(f"projected memory, {projections[0]}")
+        require_fit(projections[0])
+        used = stack.enter_context(probe(session))
+        prepared = _prepare(config, sources, session, stack, on_partition)
+        outputs = _write_dataset(prepared, out, dataset=config.output.dataset)
+        trained = None
+        if config.train is not None:
+            projections.append(_project_training(config, prepared))
+            tell(f"projected memory, {projections[1]}")
+            require_fit(projections[1])
+            trained = train(_read_all(prepared), config.train)
+    outputs |= _write_pictures(trained, out)
+    report = RunReport(
+        config=config.model_dump(mode="json"),
+        ledgers=prepared.ledgers,
+        cache=prepared.cache,
+        seconds=prepared.seconds,
+        wall_s=time.perf_counter() - start,
+        used=used.as_dict(),
+        projections=tuple((each.what, each.needed_bytes, each.limit_bytes) for each in projections),
+        trained=trained,
+        absent=absent,
+        outputs={**outputs, "report": out / "report.json"},
+        versions=describe_versions(),
+        machine=describe_machine(),
+    )
+    report.write(out / "report.json")
+    return report
+
+
+def _plan(config: RunConfig) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
+    """Find the input, the columns that the stages need of it, and those that some file lacks."""
+    format_ = None if config.input.format == "auto" else config.input.format
+    return plan_sources(config.input.paths, config.gather, needed=config.clean.inputs, format_=format_)
+
+
+def _project(session: Session, sources: list[Raw]) -> Projection:
+    return project_streaming(session, largest_block_bytes=max(source.block.size for source in sources))
+
+
+def _project_training(config: RunConfig, prepared: Prepared) -> Projection:
+    limit_gb = config.session.memory_limit_gb if config.session.scheduler == "threads" else None
+    frame = read_part(prepared.entry.parts[0])
+    return project_training(
+        rows=prepared.entry.manifest.rows,
+        features=frame.shape[1],
+        trees=config.train.trees if config.train and "RandomForest" in config.train.classifiers else 1,
+        limit_bytes=machine_memory_bytes() if limit_gb is None else int(limit_gb * _GB),
+    )
+
+
+def _prepare(
+    config: RunConfig, sources: list[Raw], session: Session, stack: ExitStack, on_partition: OnPartition | None
+) -> Prepared:
+    """Take the messages through all stages before training, or take what the cache has of that."""
+    store = stack.enter_context(Store(config.cache))
+    folder = Path(mkdtemp(prefix=".scratch-", dir=config.output.directory))
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    scratch = stack.enter_context(Store(CacheParams(directory=folder, limit_gb=1e9)))
+    read = GatherParams(columns=sources[0].columns, block_mb=config.gather.block_mb)
+    params: dict[str, Params] = {GATHER: read, **{stage.name: getattr(config, stage.name) for stage in STAGES}}
+    files = dict.fromkeys(source.block.file.path for source in sources)
+    runner = Runner(
+        params,
+        source_key=key("source", 1, {"files": [identify(path) for path in files], "format": config.input.format}, ""),
+        session=session,
+        store=store,
+        scratch=scratch,
+        kept=config.cache.stages,
+        on_partition=on_partition,
+    )
+    return runner.prepare(sources)
+
+
+def _read_all(prepared: Prepared) -> pd.DataFrame:
+    return pd.concat([read_part(path) for path in prepared.entry.parts], ignore_index=True)
+
+
+def _write_dataset(prepared: Prepared, out: Path, *, dataset: bool) -> dict[str, Path]:
+    """Put the labelled data set and the rejected records into the output folder, each whole or not at all."""
+    outputs = {"rejects": out / REJECTS}
+    _copy_whole(prepared.entry.directory / REJECTS, outputs["rejects"])
+    if dataset:
+        target = out / "dataset"
+        beside = Path(mkdtemp(prefix=".dataset-", dir=out))
+        for path in prepared.entry.parts:
+            shutil.copyfile(path, beside / path.name)
+        shutil.rmtree(target, ignore_errors=True)
+        beside.chmod(0o755)
+        beside.rename(target)
+        outputs["dataset"] = target
+    return outputs
+
+
+def _write_pictures(trained: Trained | None, out: Path) -> dict[str, Path]:
+    pictures: dict[str, Path] = {}
+    for each in trained.fitted if trained else ():
+        path = out / f"confusion_{each.classifier}.png"
+        plot_confusion(each.metrics, each.classifier, path)
+        pictures[f"confusion matrix of {each.classifier}"] = path
+    return pictures
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    beside = target.with_name(f".{target.name}.writing")
+    shutil.copyfile(source, beside)
+    beside.replace(target)
+

@@ -1,0 +1,52 @@
+"""Pictures of results."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from cdpipe.stages.metrics import Metrics
+
+_LABELS: Final = ("honest", "attacker")
+
+
+def plot_confusion(metrics: Metrics, title: str, path: Path) -> None:
+    """Write a confusion matrix as a PNG: counts, and the share of each true class.
+
+    Parameters
+    ----------
+    metrics
+        Whose matrix.
+    title
+        Heading of the picture.
+    path
+        File to write.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - 0.3 s that only plots need
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    counts = np.array(
+        [
+            [metrics.true_negatives, metrics.false_positives],
+            [metrics.false_negatives, metrics.true_positives],
+        ]
+    )
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(4.6, 4.2), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row in range(2):
+        for column in range(2):
+            axes.text(
+                column,
+                row,
+                f"{counts[row, column]:,}\n{shares[row, column]:.1%}",
+                ha="center",
+                va="center",
+                color="white" if shares[row, column] > 0.5 else "black",  # noqa: PLR2004 - half way up the colour scale
+            )
+    axes.set(xticks=(0, 1), yticks=(0, 1), xticklabels=_LABELS, yticklabels=_LABELS)
+    axes.set(xlabel="predicted", ylabel="true", title=title)
+    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
+    figure.savefig(path)

@@ -1,0 +1,126 @@
+"""What a run says of itself: its configuration, machine, accounts, seconds, memory and metrics."""
+
+import json
+import os
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from cdpipe.stages.ledger import Ledger
+from cdpipe.stages.train import Trained
+
+_PACKAGES: Final = ("cdpipe", "dask", "distributed", "numba", "numpy", "pandas", "pyarrow", "scikit-learn")
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """The account of one run.
+
+    Attributes
+    ----------
+    config
+        The configuration, with every default filled in.
+    ledgers
+        By stage, in order.
+    cache
+        By stage, "hit" or "miss"; a stage that keeps nothing is not there.
+    seconds
+        By stage, seconds of its tasks added over all threads (0 where it came from the cache).
+    wall_s
+        Seconds of the whole run.
+    used
+        What the run used: CPU, memory, disk, tasks, as the probe measured them.
+    projections
+        What was projected before each part, as (what, needed bytes, limit bytes).
+    trained
+        Metrics; None where nothing was trained.
+    absent
+        Columns that were read as null because a file lacks them.
+    outputs
+        Files written.
+    versions, machine
+        What it ran on.
+    """
+
+    config: dict[str, Any]
+    ledgers: dict[str, Ledger]
+    cache: dict[str, str]
+    seconds: dict[str, float]
+    wall_s: float
+    used: dict[str, Any]
+    projections: tuple[tuple[str, int, int], ...]
+    trained: Trained | None
+    absent: dict[str, tuple[str, ...]]
+    outputs: dict[str, Path]
+    versions: dict[str, str]
+    machine: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-able values."""
+        return {
+            "config": self.config,
+            "machine": self.machine,
+            "versions": self.versions,
+            "ledgers": [ledger.as_dict() for ledger in self.ledgers.values()],
+            "cache": self.cache,
+            "stage_seconds": self.seconds,
+            "wall_s": self.wall_s,
+            "used": self.used,
+            "projections": [
+                {"what": what, "needed_bytes": needed, "limit_bytes": limit} for what, needed, limit in self.projections
+            ],
+            "training": None if self.trained is None else _training(self.trained),
+            "absent_columns": {name: list(files) for name, files in self.absent.items()},
+            "outputs": {name: str(path) for name, path in self.outputs.items()},
+        }
+
+    def write(self, path: Path) -> None:
+        """Write the report as JSON, beside the file and then in its place."""
+        beside = path.with_name(f".{path.name}.writing")
+        beside.write_text(json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        beside.replace(path)
+
+
+def describe_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results can depend on."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in _PACKAGES}}
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return what the run's machine is: system, processor, cores, memory."""
+    pages, page_bytes = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "processor": _processor(),
+        "cores": os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0)),
+        "memory_gb": round(pages * page_bytes / 1e9, 1),
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [line.partition(":")[2].strip() for line in _lines(info) if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def _training(trained: Trained) -> dict[str, Any]:
+    return {
+        "ledger": trained.ledger.as_dict(),
+        "features": list(trained.features),
+        "train_rows": trained.train_rows,
+        "test_rows": trained.test_rows,
+        "majority_rate": trained.majority_rate,
+        "classifiers": [
+            {"name": each.classifier, "fit_s": each.fit_s, "predict_s": each.predict_s, **each.metrics.as_dict()}
+            for each in trained.fitted
+        ],
+    }

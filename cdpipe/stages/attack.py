@@ -1,0 +1,137 @@
+"""Attack: clean messages -> messages of which some vehicles' claim false positions, and which those are."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cdpipe.columns import IS_ATTACKER, ROW_NUMBER, VEHICLE_ID, X_POS, Y_POS
+from cdpipe.kernels.choice import NOBODY, bottom_k, choose_rows, choose_threshold, is_chosen
+from cdpipe.kernels.draws import ATTACKER, POOL
+from cdpipe.stages.arrays import hash_ids
+from cdpipe.stages.attacks import AttackParams, Pool, Targets
+from cdpipe.stages.ledger import Ledger
+
+NAME: Final = "attack"
+VERSION: Final = 1
+POOL_ROWS: Final = 1 << 20
+"""Swaps draw from this many messages, themselves a uniform draw; from all where there are fewer (ADR 3)."""
+
+_NO_HASHES: Final = np.empty(0, np.uint64)
+_NO_POOL: Final = Pool(np.empty(0, np.int64), np.empty(0), np.empty(0))
+
+
+class Survey(NamedTuple):
+    """What must be known of all messages before one can be attacked; two of them merge into one.
+
+    Attributes
+    ----------
+    vehicles
+        Distinct hashes of vehicle ids, ascending.
+    pool
+        The messages first in the pool's order, at most `POOL_ROWS`.
+    """
+
+    vehicles: NDArray[np.uint64]
+    pool: Pool
+
+
+class Facts(NamedTuple):
+    """What a survey says of the whole data set.
+
+    Attributes
+    ----------
+    vehicles, attackers
+        How many vehicles there are, and how many of them attack (0 and 0 where rows are chosen alone).
+    threshold
+        Largest (key, hash) of a vehicle that still attacks.
+    pool
+        Positions for swaps; None: not needed.
+    """
+
+    vehicles: int
+    attackers: int
+    threshold: tuple[int, int]
+    pool: Pool | None
+
+
+def needs_survey(params: AttackParams) -> bool:
+    """Say whether the attack must first look at all messages."""
+    return params.choose_by == "vehicle" or params.uses_pool
+
+
+def inputs(params: AttackParams) -> tuple[str, ...]:
+    """Return the columns that the survey reads."""
+    return (ROW_NUMBER, VEHICLE_ID, X_POS, Y_POS) if params.uses_pool else (ROW_NUMBER, VEHICLE_ID)
+
+
+def survey(frame: pd.DataFrame, params: AttackParams) -> Survey:
+    """Look at one partition of clean messages, shape (n, …)."""
+    vehicles = np.unique(hash_ids(frame[VEHICLE_ID])) if params.choose_by == "vehicle" else _NO_HASHES
+    if not params.uses_pool:
+        return Survey(vehicles, _NO_POOL)
+    everything = Pool(*(frame[name].to_numpy() for name in (ROW_NUMBER, X_POS, Y_POS)))
+    return Survey(vehicles, _trim(everything, params))
+
+
+def merge(first: Survey, second: Survey, params: AttackParams) -> Survey:
+    """Merge the surveys of two sets of messages; the order does not matter."""
+    pool = Pool(*(np.concatenate(pair) for pair in zip(first.pool, second.pool, strict=True)))
+    return Survey(np.union1d(first.vehicles, second.vehicles), _trim(pool, params))
+
+
+def conclude(whole: Survey, params: AttackParams) -> Facts:
+    """Decide, from the survey of all messages, exactly round(ratio x vehicles) attackers."""
+    pool = whole.pool if params.uses_pool else None
+    if params.choose_by == "row":
+        return Facts(0, 0, NOBODY, pool)
+    attackers = round(params.ratio * whole.vehicles.size)
+    threshold = choose_threshold(whole.vehicles, seed=params.seed, purpose=ATTACKER, count=attackers)
+    return Facts(whole.vehicles.size, attackers, threshold, pool)
+
+
+def apply(frame: pd.DataFrame, params: AttackParams, facts: Facts | None) -> tuple[pd.DataFrame, Ledger]:
+    """Attack one partition.
+
+    Parameters
+    ----------
+    frame
+        Clean messages, shape (n, …): `row_number`, `coreData_id`, `x_pos`, `y_pos`.
+    params
+        Who attacks and how.
+    facts
+        What is known of the whole data set; None only where `needs_survey` says no.
+
+    Returns
+    -------
+    frame
+        New frame: the same rows and `isAttacker` (int8); only attackers' positions differ. The input is not changed.
+    ledger
+        No row is dropped; it notes how many messages attack.
+    """
+    vehicle = hash_ids(frame[VEHICLE_ID])
+    row_number = frame[ROW_NUMBER].to_numpy(np.int64)
+    hit = _choose(row_number, vehicle, params, facts)
+    rows = np.flatnonzero(hit)
+    x, y = (frame[name].to_numpy(np.float64, copy=True) for name in (X_POS, Y_POS))
+    targets = Targets(row_number[rows], vehicle[rows], x[rows], y[rows])
+    x[rows], y[rows] = params.displace(targets, facts.pool if facts else None)
+    ledger = Ledger(NAME, len(frame), len(frame), notes={"messages of attackers": rows.size})
+    return frame.assign(**{X_POS: x, Y_POS: y, IS_ATTACKER: hit.view(np.int8)}), ledger
+
+
+def _choose(
+    row_number: NDArray[np.int64], vehicle: NDArray[np.uint64], params: AttackParams, facts: Facts | None
+) -> NDArray[np.bool_]:
+    if params.choose_by == "row":
+        return choose_rows(row_number, seed=params.seed, purpose=ATTACKER, ratio=params.ratio)
+    if facts is None:
+        raise ValueError("attackers are chosen by vehicle, so the whole data set must be surveyed first")
+    key, last = facts.threshold
+    return is_chosen(vehicle, seed=params.seed, purpose=ATTACKER, threshold_key=key, threshold_hash=last)
+
+
+def _trim(pool: Pool, params: AttackParams) -> Pool:
+    first = bottom_k(pool.row_number, seed=params.seed, purpose=POOL, k=POOL_ROWS)
+    return Pool(pool.row_number[first], pool.x[first], pool.y[first])

@@ -1,0 +1,151 @@
+"""Raw values of a column -> typed values with nulls, and which of them could not be read."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from cdpipe.kernels.timestamps import parse_timestamps
+from numpy.typing import NDArray
+
+from cdpipe.columns import Column, Kind
+from cdpipe.kernels.numbers import parse_float, parse_integer
+from cdpipe.kernels.pack import pack_cells
+from cdpipe.stages.arrays import Cells, masked_integers, text_cells, text_series
+
+_OK: Final = 0
+_MALFORMED: Final = 2
+_EASTERN: Final = 1
+_EASTERN_ZONE: Final = "America/New_York"
+_MS_PER_S: Final = 1000
+NAT: Final = np.iinfo(np.int64).min
+
+
+class Typed(NamedTuple):
+    """A typed column, shape (n,), and which of its cells could not be read (they are null in it)."""
+
+    series: "pd.Series[object]"
+    bad: NDArray[np.bool_]
+    problem: str
+
+
+def type_cells(column: Column, cells: Cells) -> Typed:
+    """Read the cells of one column, shape (n,), as its type; "unavailable" codes become null.
+
+    Empty cells are null. A cell that is not of the column's type is marked bad, and touches no other.
+    """
+    return _READERS[column.kind](column, cells)
+
+
+def type_series(column: Column, series: "pd.Series[object]") -> Typed:
+    """Bring a column of any frame, shape (n,), to the vocabulary's type.
+
+    Text is read as cells are; numbers and timestamps are converted exactly.
+
+    Raises
+    ------
+    TypeError
+        If the values are of a sort that cannot mean this column, such as ids held as numbers.
+    """
+    if series.dtype == column.dtype and column.kind not in ("float", "integer", "text"):
+        return Typed(series, np.zeros(len(series), np.bool_), "")
+    if pd.api.types.is_string_dtype(series.dtype) or isinstance(series.dtype, pd.CategoricalDtype):
+        return type_cells(column, text_cells(series.rename(column.name)))
+    if series.isna().all():
+        return _nothing(column, len(series))
+    if column.kind == "time" and isinstance(series.dtype, np.dtype | pd.DatetimeTZDtype):
+        return _of_times(series)
+    if column.kind in ("float", "integer") and pd.api.types.is_numeric_dtype(series.dtype):
+        return _of_numbers(column, series)
+    raise TypeError(
+        f"column {column.name!r} must hold {column.kind} values but is {series.dtype}; "
+        "write the file again with that column as text"
+    )
+
+
+def _read_float(column: Column, cells: Cells) -> Typed:
+    values, status = parse_float(*cells)
+    for code in column.unavailable:
+        values[values == code] = np.nan
+    return Typed(pd.Series(values), status == _MALFORMED, "not a number")
+
+
+def _read_integer(column: Column, cells: Cells) -> Typed:
+    values, status = parse_integer(*cells)
+    null = (status != _OK) | np.isin(values, np.array(column.unavailable, np.int64))
+    return Typed(masked_integers(values, null), status == _MALFORMED, "not an integer")
+
+
+def _read_time(_: Column, cells: Cells) -> Typed:
+    values, status, zone = parse_timestamps(*cells)
+    eastern = (zone == _EASTERN) & (status == _OK)
+    if eastern.any():
+        values[eastern] = _from_eastern(values[eastern])
+    values[status != _OK] = NAT
+    return Typed(pd.Series(values.view("M8[us]")), status == _MALFORMED, "not a timestamp")
+
+
+def _from_eastern(wall_us: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Convert US Eastern wall-clock microseconds to UTC; the hour met twice in autumn is taken as standard time."""
+    wall = pd.DatetimeIndex(wall_us.view("M8[us]"))
+    local = wall.tz_localize(_EASTERN_ZONE, ambiguous=np.zeros(len(wall), np.bool_), nonexistent="shift_forward")
+    return local.tz_convert("UTC").tz_localize(None).as_unit("us").to_numpy().view(np.int64)
+
+
+def _read_text(_: Column, cells: Cells) -> Typed:
+    packed, offsets, ascii_only = pack_cells(*cells)
+    null = offsets[1:] == offsets[:-1]
+    bad = np.zeros(null.size, np.bool_)
+    if not ascii_only and not _is_utf8(packed):
+        bad = np.array([not _is_utf8(packed[a:b]) for a, b in pairwise(offsets)])
+        starts, stops = cells.starts, np.where(bad, cells.starts, cells.stops)
+        packed, offsets, _ascii = pack_cells(cells.data, starts, stops)
+        null = null | bad
+    return Typed(text_series(packed, offsets, null), bad, "not UTF-8 text")
+
+
+def _is_utf8(text: NDArray[np.uint8]) -> bool:
+    try:
+        text.tobytes().decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+_READERS: Final[dict[Kind, Callable[[Column, Cells], Typed]]] = {
+    "text": _read_text,
+    "float": _read_float,
+    "integer": _read_integer,
+    "count": _read_integer,
+    "time": _read_time,
+}
+
+
+def _of_times(series: "pd.Series[object]") -> Typed:
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+    elif pd.api.types.is_integer_dtype(series.dtype):
+        series = pd.to_datetime(series, unit="ms")
+    elif not pd.api.types.is_datetime64_dtype(series.dtype):
+        raise TypeError(f"column {series.name!r} must hold timestamps but is {series.dtype}; write it as text")
+    return Typed(series.astype("datetime64[us]"), np.zeros(len(series), np.bool_), "")
+
+
+def _of_numbers(column: Column, series: "pd.Series[object]") -> Typed:
+    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    if column.kind == "float":
+        if column.unavailable:
+            values = np.where(np.isin(values, column.unavailable), np.nan, values)
+        return Typed(pd.Series(values), np.zeros(len(values), np.bool_), "")
+    null = np.isnan(values)
+    exact = series.to_numpy(dtype=np.int64, na_value=0) if pd.api.types.is_integer_dtype(series.dtype) else None
+    bad = ~null & (values != np.trunc(values)) if exact is None else np.zeros(len(values), np.bool_)
+    whole = exact if exact is not None else np.where(null | bad, 0, values).astype(np.int64)
+    null = null | bad | np.isin(whole, np.array(column.unavailable, np.int64))
+    return Typed(masked_integers(whole, null), bad, "not an integer")
+
+
+def _nothing(column: Column, rows: int) -> Typed:
+    values = pd.Series([None] * rows, dtype=column.dtype)
+    return Typed(values, np.zeros(rows, np.bool_), "")

@@ -1,0 +1,142 @@
+"""Features: attacked messages -> the numbers a classifier learns from, and the keys that splits need."""
+
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+from cdpipe.kernels.hexids import parse_hex
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from cdpipe.columns import (
+    BY_NAME,
+    GENERATED_AT,
+    IS_ATTACKER,
+    ROW_NUMBER,
+    SEC_MARK,
+    TIME,
+    VEHICLE,
+    VEHICLE_ID,
+    X_POS,
+    Y_POS,
+    canonical,
+)
+from cdpipe.stages.arrays import hash_ids, text_cells
+from cdpipe.stages.ledger import Ledger
+from cdpipe.stages.params import Params
+
+NAME: Final = "features"
+VERSION: Final = 1
+KEYS: Final = (ROW_NUMBER, VEHICLE, TIME)
+"""Kept beside the features, never learnt from: splits and the order of rows rest on them."""
+
+_XY_ELEVATION: Final = (VEHICLE_ID, X_POS, Y_POS, "coreData_elevation")
+_PARTS: Final = ("month", "day", "year", "hour", "minute", "second", "pm")
+SETS: Final[dict[str, tuple[str, ...]]] = {
+    "minimal_xy_elev": _XY_ELEVATION,
+    "extended_timestamps": (*_XY_ELEVATION, *_PARTS),
+}
+_US_PER_S: Final = 1_000_000
+_MS_PER_S: Final = 1_000
+_US_PER_MS: Final = 1_000
+
+
+class FeatureParams(Params):
+    """Which columns become features."""
+
+    columns: Literal["minimal_xy_elev", "extended_timestamps", "all"] | tuple[str, ...] = Field(
+        (X_POS, Y_POS, "coreData_elevation", "coreData_speed", "coreData_heading"),
+        description="a named set (minimal_xy_elev, extended_timestamps, all) or a list of columns",
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _not_the_label(cls, columns: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if not isinstance(columns, str):
+            if not columns:
+                raise ValueError("at least one column is needed; name some, or a set such as minimal_xy_elev")
+            if IS_ATTACKER in map(canonical, columns):
+                raise ValueError(f"{IS_ATTACKER} is the label, not a feature; leave it out")
+        return columns
+
+    def chosen(self, available: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the feature columns, given those of the frame; `all` takes every column that can be a number."""
+        if self.columns == "all":
+            return tuple(name for name in available if _can_be_number(name) and name not in (*KEYS, IS_ATTACKER))
+        named = SETS[self.columns] if isinstance(self.columns, str) else tuple(map(canonical, self.columns))
+        return tuple(dict.fromkeys(named))
+
+
+def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tuple[pd.DataFrame, Ledger]:
+    """Select the features of one partition.
+
+    Parameters
+    ----------
+    frame
+        Attacked messages, shape (n, …): `row_number`, `coreData_id`, `metadata_generatedAt`, `isAttacker` and the
+        feature columns.
+    params
+        Which columns become features.
+    facts
+        None: features need to know nothing of the other partitions.
+
+    Returns
+    -------
+    frame
+        The keys (`row_number`, `vehicle`, `time_us`), the features in the order asked for (ids as nullable `UInt64`,
+        null where not hexadecimal; numbers as they were), and `isAttacker`. The input is not changed.
+    ledger
+        No row is dropped; it notes how many ids are not hexadecimal.
+
+    Raises
+    ------
+    KeyError
+        If a column is missing; the error names it and those there are.
+    TypeError
+        If a chosen column is text that is no id.
+    """
+    del facts
+    chosen = params.chosen(tuple(map(str, frame.columns)))
+    missing = [name for name in (*chosen, IS_ATTACKER, VEHICLE_ID, GENERATED_AT) if name not in frame.columns]
+    if missing:
+        raise KeyError(f"features need {', '.join(missing)}; the frame has {', '.join(map(str, frame.columns))}")
+    notes: dict[str, int] = {}
+    data: dict[str, object] = {
+        ROW_NUMBER: frame[ROW_NUMBER].to_numpy(np.int64),
+        VEHICLE: hash_ids(frame[VEHICLE_ID]),
+        TIME: _order(frame),
+    }
+    for name in chosen:
+        data[name] = _hex_ids(frame[name], notes) if name == VEHICLE_ID else _number(frame[name])
+    data[IS_ATTACKER] = frame[IS_ATTACKER].to_numpy(np.int8)
+    return pd.DataFrame(data, copy=False), Ledger(NAME, len(frame), len(frame), notes=notes)
+
+
+def _can_be_number(name: str) -> bool:
+    column = BY_NAME.get(name)
+    return name == VEHICLE_ID or (column is not None and column.kind not in ("text", "time"))
+
+
+def _number(series: "pd.Series[object]") -> object:
+    if not pd.api.types.is_numeric_dtype(series.dtype):
+        raise TypeError(
+            f"column {series.name!r} is {series.dtype}, which is no feature; leave it out of features.columns"
+        )
+    return series.array
+
+
+def _hex_ids(series: "pd.Series[str]", notes: dict[str, int]) -> object:
+    values, status = parse_hex(*text_cells(series))
+    null = status != 0
+    if null.any():
+        notes["ids that are not hexadecimal"] = int(np.count_nonzero(null))
+    return pd.arrays.IntegerArray(values, null)
+
+
+def _order(frame: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the time that orders messages: where timestamps tell whole seconds only, secMark tells the rest."""
+    times = frame[GENERATED_AT].to_numpy().astype("M8[us]").view(np.int64)
+    if SEC_MARK not in frame.columns:
+        return times
+    mark = frame[SEC_MARK].to_numpy(dtype=np.int64, na_value=0)
+    return np.where(times % _US_PER_S == 0, times + mark % _MS_PER_S * _US_PER_MS, times)

@@ -1,0 +1,13 @@
+"""Filters: which messages stay. A new one is a module here and a line in `FILTERS`."""
+
+from typing import Final
+
+from cdpipe.stages.filters.bbox import BoundingBox
+from cdpipe.stages.filters.dates import Dates
+from cdpipe.stages.filters.filter import Filter, Messages
+from cdpipe.stages.filters.within import Within
+
+FILTERS: Final[tuple[type[Filter], ...]] = (Dates, BoundingBox, Within)
+"""In the order in which they are applied: the cheapest first."""
+
+__all__ = ["FILTERS", "BoundingBox", "Dates", "Filter", "Messages", "Within"]

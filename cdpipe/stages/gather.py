@@ -1,0 +1,159 @@
+"""Gather: messages as files hold them -> a typed frame with stable row numbers, and the records it could not read."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from cdpipe.stages.jsonlines import parse_json_lines
+from numpy.typing import NDArray
+from pydantic import Field
+
+from cdpipe.columns import BY_NAME, ROW_NUMBER, Column, canonical
+from cdpipe.stages.cells import Typed, type_series
+from cdpipe.stages.ledger import Ledger
+from cdpipe.stages.params import Params
+
+NAME: Final = "gather"
+VERSION: Final = 1
+KEPT_TEXT: Final = 2_000
+
+
+class GatherParams(Params):
+    """How source files are read."""
+
+    columns: tuple[str, ...] | None = Field(
+        None, description="columns to read; by default just those that the later stages use"
+    )
+    block_mb: float = Field(
+        32.0, gt=0.0001, le=1024, description="megabytes of the source in a partition; memory grows with it"
+    )
+
+    def wanted(self, needed: Sequence[str]) -> tuple[str, ...]:
+        """Return the columns to read, given those that later stages need, in the vocabulary's spelling."""
+        asked = needed if self.columns is None else (*self.columns, *needed)
+        return tuple(dict.fromkeys(canonical(name) for name in asked))
+
+
+class Reject(NamedTuple):
+    """A record that could not be read: where it stands, why, and its text."""
+
+    file: str
+    line: int
+    reason: str
+    text: str
+
+
+class Gathered(NamedTuple):
+    """One partition of the input: its typed rows, their account, and the rejected records."""
+
+    frame: pd.DataFrame
+    ledger: Ledger
+    rejects: list[Reject]
+
+
+def column_of(name: str) -> Column:
+    """Return the vocabulary's entry for a column, or a text column for a name outside it."""
+    return BY_NAME.get(name, Column(name, "text", "", "a column outside the vocabulary"))
+
+
+def assemble(
+    typed: dict[str, Typed], *, row_numbers: NDArray[np.int64]
+) -> tuple[pd.DataFrame, NDArray[np.bool_], NDArray[np.object_]]:
+    """Put typed columns together, and say which rows have a cell that could not be read.
+
+    Returns
+    -------
+    frame
+        All rows, n of them, `row_number` first.
+    good
+        Shape (n,): rows without a bad cell.
+    reasons
+        Shape (n,): why a row is bad, by its first bad column; `""` where it is not.
+    """
+    good = np.ones(row_numbers.size, np.bool_)
+    reasons = np.full(row_numbers.size, "", np.object_)
+    for name, column in typed.items():
+        if column.bad.any():
+            reasons[good & column.bad] = f"{name}: {column.problem}"
+            good &= ~column.bad
+    data = {ROW_NUMBER: pd.Series(row_numbers), **{name: column.series for name, column in typed.items()}}
+    return pd.DataFrame(data, copy=False), good, reasons
+
+
+def account(rows_in: int, frame: pd.DataFrame, rejects: Sequence[Reject]) -> Ledger:
+    """Balance the rows of a partition against the records rejected from it."""
+    return Ledger(NAME, rows_in, len(frame), Counter(reject.reason for reject in rejects))
+
+
+def gather_json(data: bytes, *, file: str, columns: Sequence[str], first_row: int, first_line: int) -> Gathered:
+    """Read a block of whole ODE JSON lines.
+
+    Parameters
+    ----------
+    data
+        The block's bytes.
+    file
+        Name of the file, for rejects.
+    columns
+        Columns to read, in the vocabulary's spelling; one that the records lack is null throughout.
+    first_row, first_line
+        Row number and line number (from 1) of the block's first line.
+
+    Returns
+    -------
+    Gathered
+        Rows keep their line's place as row number, so a rejected line takes one too.
+    """
+    raw, lines, refused = parse_json_lines(data, first_line=first_line, columns=columns)
+    row_numbers = lines - first_line + first_row
+    typed = {name: type_series(column_of(name), raw[name]) for name in columns}
+    frame, good, reasons = assemble(typed, row_numbers=row_numbers)
+    rejects = [Reject(file, line, reason, text[:KEPT_TEXT]) for line, reason, text in refused]
+    if not good.all():
+        source = data.split(b"\n")
+        rejects += [
+            Reject(file, int(lines[i]), reasons[i], _line_text(source[lines[i] - first_line]))
+            for i in np.flatnonzero(~good)
+        ]
+        frame = frame[good].reset_index(drop=True)
+    rejects.sort(key=lambda reject: reject.line)
+    return Gathered(frame, account(len(lines) + len(refused), frame, rejects), rejects)
+
+
+def gather_table(
+    table: pd.DataFrame, *, file: str, columns: Sequence[str], first_row: int, first_line: int
+) -> Gathered:
+    """Bring a frame of any spelling and types (a Parquet file's) to the vocabulary.
+
+    Parameters
+    ----------
+    table
+        Rows as the file holds them, shape (n, …); column names match without regard to letter case.
+    file
+        Name of the file, for rejects.
+    columns
+        Columns to read, in the vocabulary's spelling.
+    first_row, first_line
+        Row number of the first row, and its place in the file, from 1.
+
+    Raises
+    ------
+    TypeError
+        If a column's type cannot mean what the vocabulary says.
+    """
+    table = table.rename(columns=canonical)
+    typed = {name: type_series(column_of(name), table[name].reset_index(drop=True)) for name in columns}
+    row_numbers = np.arange(first_row, first_row + len(table), dtype=np.int64)
+    frame, good, reasons = assemble(typed, row_numbers=row_numbers)
+    rejects = [
+        Reject(file, first_line + int(i), reasons[i], table.iloc[i].to_json()[:KEPT_TEXT])
+        for i in np.flatnonzero(~good)
+    ]
+    frame = frame if good.all() else frame[good].reset_index(drop=True)
+    return Gathered(frame, account(len(table), frame, rejects), rejects)
+
+
+def _line_text(line: bytes) -> str:
+    return line.rstrip(b"\r").decode("utf-8", "replace")[:KEPT_TEXT]

@@ -1,0 +1,71 @@
+"""Metrics: what a confusion matrix says of a classifier."""
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cdpipe.kernels.confusion import count_confusion
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Counts and rates of a binary classifier; attackers (1) are the positives. A rate over nothing is NaN.
+
+    Attributes
+    ----------
+    true_negatives, false_positives, false_negatives, true_positives
+        The confusion matrix.
+    accuracy, precision, recall, f1, specificity, balanced_accuracy
+        Shares, 0 to 1.
+    mcc
+        Matthews correlation coefficient, -1 to 1; 0 where a row or column of the matrix is empty, as in scikit-learn.
+    """
+
+    true_negatives: int
+    false_positives: int
+    false_negatives: int
+    true_positives: int
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+    specificity: float
+    balanced_accuracy: float
+    mcc: float
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """Return the metrics as JSON-able values, with None for NaN."""
+        return {name: None if math.isnan(value) else value for name, value in asdict(self).items()}
+
+
+def measure(truth: NDArray[np.integer], predicted: NDArray[np.integer]) -> Metrics:
+    """Compare predicted labels with true ones, shape (n,) each, 0 or 1.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or a label is neither 0 nor 1.
+    """
+    tn, fp, fn, tp = count_confusion(truth, predicted)
+    recall, specificity = _share(tp, tp + fn), _share(tn, tn + fp)
+    balanced = [rate for rate in (recall, specificity) if not math.isnan(rate)]
+    spread = math.sqrt(tp + fp) * math.sqrt(tp + fn) * math.sqrt(tn + fp) * math.sqrt(tn + fn)
+    return Metrics(
+        true_negatives=tn,
+        false_positives=fp,
+        false_negatives=fn,
+        true_positives=tp,
+        accuracy=_share(tp + tn, tp + tn + fp + fn),
+        precision=_share(tp, tp + fp),
+        recall=recall,
+        f1=_share(2 * tp, 2 * tp + fp + fn),
+        specificity=specificity,
+        balanced_accuracy=sum(balanced) / len(balanced) if balanced else math.nan,
+        mcc=(tp * tn - fp * fn) / spread if spread else 0.0,
+    )
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else math.nan

@@ -1,0 +1,78 @@
+"""A real dask scheduler with two worker processes, started from the command line as a user would."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+import cdpipe
+
+HOST = "127.0.0.1"
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a process that can import cdpipe from this checkout."""
+    places = [str(Path(cdpipe.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(places)} | more
+
+
+@contextmanager
+def start_detached(folder: Path, name: str, *command: str) -> Iterator[int]:
+    """Run a Python module that is no descendant of this process; it and its children end with the block."""
+    shell = f'"$0" -m "$@" >{folder}/{name}.log 2>&1 & echo $!'
+    started = subprocess.run(
+        ["/bin/sh", "-c", shell, sys.executable, *command],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        start_new_session=True,
+    )
+    pid = int(started.stdout)
+    family = psutil.Process(pid)
+    try:
+        yield pid
+    finally:
+        try:
+            ending = [*family.children(recursive=True), family]
+        except psutil.NoSuchProcess:
+            ending = []
+        for process in ending:
+            try:
+                process.send_signal(signal.SIGTERM)
+            except psutil.NoSuchProcess:
+                continue
+        for process in psutil.wait_procs(ending, timeout=10)[1]:
+            process.kill()
+
+
+@contextmanager
+def start_scheduler(folder: Path) -> Iterator[str]:
+    """Start a scheduler without workers; yields its address."""
+    file = folder / "scheduler.json"
+    options = ("--host", HOST, "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
+    with start_detached(folder, "scheduler", "distributed.cli.dask_scheduler", *options):
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                address = json.loads(file.read_text())["address"]
+                break
+            except (FileNotFoundError, ValueError):
+                assert time.monotonic() < deadline, (folder / "scheduler.log").read_text()
+                time.sleep(0.05)
+        yield address
+
+
+@contextmanager
+def start_workers(folder: Path, address: str) -> Iterator[None]:
+    """Start two worker processes of one thread each."""
+    options = ("--nworkers", "2", "--nthreads", "1", "--host", HOST, "--no-dashboard", "--local-directory", str(folder))
+    with start_detached(folder, "workers", "distributed.cli.dask_worker", address, *options):
+        yield

@@ -1,0 +1,97 @@
+import math
+import re
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from texts import MALFORMED, NULL, NULL_WORDS, OK, as_cells, bits, load_plain, read_float
+
+from cdpipe.kernels import memory, points
+
+PLAIN = load_plain("points")
+POINT = re.compile(rb"point\s*\(\s*(\S+)\s+(\S+)\s*\)", re.IGNORECASE)
+coordinates = st.floats(-180, 180).map(repr) | st.sampled_from(["nan", "NULL", "1e400", "5e-324", "x", "1.5.", "-"])
+blanks = st.text(" \t", max_size=2)
+
+
+def read_point(text):
+    word = text.strip()
+    if word.lower() in NULL_WORDS:
+        return math.nan, math.nan, NULL
+    match = POINT.fullmatch(word)
+    if not match:
+        return math.nan, math.nan, MALFORMED
+    (lon, lon_status), (lat, lat_status) = read_float(match[1]), read_float(match[2])
+    status = MALFORMED if MALFORMED in (lon_status, lat_status) else max(lon_status, lat_status)
+    return (lon, lat, OK) if status == OK else (math.nan, math.nan, status)
+
+
+def check(texts, module=points):
+    lon, lat, status = module.parse_point(*as_cells(texts))
+    expected = [read_point(text) for text in texts]
+    assert status.tolist() == [code for _, _, code in expected]
+    assert bits(lon) == bits([value for value, _, _ in expected])
+    assert bits(lat) == bits([value for _, value, _ in expected])
+
+
+@pytest.mark.parametrize("module", [points, PLAIN], ids=["compiled", "plain"])
+def test_points_met_in_files_and_points_that_are_none(module):
+    texts = [b"POINT (-105.123456 41.123456)", b"POINT(-105.1 41.2)", b"point ( 1 2 )", b" Point\t(1e2 -.5) ", b"POINT"]
+    texts += [
+        b"POINT (1 2",
+        b"POINT 1 2)",
+        b"POINT (1)",
+        b"POINT ()",
+        b"POINT (1 2 3)",
+        b"POINT (1,2)",
+        b"POINT ((1 2))",
+    ]
+    texts += [
+        b"POINT (1 2) x",
+        b"LINE (1 2)",
+        b"POINT (nan nan)",
+        b"POINT (1 null)",
+        b"POINT (x nan)",
+        b"POINT (1 inf)",
+    ]
+    texts += [b"", b"  ", b"nan", b"None", b"(1 2)", b"POINTS (1 2)", b"P0INT (1 2)", b"POINT (", b")", b"POINT )1 2("]
+    texts += [
+        b"POINT (5e-324 1)",
+        b"POINT (1 123456789012345678901234567890)",
+        b"POINT (5e-324 nan)",
+        b"POINT (5e-324 y)",
+    ]
+    with np.errstate(over="ignore"):
+        check(texts, module)
+
+
+@given(st.lists(st.tuples(coordinates, coordinates, blanks, blanks, blanks)))
+@settings(max_examples=100, deadline=None)
+def test_points_are_read_as_python_reads_their_numbers(pairs):
+    check([f"{c}POINT{a}({b}{lon} {c}{lat}{a}){b}".encode() for lon, lat, a, b, c in pairs])
+
+
+@given(st.lists(st.binary(max_size=16) | st.text("POINTpoint() 1.-\t", max_size=24).map(str.encode)))
+@settings(max_examples=100, deadline=None)
+def test_hostile_bytes_compiled_and_plain(texts):
+    check(texts)
+    with np.errstate(over="ignore"):
+        check(texts, PLAIN)
+
+
+def test_every_shortening_of_a_point():
+    whole = b"POINT (-105.5 41.25)"
+    check([whole[:length] for length in range(len(whole) + 1)] + [whole[length:] for length in range(len(whole))])
+
+
+def test_a_bad_point_leaves_its_neighbours_alone():
+    column = pa.array(["POINT (1 2)", "POINT 3 4", None, "point(5 6)"], type=pa.large_string())
+    _, offsets, text = column.buffers()
+    bounds = memory.view_int64(offsets)
+    lon, lat, status = points.parse_point(text, bounds[:-1], bounds[1:])
+    assert bits(lon) == bits([1, math.nan, math.nan, 5])
+    assert bits(lat) == bits([2, math.nan, math.nan, 6])
+    assert status.tolist() == [OK, MALFORMED, NULL, OK]
+    assert len(points._parse_point.signatures) == 1

@@ -1,0 +1,55 @@
+"""Texts as kernels take them, the kernels as plain Python, and the oracle for a number in a text."""
+
+import importlib
+import math
+import re
+import sys
+from types import ModuleType
+
+import numba
+import numpy as np
+
+OK, NULL, MALFORMED = 0, 1, 2
+NULL_WORDS = {b"", b"nan", b"null", b"none", b"na", b"n/a"}
+NUMBER = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+def as_cells(texts: list[bytes]) -> tuple[bytes, np.ndarray, np.ndarray]:
+    """Put texts next to each other, so that reading past one is reading another."""
+    stops = np.cumsum([len(text) for text in texts], dtype=np.int64)
+    return b"".join(texts), np.concatenate([np.zeros(1, np.int64), stops[:-1]])[: len(texts)], stops
+
+
+def load_plain(name: str) -> ModuleType:
+    """Import a module of `cdpipe.kernels` afresh, uncompiled: NumPy then checks every index."""
+    package = importlib.import_module("cdpipe.kernels")
+    prefix = "cdpipe.kernels."
+    compiled = {key: sys.modules.pop(key) for key in list(sys.modules) if key.startswith(prefix)}
+    numba.config.DISABLE_JIT, before = True, numba.config.DISABLE_JIT
+    try:
+        return importlib.import_module(prefix + name)
+    finally:
+        numba.config.DISABLE_JIT = before
+        for key in [key for key in sys.modules if key.startswith(prefix)]:
+            del sys.modules[key]
+            delattr(package, key.removeprefix(prefix))
+        sys.modules.update(compiled)
+        for key, module in compiled.items():
+            setattr(package, key.removeprefix(prefix), module)
+
+
+def read_float(text: bytes) -> tuple[float, int]:
+    """Say by Python's own means what `parse_float` must make of a cell."""
+    word = text.strip()
+    if word.lower() in NULL_WORDS:
+        return math.nan, NULL
+    if not NUMBER.fullmatch(word) or math.isinf(float(word)):
+        return math.nan, MALFORMED
+    return float(word), OK
+
+
+def bits(values: object) -> list[int]:
+    """Return float64 values as words: tells -0.0 from 0.0 and shows the last bit."""
+    array = np.array(values, dtype=np.float64)
+    array[np.isnan(array)] = np.nan
+    return array.view(np.uint64).tolist()

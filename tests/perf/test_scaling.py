@@ -1,0 +1,85 @@
+"""Growth of time with rows, against SciPy's regression and power laws made for the test."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from cdpipe.perf.cells import Cell, Figure
+from cdpipe.perf.scaling import fit_exponent, growth_factors, measure_scaling
+
+
+def cell(stage, rows, seconds, variant=()):
+    return Cell(stage, variant, rows, str(rows), {"seconds": Figure(seconds, None, "b", ())})
+
+
+@given(st.floats(0.2, 3.0), st.floats(1e-9, 1e-3), st.integers(2, 6))
+def test_a_power_law_is_found_again(exponent, factor, count):
+    points = [(10**k, factor * 10 ** (k * exponent)) for k in range(3, 3 + count)]
+    fit = fit_exponent(points)
+    assert fit.exponent == pytest.approx(exponent, rel=1e-9)
+    if count == 2:
+        assert fit.interval is None
+    else:
+        assert fit.interval == pytest.approx((exponent, exponent), abs=1e-6)
+
+
+def test_the_interval_is_that_of_linear_regression():
+    points = [(10_000, 0.011), (100_000, 0.09), (1_000_000, 1.2), (5_000_000, 5.1), (10_000_000, 13.0)]
+    x, y = np.log(np.array(points)).T
+    line = stats.linregress(x, y)
+    margin = stats.t.ppf(0.975, len(points) - 2) * line.stderr
+    fit = fit_exponent(points)
+    assert fit.exponent == pytest.approx(line.slope, rel=1e-12)
+    assert fit.interval == pytest.approx((line.slope - margin, line.slope + margin), rel=1e-9)
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says():
+    generator = np.random.default_rng(7)
+    rows = np.array([1e4, 1e5, 1e6, 1e7])
+    hits = 0
+    for _ in range(400):
+        seconds = 1e-6 * rows**1.2 * np.exp(generator.normal(0, 0.1, 4))
+        low, high = fit_exponent(list(zip(rows.tolist(), seconds.tolist(), strict=True))).interval
+        hits += low <= 1.2 <= high
+    assert 0.92 <= hits / 400 <= 0.98
+
+
+def test_one_size_has_no_exponent():
+    assert fit_exponent([(1000, 1.0)]) is None
+    assert growth_factors([(1000, 1.0)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("rows", "compared"),
+    [
+        ((1_000_000, 5_000_000, 10_000_000), [1, 5, 10]),
+        ((10_000, 50_000, 100_000, 1_000_000, 5_000_000, 10_000_000), [1, 5, 10]),
+        ((5_000_000, 10_000_000, 15_000_000), [1, 2, 3]),
+        ((1000, 4000), [1, 4]),
+    ],
+)
+def test_sizes_are_compared_by_factor(rows, compared):
+    points = [(r, r * 1e-6) for r in rows]
+    growth = growth_factors(points)
+    assert [g.rows_factor for g in growth] == compared
+    assert [g.seconds_factor for g in growth] == pytest.approx(compared)
+
+
+def test_the_largest_base_with_all_three_sizes_is_taken():
+    points = [(10_000, 1.0), (50_000, 2.0), (100_000, 3.0), (1_000_000, 10.0), (5_000_000, 60.0), (10_000_000, 150.0)]
+    assert [g.seconds_factor for g in growth_factors(points)] == [1.0, 6.0, 15.0]
+
+
+def test_stages_and_variants_are_followed_apart():
+    cells = [
+        cell("a", 1000, 1.0), cell("a", 2000, 2.0),
+        cell("a", 1000, 1.0, (("m", "x"),)), cell("a", 4000, 16.0, (("m", "x"),)),
+        cell("b", 1000, 1.0), cell("c", None, 1.0), cell("d", 1000, 0.0), cell("d", 2000, 0.0),
+    ]  # fmt: skip
+    followed = {scaling.title: scaling.fit.exponent for scaling in measure_scaling(cells)}
+    assert followed == {"a": pytest.approx(1.0), "a (m=x)": pytest.approx(2.0)}
+    assert not any(math.isnan(value) for value in followed.values())
