@@ -1,13 +1,14 @@
-"""`python -m benchmarks select quick|full|smoke`, `data quick|full|smoke`, `make KIND ROWS`."""
+"""`python -m benchmarks select quick|full|smoke`, `data quick|full|smoke`, `make KIND ROWS`, `pins`."""
 
 import sys
 
-from benchmarks import _data, _sizes
+from benchmarks import _data, _pins, _sizes
 
 USAGE = (
     "usage: python -m benchmarks select quick|full|smoke   print the --bench expression of a suite\n"
     "       python -m benchmarks data quick|full|smoke     make a suite's data sets, if they are missing\n"
     "       python -m benchmarks make KIND ROWS            make one: " + ", ".join(_data.KINDS) + "; 10k, 5M\n"
+    "       python -m benchmarks pins                      pin in constraints.txt and asv.conf.json what is installed\n"
 )
 
 
@@ -23,6 +24,8 @@ def main(arguments: list[str]) -> int:
                     sys.stdout.flush()
             case ["make", kind, label]:
                 sys.stdout.write(f"{_data.make(kind, label)}\n")
+            case ["pins"]:
+                _pins.write()
             case _:
                 sys.stderr.write(USAGE)
                 return 2

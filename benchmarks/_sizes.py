@@ -47,8 +47,9 @@ FAMILIES: Final[dict[str, Family]] = {
     "features": Family(r"features\.", ("1M", "5M", "10M", "15M"), ("100k", "1M"), ("attacked",)),
     "train": Family(r"train\.", ("10k", "50k", "100k"), ("10k",), ("features",)),
     "pipeline": Family(r"pipeline\.", ("10k", "50k", "100k"), ("10k",), ("csv",)),
-    "cache": Family(r"cache\.", ("10k", "1M"), ("10k",), ("csv",)),
-    "kernels": Family(r"kernels\.", ("1M", "10M"), ("1M",)),
+    "lookup": Family(r"cache\.Lookup\.", ("10k", "1M"), ("10k",), ("csv", "features")),
+    "study": Family(r"cache\.Study\.", ("10k",), ("10k",), ("csv",)),
+    "kernels": Family(r"kernels\.", ("1M", "10M"), ("1M",), ("csv", "raw", "gathered")),
     "baseline": Family(r"baseline\.", ("5M", "10M"), ("1M",), ("raw", "gathered", "cleaned", "attacked")),
     "imports": Family(r"imports\."),
 }

@@ -50,14 +50,16 @@ class _Rows(click.ParamType[int]):
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cdpipe")
 @click.option("--debug", is_flag=True, help="Show where an error arose.")
-def main(*, debug: bool) -> None:  # noqa: ARG001 - read from the context
+def main(*, debug: bool) -> None:
     """Labelled misbehaviour data sets from connected-vehicle messages, and what limits their making."""
 
 
 @main.command()
 @click.option("--rows", type=_Rows(), required=True, help="How many messages, e.g. 250k or 1e6.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help=".csv, .parquet or .jsonl.")
-@click.option("--seed", type=click.IntRange(0), default=42, show_default=True, help="The same seed gives the same bytes.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=42, show_default=True, help="The same seed gives the same bytes."
+)
 def synth(rows: int, out: Path, seed: int) -> None:
     """Write synthetic messages: trips of vehicles whose position, speed and heading agree."""
     with _explaining():
@@ -103,9 +105,10 @@ def bottlenecks(results: Path, commit: str | None, machine: str | None, format_:
     with _explaining():
         from rich.console import Console
 
+        from cdpipe.perf.commits import resolve_commit
         from cdpipe.perf.report import build_report, render_json, render_markdown, render_text
 
-        report = build_report(results, commit=commit, machine=machine)
+        report = build_report(results, commit=commit and resolve_commit(commit), machine=machine)
         if format_ == "text":
             render_text(report, Console(width=None if sys.stdout.isatty() else 100))
         else:
@@ -118,7 +121,9 @@ def cache() -> None:
 
 
 def _directory(function: F) -> F:
-    return click.option("--directory", type=click.Path(path_type=Path), help="Default: the user's cache folder.")(function)
+    return click.option("--directory", type=click.Path(path_type=Path), help="Default: the user's cache folder.")(
+        function
+    )
 
 
 @cache.command()

@@ -87,12 +87,8 @@ SOURCE: Final[tuple[Column, ...]] = (
     Column(LATITUDE, "float", "deg", "latitude, WGS84", (90.0000001, 900000001.0), _CORE + "position.latitude"),
     Column(LONGITUDE, "float", "deg", "longitude, WGS84", (180.0000001, 1800000001.0), _CORE + "position.longitude"),
     Column("coreData_elevation", "float", "m", "height", (-409.6, -4096.0), _CORE + "position.elevation"),
-    Column(
-        "coreData_accuracy_semiMajor", "float", "m", "semi-major axis", (255.0, 12.75), _ACCURACY + "semiMajor"
-    ),
-    Column(
-        "coreData_accuracy_semiMinor", "float", "m", "semi-minor axis", (255.0, 12.75), _ACCURACY + "semiMinor"
-    ),
+    Column("coreData_accuracy_semiMajor", "float", "m", "semi-major axis", (255.0, 12.75), _ACCURACY + "semiMajor"),
+    Column("coreData_accuracy_semiMinor", "float", "m", "semi-minor axis", (255.0, 12.75), _ACCURACY + "semiMinor"),
     Column(
         "coreData_accelset_accelLat",
         "float",

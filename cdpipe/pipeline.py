@@ -177,4 +177,3 @@ def _copy_whole(source: Path, target: Path) -> None:
     beside = target.with_name(f".{target.name}.writing")
     shutil.copyfile(source, beside)
     beside.replace(target)
-

@@ -44,7 +44,7 @@ def plot_confusion(metrics: Metrics, title: str, path: Path) -> None:
                 f"{counts[row, column]:,}\n{shares[row, column]:.1%}",
                 ha="center",
                 va="center",
-                color="white" if shares[row, column] > 0.5 else "black",  # noqa: PLR2004 - half way up the colour scale
+                color="white" if shares[row, column] > 0.5 else "black",
             )
     axes.set(xticks=(0, 1), yticks=(0, 1), xticklabels=_LABELS, yticklabels=_LABELS)
     axes.set(xlabel="predicted", ylabel="true", title=title)

@@ -45,7 +45,7 @@ class CacheWarning(UserWarning):
 
 
 class CacheParams(BaseModel):
-    """Whether, where and how much to keep. Frozen; an unknown key is an error."""
+    """Whether, where and how much to keep."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

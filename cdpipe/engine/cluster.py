@@ -3,6 +3,7 @@
 import logging
 import operator
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,6 +51,7 @@ class ClusterSession(Session):
 
     def __init__(self, client: Client, *, scheduler_here: bool) -> None:
         self.client = client
+        self._dashboard_link = client.dashboard_link if client.run_on_scheduler(_has_dashboard) else None
         self._scheduler_here = scheduler_here
         self._broadcasts: list[Any] = []
 
@@ -146,10 +148,7 @@ class ClusterSession(Session):
     @property
     def dashboard_link(self) -> str | None:
         """URL of the dashboard, None if the scheduler serves none."""
-        if "dashboard" not in self.client.scheduler_info()["services"]:
-            return None
-        link: str = self.client.dashboard_link
-        return link
+        return self._dashboard_link
 
     @property
     def workers(self) -> int:
@@ -164,6 +163,19 @@ class ClusterSession(Session):
     def _known_workers(self) -> dict[str, Any]:
         workers: dict[str, Any] = self.client.scheduler_info()["workers"]
         return workers
+
+
+def _has_dashboard(dask_scheduler: Scheduler) -> bool:
+    # A scheduler without dashboard still has a web server, and gives its link.
+    return any("bokeh" in str(app).lower() for app in dask_scheduler.http_application.applications)
+
+
+def dask_setup(_worker: object) -> None:
+    """Leave Ctrl-C to the session: a terminal sends it to every process, and each worker would print a traceback.
+
+    Dask calls this in each worker of a local cluster as it starts, since the cluster names this module as preload.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _make_queue_plugin() -> SchedulerPlugin:
@@ -207,10 +219,12 @@ def start_local(params: SessionParams) -> Iterator[ClusterSession]:
         "distributed.worker.memory.pause": params.pause,
     }
     memory_limit = "auto" if params.memory_limit_gb is None else int(params.memory_limit_gb * GB)
-    dashboard_port = 0 if params.dashboard is True else params.dashboard
+    dashboard_port = 0 if isinstance(params.dashboard, bool) else params.dashboard
     with _spill_directory(params.spill_directory) as spill_directory:
-        # Nannies copy the configuration when they are made, and give it to every worker they ever start.
-        with dask.config.set(memory_settings):
+        # Given to the nannies as well: each starts its first worker with the settings of this block, but without
+        # its own copy it would start a later one, after a crash, with dask's defaults.
+        settings = memory_settings | {"temporary-directory": str(spill_directory)}
+        with dask.config.set(settings):
             try:
                 cluster = LocalCluster(
                     n_workers=params.workers,
@@ -218,8 +232,10 @@ def start_local(params: SessionParams) -> Iterator[ClusterSession]:
                     memory_limit=memory_limit,
                     processes=True,
                     host=LOOPBACK,
-                    dashboard_address=None if params.dashboard is False else f"{LOOPBACK}:{dashboard_port}",
-                    local_directory=str(spill_directory),
+                    dashboard_address=f"{LOOPBACK}:{dashboard_port}",
+                    scheduler_kwargs={"dashboard": params.dashboard is not False},
+                    preload=[__name__],
+                    config=settings,
                     # A failing task is raised here; each worker's own account of it would only drown it.
                     silence_logs=logging.CRITICAL,
                 )

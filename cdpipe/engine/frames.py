@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
 import dask
@@ -26,7 +26,8 @@ from cdpipe.stages.gather import Gathered, GatherParams, gather_table
 from cdpipe.stages.ledger import Ledger, add_ledgers
 from cdpipe.stages.params import Params
 
-Frame = pd.DataFrame | dd.DataFrame
+Frame: TypeAlias = Any
+"""A pandas or a Dask DataFrame."""
 _MB: Final = 1_000_000
 
 
@@ -161,7 +162,7 @@ def apply_stage(name: str, frame: Frame, params: Params) -> tuple[Frame, Any]:
         if ROW_NUMBER not in frame.columns:
             frame = number_rows(frame, 0)
         return stage.apply(frame, params, _facts(name, frame, params))
-    meta = frame._meta.iloc[:0]  # noqa: SLF001 - Dask has no public name for an empty frame of the same types
+    meta = frame._meta.iloc[:0]
     run = uuid4().hex[:8]
     parts = frame.to_delayed()
     if ROW_NUMBER not in meta.columns:
@@ -239,7 +240,7 @@ def _survey(name: str, frame: pd.DataFrame, params: Params) -> Any:  # noqa: ANN
 
 
 def _number(parts: Sequence[Delayed], run: str) -> list[Delayed]:
-    """Number partitions of unknown length: each begins where the one before ended."""
+    """Give partitions of unknown length row numbers: each begins where the one before ended."""
     length, number = dask.delayed(len, pure=False), dask.delayed(number_rows, pure=False)
     numbered, before = [], dask.delayed(0)
     for place, part in enumerate(parts):

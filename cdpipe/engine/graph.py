@@ -203,7 +203,7 @@ def conclude(survey: Any, stage: str, params: Params) -> Any:  # noqa: ANN401
 
 
 def split_outcomes(outcomes: Sequence[Delayed]) -> tuple[list[Delayed], list[Delayed]]:
-    """Part each outcome into its account and its survey, so that surveys are merged where they are and then released."""
+    """Part outcomes into accounts and surveys, so that surveys are merged where they are and then released."""
     account, survey = dask.delayed(_account, pure=False), dask.delayed(_survey, pure=False)
     return (
         [account(each, dask_key_name=f"account-{each.key}") for each in outcomes],
@@ -238,9 +238,7 @@ def _load(source: Raw | Stored, index: int, first_row: int, rows_before_file: in
     if isinstance(source, Stored):
         frame = read_part(source.path, source.columns)
         return Outcome({}, {}, len(frame), source.path.stat().st_size), frame
-    gathered = read_block(
-        source.block, columns=source.columns, first_row=first_row, rows_before_file=rows_before_file
-    )
+    gathered = read_block(source.block, columns=source.columns, first_row=first_row, rows_before_file=rows_before_file)
     if gathered.rejects and source.rejects is not None:
         write_rejects(gathered.rejects, source.rejects, index)
     seconds = {GATHER: time.perf_counter() - start}

@@ -88,4 +88,6 @@ def require_fit(projection: Projection) -> None:
         Naming the need, the limit and the way out.
     """
     if not projection.fits:
-        raise MemoryLimitError(f"{projection}; it would not fit: {projection.way_out}, or raise session.memory_limit_gb")
+        raise MemoryLimitError(
+            f"{projection}; it would not fit: {projection.way_out}, or raise session.memory_limit_gb"
+        )

@@ -12,7 +12,7 @@ REJECTS: Final = "rejects.jsonl"
 
 
 def write_rejects(rejects: Sequence[Reject], folder: Path, index: int) -> None:
-    """Write a partition's rejects beside its part, as JSON lines (`file`, `line`, `reason`, `text`)."""
+    """Write a partition's rejects beside its part, as JSON lines (the fields of `Reject`)."""
     with _piece(folder, index).open("w", encoding="utf-8") as stream:
         stream.writelines(json.dumps(reject._asdict(), ensure_ascii=False) + "\n" for reject in rejects)
 

@@ -1,4 +1,4 @@
-"""Stages run over a whole data set: from the newest output that the cache has, in as few passes as global steps allow."""
+"""Stages run over a whole data set: from the newest output in the cache, in as few passes as global steps allow."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -131,7 +131,9 @@ class Runner:
 
     def _run_pass(self, names: Sequence[str], entry: Entry | None, raw: Sequence[Raw]) -> Entry:
         """Take every partition through some stages, keeping what is to be kept; return the last output."""
-        facts = {names[0]: self._session.broadcast(self._survey(names[0], entry))} if self._needs_facts(names[0]) else {}
+        facts = (
+            {names[0]: self._session.broadcast(self._survey(names[0], entry))} if self._needs_facts(names[0]) else {}
+        )
         label = " → ".join(names)
         with ExitStack() as stack:
             drafts = {

@@ -46,7 +46,7 @@ class SessionMemory(TypedDict):
 
 
 class SessionParams(BaseModel):
-    """Where and how wide to run. Frozen; an unknown key is an error."""
+    """Where and how wide to run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -110,7 +110,7 @@ def cut(file: SourceFile, *, block_bytes: int) -> list[Block]:
 
 def count_rows(block: Block) -> int:
     """Count the row numbers that a block takes: its lines, or its rows."""
-    return block.rows if block.rows is not None else count_lines(_read_bytes(block))
+    return block.rows if block.rows is not None else int(count_lines(_read_bytes(block)))
 
 
 def read_block(block: Block, *, columns: Sequence[str], first_row: int, rows_before_file: int) -> Gathered:
@@ -247,7 +247,7 @@ def _next_line(stream: "fsspec.core.OpenFile", start: int, size: int) -> int:
     stream.seek(start)
     while start < size:
         window = stream.read(_WINDOW)
-        found = window.find(b"\n")
+        found: int = window.find(b"\n")
         if found >= 0:
             return start + found + 1
         start += len(window)

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from cdpipe.kernels.memory import Int, Integers, Memory, jit_borrowing, jit_inlined, view_int64
+from cdpipe.kernels.jit import jit_borrowing, jit_inlined
+from cdpipe.kernels.memory import Int, Integers, Memory, view_int64
 
 Parts: TypeAlias = npt.NDArray[np.int32]
 

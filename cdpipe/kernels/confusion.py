@@ -62,7 +62,8 @@ def count_confusion(truth: ArrayLike, predicted: ArrayLike) -> tuple[int, int, i
     t, p = _as_labels(truth, name="truth"), _as_labels(predicted, name="predicted")
     if t.size != p.size:
         raise ValueError(f"truth has {t.size} labels, predicted {p.size}; they must be of the same rows")
-    positive, claimed, both, every = _count(t, p)
+    with np.errstate(over="ignore"):  # only without the compiler, and only where labels are wrong anyway
+        positive, claimed, both, every = _count(t, p)
     if every > 1:
         name, labels = ("truth", t) if (t > 1).any() else ("predicted", p)
         wrong = np.asarray(truth if name == "truth" else predicted).reshape(-1)[int(np.argmax(labels > 1))]

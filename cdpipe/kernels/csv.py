@@ -9,17 +9,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cdpipe.kernels.memory import (
-    Bytes,
-    Int,
-    Integers,
-    Memory,
-    Statuses,
-    jit_borrowing,
-    jit_inlined,
-    load_word,
-    view_bytes,
-)
+from cdpipe.kernels.jit import jit_borrowing, jit_inlined
+from cdpipe.kernels.memory import Bytes, Int, Integers, Memory, Statuses, load_word, view_bytes
 
 LINE_OK: Final = 0
 TOO_FEW_FIELDS: Final = 1

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from cdpipe.kernels.memory import Int, jit_borrowing
+from cdpipe.kernels.jit import jit_borrowing
+from cdpipe.kernels.memory import Int
 
 _LEAST_POWER: Final = -342
 _GREATEST_POWER: Final = 308

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from cdpipe.kernels.jit import jit_borrowing, jit_inlined
 from cdpipe.kernels.memory import (
     MALFORMED,
     NULL,
@@ -14,8 +15,6 @@ from cdpipe.kernels.memory import (
     Integers,
     Memory,
     Statuses,
-    jit_borrowing,
-    jit_inlined,
     load_word,
     strip,
     view_cells,

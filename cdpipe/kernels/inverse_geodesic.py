@@ -128,7 +128,9 @@ def inverse(lon0: float, lat0: float, lon: ArrayLike, lat: ArrayLike) -> tuple[F
     if longitudes.size != latitudes.size:
         raise ValueError(f"lon has {longitudes.size} rows, lat {latitudes.size}; each point needs both")
     out = np.empty((2, longitudes.size))
-    if _measure_rows(float(lon0), float(lat0), longitudes, latitudes, out):
+    with np.errstate(all="ignore"):  # only without the compiler, which takes remainders of infinity in silence
+        undecided = _measure_rows(float(lon0), float(lat0), longitudes, latitudes, out)
+    if undecided:
         for i in np.flatnonzero(out[0] == _UNDECIDED):
             line = Geodesic.WGS84.Inverse(lat0, lon0, latitudes[i], longitudes[i])
             out[0, i], out[1, i] = line["s12"], line["azi1"]

@@ -4,17 +4,15 @@ Numba compiles one machine function for each array *type*, and a read-only array
 another type than a writable one. Every array can be made read-only without a copy, so all inputs are.
 """
 
-from collections.abc import Callable
 from mmap import mmap
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from cdpipe.kernels.arrays import as_input
+from cdpipe.kernels.jit import jit_inlined
 
-F = TypeVar("F", bound=Callable[..., object])
 Memory: TypeAlias = bytes | bytearray | memoryview | mmap | npt.NDArray[Any]
 Int: TypeAlias = int | np.int64
 Bytes: TypeAlias = npt.NDArray[np.uint8]
@@ -26,31 +24,6 @@ NULL: Final = 1
 MALFORMED: Final = 2
 UNDECIDED: Final = 3
 """A kernel's word to its own wrapper: well-formed, but to be worked out in Python. Callers never see it."""
-
-
-def jit_borrowing(function: F) -> F:
-    """Compile as `cdpipe.kernels.jit.jit` does, but without counting references to arrays.
-
-    Numba counts a reference, atomically, whenever an array is passed to a function with more than one way out:
-    about 20 ns a cell, as much as reading a number takes. A function compiled here only borrows its arrays for the
-    call. It cannot allocate or return one: that is an error when it is compiled.
-
-    Returns
-    -------
-    F
-        The compiled function; the plain one is its `py_func`.
-    """
-    compiled: F = numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)
-    return compiled
-
-
-def jit_inlined(function: F) -> F:
-    """Compile as `jit_borrowing` does, and put the function into its callers whatever LLVM thinks of its size.
-
-    For small functions and those with one caller, once a cell: handing an array over costs as much as two digits.
-    """
-    compiled: F = numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)(function)
-    return compiled
 
 
 def _view(memory: Memory, dtype: type[np.generic]) -> npt.NDArray[Any]:

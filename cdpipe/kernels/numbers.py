@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cdpipe.kernels.decimals import compose
+from cdpipe.kernels.jit import jit_borrowing
 from cdpipe.kernels.memory import (
     MALFORMED,
     NULL,
@@ -16,7 +17,6 @@ from cdpipe.kernels.memory import (
     Integers,
     Memory,
     Statuses,
-    jit_borrowing,
     strip,
     view_cells,
 )

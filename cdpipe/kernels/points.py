@@ -5,6 +5,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from cdpipe.kernels.jit import jit_borrowing
 from cdpipe.kernels.memory import (
     MALFORMED,
     NULL,
@@ -16,7 +17,6 @@ from cdpipe.kernels.memory import (
     Memory,
     Statuses,
     is_blank,
-    jit_borrowing,
     strip,
     view_cells,
 )

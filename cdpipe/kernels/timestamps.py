@@ -5,20 +5,8 @@ from typing import Final
 import numpy as np
 
 from cdpipe.kernels.calendar import DAY_US, calendar_parts, count_days, days_since_epoch
-from cdpipe.kernels.memory import (
-    MALFORMED,
-    NULL,
-    OK,
-    Bytes,
-    Int,
-    Integers,
-    Memory,
-    Statuses,
-    jit_borrowing,
-    jit_inlined,
-    strip,
-    view_cells,
-)
+from cdpipe.kernels.jit import jit_borrowing, jit_inlined
+from cdpipe.kernels.memory import MALFORMED, NULL, OK, Bytes, Int, Integers, Memory, Statuses, strip, view_cells
 from cdpipe.kernels.numbers import is_null_word
 
 __all__ = ["EASTERN", "UTC", "calendar_parts", "days_since_epoch", "parse_timestamps"]

@@ -125,7 +125,7 @@ RULES: Final[tuple[Rule, ...]] = (
             Remedy("hold fewer partitions at once", ("session.workers", "session.threads_per_worker")),
             Remedy(
                 "spill to disk and raise the limit if the machine has the memory: a local cluster does both",
-                ("session.scheduler", "session.memory_limit_gb"),
+                ("session.scheduler", "session.spill_target", "session.memory_limit_gb"),
             ),
             Remedy(
                 "work in increments: keep finished stages, so that a run holds one at a time",

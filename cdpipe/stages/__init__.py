@@ -7,7 +7,8 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from cdpipe.stages import attack, clean, features
-from cdpipe.stages.attacks import ATTACKS, OffsetRand
+from cdpipe.stages.attacks import ATTACKS
+from cdpipe.stages.attacks.offset_rand import OffsetRand
 from cdpipe.stages.stage import GlobalStep, Stage
 
 STAGES: Final[tuple[Stage, ...]] = (

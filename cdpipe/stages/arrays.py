@@ -1,6 +1,6 @@
 """Frame columns as the arrays kernels take, and back, without copying where the memory allows it."""
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ class Cells(NamedTuple):
     stops: NDArray[np.int64]
 
 
-def text_cells(series: "pd.Series[str]") -> Cells:
+def text_cells(series: "pd.Series[Any]") -> Cells:
     """View a text column as bytes and cell bounds.
 
     Parameters
@@ -63,14 +63,14 @@ def arrow_cells(array: pa.Array) -> Cells:
     return Cells(view_bytes(data), starts, stops)
 
 
-def text_series(values: NDArray[np.uint8], offsets: NDArray[np.int64], null: NDArray[np.bool_]) -> "pd.Series[str]":
+def text_series(values: NDArray[np.uint8], offsets: NDArray[np.int64], null: NDArray[np.bool_]) -> "pd.Series[Any]":
     """Make a `str` column of packed UTF-8 bytes, shape (bytes,), their offsets, (n + 1,), and nulls, (n,)."""
     validity = pa.array(~null).buffers()[1] if null.any() else None
     array = pa.LargeStringArray.from_buffers(len(null), pa.py_buffer(offsets), pa.py_buffer(values), validity)
     return pd.Series(array, dtype="str")
 
 
-def hash_ids(series: "pd.Series[str]") -> NDArray[np.uint64]:
+def hash_ids(series: "pd.Series[Any]") -> NDArray[np.uint64]:
     """Hash vehicle ids, shape (n,), to one 64-bit number each (XXH64); a null id hashes as the empty text.
 
     Raises
@@ -86,11 +86,11 @@ def hash_ids(series: "pd.Series[str]") -> NDArray[np.uint64]:
     return hash_text(*text_cells(series))
 
 
-def masked_integers(values: NDArray[np.int64], null: NDArray[np.bool_]) -> "pd.Series[int]":
+def masked_integers(values: NDArray[np.int64], null: NDArray[np.bool_]) -> "pd.Series[Any]":
     """Make a nullable `Int64` column of values and nulls, both shape (n,)."""
     return pd.Series(pd.arrays.IntegerArray(values, null))
 
 
-def null_mask(series: "pd.Series[object]") -> NDArray[np.bool_]:
+def null_mask(series: "pd.Series[Any]") -> NDArray[np.bool_]:
     """Say which values of a column, shape (n,), are null."""
     return series.isna().to_numpy(dtype=np.bool_)

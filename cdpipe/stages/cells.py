@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
-from cdpipe.kernels.timestamps import parse_timestamps
 from numpy.typing import NDArray
 
 from cdpipe.columns import Column, Kind
 from cdpipe.kernels.numbers import parse_float, parse_integer
 from cdpipe.kernels.pack import pack_cells
+from cdpipe.kernels.timestamps import parse_timestamps
 from cdpipe.stages.arrays import Cells, masked_integers, text_cells, text_series
 
 _OK: Final = 0
@@ -25,7 +25,7 @@ NAT: Final = np.iinfo(np.int64).min
 class Typed(NamedTuple):
     """A typed column, shape (n,), and which of its cells could not be read (they are null in it)."""
 
-    series: "pd.Series[object]"
+    series: "pd.Series[Any]"
     bad: NDArray[np.bool_]
     problem: str
 
@@ -38,7 +38,7 @@ def type_cells(column: Column, cells: Cells) -> Typed:
     return _READERS[column.kind](column, cells)
 
 
-def type_series(column: Column, series: "pd.Series[object]") -> Typed:
+def type_series(column: Column, series: "pd.Series[Any]") -> Typed:
     """Bring a column of any frame, shape (n,), to the vocabulary's type.
 
     Text is read as cells are; numbers and timestamps are converted exactly.
@@ -122,7 +122,7 @@ _READERS: Final[dict[Kind, Callable[[Column, Cells], Typed]]] = {
 }
 
 
-def _of_times(series: "pd.Series[object]") -> Typed:
+def _of_times(series: "pd.Series[Any]") -> Typed:
     if isinstance(series.dtype, pd.DatetimeTZDtype):
         series = series.dt.tz_convert("UTC").dt.tz_localize(None)
     elif pd.api.types.is_integer_dtype(series.dtype):
@@ -132,7 +132,7 @@ def _of_times(series: "pd.Series[object]") -> Typed:
     return Typed(series.astype("datetime64[us]"), np.zeros(len(series), np.bool_), "")
 
 
-def _of_numbers(column: Column, series: "pd.Series[object]") -> Typed:
+def _of_numbers(column: Column, series: "pd.Series[Any]") -> Typed:
     values = series.to_numpy(dtype=np.float64, na_value=np.nan)
     if column.kind == "float":
         if column.unavailable:
@@ -141,7 +141,7 @@ def _of_numbers(column: Column, series: "pd.Series[object]") -> Typed:
     null = np.isnan(values)
     exact = series.to_numpy(dtype=np.int64, na_value=0) if pd.api.types.is_integer_dtype(series.dtype) else None
     bad = ~null & (values != np.trunc(values)) if exact is None else np.zeros(len(values), np.bool_)
-    whole = exact if exact is not None else np.where(null | bad, 0, values).astype(np.int64)
+    whole: NDArray[np.int64] = np.where(null | bad, 0, values).astype(np.int64) if exact is None else exact
     null = null | bad | np.isin(whole, np.array(column.unavailable, np.int64))
     return Typed(masked_integers(whole, null), bad, "not an integer")
 

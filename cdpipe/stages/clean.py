@@ -1,13 +1,10 @@
 """Clean: typed messages -> the messages and columns a study is about, in its coordinates."""
 
 from collections.abc import Collection
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 import pandas as pd
-from cdpipe.kernels.geodesy import to_local
-from cdpipe.kernels.points import parse_point
-from cdpipe.kernels.calendar import calendar_parts
 from numpy.typing import NDArray
 from pydantic import Field, create_model, model_validator
 
@@ -24,6 +21,9 @@ from cdpipe.columns import (
     Y_POS,
     canonical,
 )
+from cdpipe.kernels.calendar import calendar_parts
+from cdpipe.kernels.geodesy import to_local
+from cdpipe.kernels.points import parse_point
 from cdpipe.stages.arrays import null_mask, text_cells
 from cdpipe.stages.cells import type_series
 from cdpipe.stages.filters import FILTERS, Filter, Messages
@@ -39,11 +39,13 @@ _MALFORMED: Final = 2
 _POLE_DEG: Final = 90.0
 _ANTIMERIDIAN_DEG: Final = 180.0
 
+_FILTER_FIELDS: Final[dict[str, Any]] = {kind.name: (kind | None, None) for kind in FILTERS}
+
 Filters = create_model(
     "Filters",
     __base__=Params,
     __doc__="Which messages stay: any combination; a message must pass all.",
-    **{kind.name: (kind | None, None) for kind in FILTERS},
+    **_FILTER_FIELDS,
 )
 
 
@@ -84,7 +86,7 @@ class CleanParams(Params):
         "geographic", description="degrees, or metres east and north of the centre"
     )
     centre: Centre | None = Field(None, description="centre of local coordinates and of the override attacks")
-    filters: Filters = Field(default_factory=Filters, description="which messages stay")  # type: ignore[valid-type]
+    filters: Filters = Field(default_factory=Filters, description="which messages stay")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -198,7 +200,7 @@ def apply(frame: pd.DataFrame, params: CleanParams, facts: None = None) -> tuple
     return pd.DataFrame(data, copy=False), Ledger(NAME, len(frame), rows.size, tally.dropped)
 
 
-def _typed(frame: pd.DataFrame, name: str, tally: _Tally) -> "pd.Series[object]":
+def _typed(frame: pd.DataFrame, name: str, tally: _Tally) -> "pd.Series[Any]":
     series = frame[name]
     column = BY_NAME.get(name)
     if column is None or series.dtype == column.dtype:
@@ -209,22 +211,27 @@ def _typed(frame: pd.DataFrame, name: str, tally: _Tally) -> "pd.Series[object]"
 
 
 def _positions(
-    columns: dict[str, "pd.Series[object]"], *, point: bool, tally: _Tally
+    columns: dict[str, "pd.Series[Any]"], *, point: bool, tally: _Tally
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if point:
         lon, lat, status = parse_point(*text_cells(columns[POINT]))
         tally.drop(f"{POINT}: not POINT (lon lat)", status == _MALFORMED)
-        lon[status != _OK], lat[status != _OK] = np.nan, np.nan
+        nowhere = (status != _OK) | _is_unavailable(LONGITUDE, lon) | _is_unavailable(LATITUDE, lat)
+        lon[nowhere], lat[nowhere] = np.nan, np.nan
     else:
-        lon, lat = (columns[name].to_numpy(np.float64) for name in (LONGITUDE, LATITUDE))
+        lon, lat = (np.asarray(columns[name], np.float64) for name in (LONGITUDE, LATITUDE))
     nowhere = np.isnan(lon) | np.isnan(lat)
     tally.drop("no position", nowhere)
     tally.drop("position out of range", ~nowhere & ~((np.abs(lat) <= _POLE_DEG) & (np.abs(lon) <= _ANTIMERIDIAN_DEG)))
     return lon, lat
 
 
+def _is_unavailable(name: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.isin(values, BY_NAME[name].unavailable)
+
+
 def _filter(
-    columns: dict[str, "pd.Series[object]"],
+    columns: dict[str, "pd.Series[Any]"],
     lon: NDArray[np.float64],
     lat: NDArray[np.float64],
     params: CleanParams,

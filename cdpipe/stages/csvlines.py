@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from cdpipe.kernels.csv import Cells as Bounds
 from cdpipe.kernels.memory import view_bytes
 from cdpipe.stages.arrays import Cells
 from cdpipe.stages.cells import type_cells
-from cdpipe.stages.gather import KEPT_TEXT, Gathered, Reject, account, assemble, column_of
+from cdpipe.stages.gather import KEPT_TEXT, Gathered, Reject, account, assemble, bad_cell, column_of
 
 _LINE_REASONS: Final = {
     TOO_FEW_FIELDS: "too few fields",
@@ -98,22 +98,24 @@ def gather_csv(
     whole = bounds.status == LINE_OK
     lines = bounds.line_index + first_line
     rejects = [
-        Reject(file, int(lines[i]), _LINE_REASONS[int(bounds.status[i])], _text(data, bounds, i))
+        Reject(file, int(lines[i]), code, code, _text(data, bounds, i))
         for i in np.flatnonzero(~whole)
+        for code in (_LINE_REASONS[int(bounds.status[i])],)
     ]
     rows = slice(None) if whole.all() else np.flatnonzero(whole)
     typed = {
         name: type_cells(column_of(name), _unescape(block, bounds, found.index(name), rows))
         if name in header.places
-        else type_cells(column_of(name), _no_cells(np.count_nonzero(whole)))
+        else type_cells(column_of(name), _no_cells(int(whole.sum())))
         for name in columns
     }
     frame, good, reasons = assemble(typed, row_numbers=bounds.line_index[rows] + first_row)
     if not good.all():
         places = np.flatnonzero(whole)
         rejects += [
-            Reject(file, int(lines[places[i]]), reasons[i], _text(data, bounds, places[i]))
+            bad_cell(file, int(lines[at]), reasons[i], _row(data, bounds, found, at), _text(data, bounds, at))
             for i in np.flatnonzero(~good)
+            for at in (places[i],)
         ]
         frame = frame[good].reset_index(drop=True)
     rejects.sort(key=lambda reject: reject.line)
@@ -139,5 +141,12 @@ def _unescape(block: NDArray[np.uint8], bounds: Bounds, place: int, rows: slice 
     return Cells(view_bytes(b"".join(texts)), offsets[:-1], offsets[1:])
 
 
-def _text(data: bytes, bounds: Bounds, line: int) -> str:
+def _row(data: bytes, bounds: Bounds, found: Sequence[str], line: np.integer[Any]) -> dict[str, str]:
+    return {
+        name: data[bounds.starts[place, line] : bounds.stops[place, line]].decode("utf-8", "replace")
+        for place, name in enumerate(found)
+    }
+
+
+def _text(data: bytes, bounds: Bounds, line: np.integer[Any]) -> str:
     return data[bounds.line_starts[line] : bounds.line_stops[line]][:KEPT_TEXT].decode("utf-8", "replace")

@@ -1,10 +1,9 @@
 """Features: attacked messages -> the numbers a classifier learns from, and the keys that splits need."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
-from cdpipe.kernels.hexids import parse_hex
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
@@ -21,6 +20,7 @@ from cdpipe.columns import (
     Y_POS,
     canonical,
 )
+from cdpipe.kernels.hexids import parse_hex
 from cdpipe.stages.arrays import hash_ids, text_cells
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
@@ -117,7 +117,7 @@ def _can_be_number(name: str) -> bool:
     return name == VEHICLE_ID or (column is not None and column.kind not in ("text", "time"))
 
 
-def _number(series: "pd.Series[object]") -> object:
+def _number(series: "pd.Series[Any]") -> object:
     if not pd.api.types.is_numeric_dtype(series.dtype):
         raise TypeError(
             f"column {series.name!r} is {series.dtype}, which is no feature; leave it out of features.columns"
@@ -125,7 +125,7 @@ def _number(series: "pd.Series[object]") -> object:
     return series.array
 
 
-def _hex_ids(series: "pd.Series[str]", notes: dict[str, int]) -> object:
+def _hex_ids(series: "pd.Series[Any]", notes: dict[str, int]) -> object:
     values, status = parse_hex(*text_cells(series))
     null = status != 0
     if null.any():

@@ -1,23 +1,24 @@
 """Gather: messages as files hold them -> a typed frame with stable row numbers, and the records it could not read."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
-from cdpipe.stages.jsonlines import parse_json_lines
 from numpy.typing import NDArray
 from pydantic import Field
 
 from cdpipe.columns import BY_NAME, ROW_NUMBER, Column, canonical
 from cdpipe.stages.cells import Typed, type_series
+from cdpipe.stages.jsonlines import parse_json_lines
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
 
 NAME: Final = "gather"
 VERSION: Final = 1
 KEPT_TEXT: Final = 2_000
+KEPT_VALUE: Final = 80
 
 
 class GatherParams(Params):
@@ -37,10 +38,23 @@ class GatherParams(Params):
 
 
 class Reject(NamedTuple):
-    """A record that could not be read: where it stands, why, and its text."""
+    """A record that could not be read.
+
+    Attributes
+    ----------
+    file, line
+        Where it stands; lines count from 1, in Parquet files rows do.
+    code
+        What is wrong, in words that many records share: they are counted by it.
+    reason
+        The same with the value at fault.
+    text
+        The record, or its beginning.
+    """
 
     file: str
     line: int
+    code: str
     reason: str
     text: str
 
@@ -82,9 +96,15 @@ def assemble(
     return pd.DataFrame(data, copy=False), good, reasons
 
 
+def bad_cell(file: str, line: int, code: str, row: "Mapping[str, object] | pd.Series[Any]", text: str) -> Reject:
+    """Make the reject of a row one of whose cells could not be read: `code` begins with the cell's column."""
+    column, _, problem = code.partition(": ")
+    return Reject(file, line, code, f"{column}: {str(row[column])[:KEPT_VALUE]!r} is {problem}", text)
+
+
 def account(rows_in: int, frame: pd.DataFrame, rejects: Sequence[Reject]) -> Ledger:
     """Balance the rows of a partition against the records rejected from it."""
-    return Ledger(NAME, rows_in, len(frame), Counter(reject.reason for reject in rejects))
+    return Ledger(NAME, rows_in, len(frame), Counter(reject.code for reject in rejects))
 
 
 def gather_json(data: bytes, *, file: str, columns: Sequence[str], first_row: int, first_line: int) -> Gathered:
@@ -110,11 +130,11 @@ def gather_json(data: bytes, *, file: str, columns: Sequence[str], first_row: in
     row_numbers = lines - first_line + first_row
     typed = {name: type_series(column_of(name), raw[name]) for name in columns}
     frame, good, reasons = assemble(typed, row_numbers=row_numbers)
-    rejects = [Reject(file, line, reason, text[:KEPT_TEXT]) for line, reason, text in refused]
+    rejects = [Reject(file, line, code, reason, text[:KEPT_TEXT]) for line, code, reason, text in refused]
     if not good.all():
         source = data.split(b"\n")
         rejects += [
-            Reject(file, int(lines[i]), reasons[i], _line_text(source[lines[i] - first_line]))
+            bad_cell(file, int(lines[i]), reasons[i], raw.iloc[i], _line_text(source[lines[i] - first_line]))
             for i in np.flatnonzero(~good)
         ]
         frame = frame[good].reset_index(drop=True)
@@ -148,7 +168,7 @@ def gather_table(
     row_numbers = np.arange(first_row, first_row + len(table), dtype=np.int64)
     frame, good, reasons = assemble(typed, row_numbers=row_numbers)
     rejects = [
-        Reject(file, first_line + int(i), reasons[i], table.iloc[i].to_json()[:KEPT_TEXT])
+        bad_cell(file, first_line + int(i), reasons[i], table.iloc[i], table.iloc[i].to_json()[:KEPT_TEXT])
         for i in np.flatnonzero(~good)
     ]
     frame = frame if good.all() else frame[good].reset_index(drop=True)

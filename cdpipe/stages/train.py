@@ -131,11 +131,11 @@ def train(frame: pd.DataFrame, params: TrainParams) -> Trained:
     frame = frame.sort_values(ROW_NUMBER, kind="stable", ignore_index=True)
     names = tuple(name for name in map(str, frame.columns) if name not in (*KEYS, IS_ATTACKER))
     matrix, dropped = _matrix(frame, names)
-    whole = ~np.isnan(matrix).any(axis=1)
+    whole: NDArray[np.bool_] = np.asarray(~np.isnan(matrix).any(axis=1))
     ledger = Ledger(NAME, len(frame), int(np.count_nonzero(whole)), dropped)
     if not whole.any():
         raise ValueError(f"no row of {len(frame)} has all features ({dropped or 'none at all'}); choose other features")
-    matrix, frame = matrix[whole], frame[whole]
+    matrix, frame = matrix[whole], frame.loc[whole]
     label = frame[IS_ATTACKER].to_numpy(np.int8)
     test = split(
         by=params.split,

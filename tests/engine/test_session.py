@@ -62,12 +62,6 @@ def session(request):
     return request.getfixturevalue(request.param)
 
 
-def alive_workers():
-    """Descendants of this process but for multiprocessing's bookkeeper, which lives as long as Python."""
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
-
-
 # Parameters
 
 
@@ -163,8 +157,8 @@ def test_same_task_twice_plain_data_and_nothing(session):
 
 
 def test_first_failure_is_raised_as_it_was_and_cancels_the_rest(session, tmp_path, capfd):
-    first = fail("engine", dask_key_name="0")  # dask takes tasks of the same rank in the order of their names
-    tasks = [first, *(touch(tmp_path, index, 0.05, dask_key_name=f"1-{index}") for index in range(200))]
+    first = fail("engine", dask_key_name="1")  # dask takes tasks of the same rank by their names, the last one first
+    tasks = [first, *(touch(tmp_path, index, 0.05, dask_key_name=f"0-{index}") for index in range(200))]
     start = time.perf_counter()
     with pytest.raises(BrokenVehicleError, match=r"^engine$") as caught:
         session.run(tasks)
@@ -194,7 +188,7 @@ def test_threads_wait_for_what_cannot_be_stopped(threads, tmp_path):
         (tmp_path / "end").touch()
 
     with pytest.raises(BrokenVehicleError):
-        threads.run([fail("now", dask_key_name="1"), slow(dask_key_name="0")])
+        threads.run([slow(dask_key_name="1"), fail("now", dask_key_name="0")])
     assert (tmp_path / "end").exists()
 
 
@@ -317,7 +311,6 @@ def test_thresholds_and_limit_reach_workers_and_those_after_them(tmp_path):
             os.kill(pid, signal.SIGKILL)
             # the only copy of the shared value died with its worker, and is made again
             assert session.run([pick(shared, 1)]) == [6]
-    assert alive_workers() == [] or "local" in os.environ.get("PYTEST_CURRENT_TEST", "")
 
 
 def test_task_that_kills_its_workers_is_named():
@@ -335,7 +328,7 @@ def test_task_that_kills_its_workers_is_named():
 
 def test_closing_leaves_nothing(tmp_path):
     script = """
-        import glob, psutil, dask, os, tempfile
+        import psutil, dask, os, tempfile
         from cdpipe.engine.session import *
         if __name__ == "__main__":
             with open_session(SessionParams(scheduler="local", workers=2, threads_per_worker=1)) as session:
@@ -390,7 +383,10 @@ def test_interrupt_leaves_nothing_running(tmp_path, scheduler):
     done = len(list(tmp_path.glob("task-*")))
     time.sleep(0.5)
     assert len(list(tmp_path.glob("task-*"))) == done < 100
-    assert [each.pid for each in psutil.process_iter() if os.getpgid(each.pid) == started.pid] == []
+    deadline = time.monotonic() + 5
+    while [each.pid for each in psutil.process_iter() if os.getpgid(each.pid) == started.pid]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 # A scheduler that is already running

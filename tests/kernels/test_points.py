@@ -1,3 +1,5 @@
+import csv as oracle
+import datetime as dt
 import math
 import re
 
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from texts import MALFORMED, NULL, NULL_WORDS, OK, as_cells, bits, load_plain, read_float
 
-from cdpipe.kernels import memory, points
+from cdpipe.kernels import csv, hexids, memory, numbers, points, timestamps
 
 PLAIN = load_plain("points")
 POINT = re.compile(rb"point\s*\(\s*(\S+)\s+(\S+)\s*\)", re.IGNORECASE)
@@ -95,3 +97,28 @@ def test_a_bad_point_leaves_its_neighbours_alone():
     assert bits(lat) == bits([2, math.nan, math.nan, 6])
     assert status.tolist() == [OK, MALFORMED, NULL, OK]
     assert len(points._parse_point.signatures) == 1
+
+
+def test_a_real_file_is_read_to_the_last_cell(shared_data):
+    data = (shared_data / "wydot_2020" / "wydot_obu_20200220_335bsm_wydotcsv.csv").read_bytes()
+    header, *records = oracle.reader(data.decode().splitlines())
+    body = data[data.index(b"\n") + 1 :]
+    wanted = ["coreData_position", "coreData_position_lat", "coreData_position_long", "coreData_id", "coreData_secMark"]
+    wanted += ["metadata_generatedAt", "metadata_serialId_streamId"]
+    cells = csv.find_cells(body, [header.index(name) for name in wanted], len(header))
+    assert (len(records), cells.status.any()) == (cells.status.size, False)
+    column = {name: [record[header.index(name)] for record in records] for name in wanted}
+    place = {name: (body, cells.starts[row], cells.stops[row]) for row, name in enumerate(wanted)}
+    lon, lat, status = points.parse_point(*place["coreData_position"])
+    assert not status.any()
+    for name, values in (("coreData_position_lat", lat), ("coreData_position_long", lon)):
+        assert bits(values) == bits([float(text) for text in column[name]])
+        assert bits(numbers.parse_float(*place[name])[0]) == bits(values)
+    assert hexids.parse_hex(*place["coreData_id"])[0].tolist() == [int(text, 16) for text in column["coreData_id"]]
+    assert numbers.parse_integer(*place["coreData_secMark"])[0].tolist() == [int(t) for t in column["coreData_secMark"]]
+    assert (numbers.parse_integer(*place["metadata_serialId_streamId"])[1] == NULL).all()
+    us, status, _ = timestamps.parse_timestamps(*place["metadata_generatedAt"])
+    moments = [dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC) for text in column["metadata_generatedAt"]]
+    start = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    assert us.tolist() == [(moment - start) // dt.timedelta(microseconds=1) for moment in moments]
+    assert not status.any()

@@ -3,11 +3,13 @@
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from cdpipe.perf.bottlenecks import Thresholds
+from cdpipe.perf.bottlenecks import RULES, Thresholds
+from cdpipe.perf.cells import FIGURES
 from cdpipe.perf.measurements import ResultsError
 from cdpipe.perf.quantities import format_quantity, format_significant
 from cdpipe.perf.report import build_report, render_json, render_markdown, render_text
@@ -244,3 +246,18 @@ def test_quantities_read_well(value, unit, text):
 )
 def test_three_digits(value, text):
     assert format_significant(value) == text
+
+
+def test_the_page_that_explains_the_report_names_every_class_rule_and_figure():
+    text = (Path(__file__).parents[2] / "docs" / "bottlenecks.md").read_text(encoding="utf-8")
+    for rule in RULES:
+        assert f"| {rule.bound} |" in text
+        assert rule.code in text
+    assert all(f"`{figure}`" in text for figure in FIGURES)
+    limits = Thresholds()
+    for said in (
+        f"{limits.cpu_high_percent:g} %",
+        f"{limits.memory_high_percent:g} %",
+        f"than {limits.queue_high:g} tasks",
+    ):
+        assert said in text

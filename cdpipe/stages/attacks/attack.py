@@ -3,10 +3,10 @@
 from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
-from cdpipe.kernels.geodesy import direct
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from cdpipe.kernels.geodesy import direct
 from cdpipe.stages.clean import Centre
 from cdpipe.stages.params import Params
 

@@ -3,10 +3,10 @@
 from typing import ClassVar
 
 import numpy as np
-from cdpipe.kernels.circle import within_radius
 from numpy.typing import NDArray
 from pydantic import Field
 
+from cdpipe.kernels.circle import within_radius
 from cdpipe.stages.filters.filter import Filter, Messages
 
 

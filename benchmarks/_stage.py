@@ -1,0 +1,195 @@
+"""What every stage's benchmarks have in common: how long, how much memory, and what one probed run used.
+
+A stage's module says what the work is; its benchmarks are made here, so that each figure means the same everywhere.
+"""
+
+import inspect
+import json
+import shutil
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, ClassVar, Final
+
+from asv_runner.benchmarks.mark import SkipNotImplemented
+
+from benchmarks import _data
+from benchmarks._sizes import FAMILIES, WARM_UP
+
+TRACKED: Final[dict[str, str]] = {
+    "tree_peak_bytes": "bytes",
+    "cpu_percent": "percent",
+    "memory_percent": "percent",
+    "read_bytes": "bytes",
+    "write_bytes": "bytes",
+    "disk_busy": "share",
+    "ready_queue_max": "tasks",
+    "tasks": "tasks",
+}
+"""Figures of the probed run (`cdpipe.engine.probe.ProbeResult`), with their units."""
+
+
+class Sized:
+    """Benchmarks that take `rows`: their sizes, their input and the warm-up run.
+
+    `setup` runs before every timed call, so all it does is done once. A process measures one benchmark at one size;
+    with `-a rounds=4 -a repeat=2` (docs/benchmarks.md) there are eight samples from four processes, and as many by
+    default: fewer than seven a side can never be significant to asv.
+    """
+
+    params: ClassVar[list[list[str]]]
+    param_names = ("rows",)
+    data: ClassVar[tuple[str, ...]]
+    needs: ClassVar[tuple[str, ...]] = ()
+    """What of cdpipe they use, `module:name`; on a commit that lacks one of these they are skipped."""
+    settings: ClassVar[dict[str, Any]] = {}
+    """Parameters of the work that differ between classes that share it."""
+
+    number = 1
+    repeat = (4, 10, 3.0)
+    rounds = 2
+    warmup_time = 0
+    timeout = 1800
+
+    def __init_subclass__(cls, *, family: str = "", data: tuple[str, ...] = (), **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if family:
+            cls.params, cls.data = [FAMILIES[family].labels], data
+
+    def __init__(self) -> None:
+        self._scratch: list[Path] = []
+
+    def setup(self, rows: str) -> None:
+        skip_unless(*self.needs)
+        for kind in self.data:
+            _data.need(kind, rows)
+        _warm(type(self))
+
+    def teardown(self, rows: str) -> None:
+        del rows
+        while self._scratch:
+            shutil.rmtree(self._scratch.pop(), ignore_errors=True)
+
+    def scratch(self) -> Path:
+        """Return a new folder, which is removed after the measurement."""
+        self._scratch.append(Path(mkdtemp(prefix="cdpipe-bench-")))
+        return self._scratch[-1]
+
+    def work(self, rows: str) -> None:
+        """Do all that is measured, from reading the input on."""
+        raise NotImplementedError
+
+
+class Stage(Sized):
+    """Benchmarks of one stage. A subclass says what the work is, or with `build` what the lazy work is.
+
+    The probed run is made by whichever `track_` comes first, in its own process, and the others read its record: asv
+    runs all users of one `setup_cache` in the same folder, and removes it at the end (docs/adr/0005).
+    """
+
+    def __init_subclass__(cls, *, stage: str = "", **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if not stage:
+            return  # what several stages share
+        add(cls, _run_it("time_run"), stage, "seconds")
+        add(cls, _run_it("peakmem_run"), stage, "peak_bytes")
+        for figure, unit in TRACKED.items():
+            add(cls, _track(figure), stage, figure, unit)
+        if cls.build is not Stage.build:
+            add(cls, _build_it(), stage, "graph_seconds")
+
+    def setup_cache(self) -> None:
+        """Have asv give one folder to all `track_` of a run; deliberately the same one for all stages."""
+
+    def build(self, rows: str) -> Any:
+        """Return the work as one lazy account: computing it needs no more memory than a few partitions."""
+        raise NotImplementedError
+
+    def work(self, rows: str) -> None:
+        """Compute the account on threads."""
+        from cdpipe import SessionParams, open_session
+
+        with open_session(SessionParams()) as session:
+            session.run([self.build(rows)])
+
+    def used(self, rows: str) -> dict[str, Any]:
+        """Return what the probed run used; it is made if there is no record of it in the current folder."""
+        record = Path(f"used-{type(self).__module__}.{type(self).__name__}-{rows}.json")
+        if not record.exists():
+            from cdpipe import SessionParams, open_session
+            from cdpipe.engine.probe import probe
+
+            with open_session(SessionParams()) as session, probe(session) as result:
+                self.work(rows)
+            beside = record.with_suffix(".new")
+            beside.write_text(json.dumps(result.as_dict()), encoding="utf-8")
+            beside.rename(record)
+        return json.loads(record.read_text(encoding="utf-8"))
+
+
+def add(cls: type[Sized], function: Callable[..., Any], stage: str, figure: str, unit: str = "") -> None:
+    """Make a function a benchmark of the class, with what the bottleneck report and the site want to know of it."""
+    function.cdpipe_stage, function.cdpipe_figure = stage, figure
+    function.pretty_name = f"{stage}: {figure.replace('_', ' ')}"
+    if unit:
+        function.unit = unit
+    # asv tells versions of a benchmark by its source, and the work is not in the function that it sees.
+    own = [getattr(cls, name) for name in ("prepare", "build", "work") if hasattr(cls, name)]
+    parts = [inspect.getsource(part) for part in own if part.__module__ != __name__]
+    function.pretty_source = "\n".join([*parts, f"settings = {cls.settings!r}", inspect.getsource(function)])
+    setattr(cls, function.__name__, function)
+
+
+def skip_unless(*needs: str) -> None:
+    """Skip the benchmark on a commit that does not have yet what it measures; a broken import still fails.
+
+    Raises
+    ------
+    NotImplementedError
+        Naming what is missing: asv's sign of a skip.
+    """
+    for need in needs:
+        module, _, name = need.partition(":")
+        parent = module.rpartition(".")[0]
+        known = (not parent or find_spec(parent)) and find_spec(module)
+        if not known or not hasattr(import_module(module), name):
+            raise NotImplementedError(f"this commit has no {need}")
+
+
+@cache
+def _warm(cls: type[Sized]) -> None:
+    """Do the work once on few rows, so that no sample has compilation, late imports or thread start-up in it."""
+    one = cls()
+    for kind in cls.data:
+        _data.need(kind, WARM_UP)
+    one.work(WARM_UP)
+    one.teardown(WARM_UP)
+
+
+def _run_it(name: str) -> Callable[[Stage, str], None]:
+    def run(self: Stage, rows: str) -> None:
+        self.work(rows)
+
+    run.__name__ = name
+    return run
+
+
+def _build_it() -> Callable[[Stage, str], None]:
+    def time_build_graph(self: Stage, rows: str) -> None:
+        self.build(rows)
+
+    return time_build_graph
+
+
+def _track(figure: str) -> Callable[[Stage, str], float]:
+    def track(self: Stage, rows: str) -> float:
+        value = self.used(rows)[figure]
+        if value is None:
+            raise SkipNotImplemented(f"{figure} cannot be read on this machine")
+        return value
+
+    track.__name__ = f"track_{figure}"
+    return track

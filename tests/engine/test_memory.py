@@ -1,0 +1,107 @@
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from cdpipe.engine.memory import list_tree, machine_memory_bytes, read_small, tree_pss_bytes, tree_rss_bytes
+
+MACHINE = psutil.virtual_memory().total
+
+
+def lay_out(root, groups, **limits):
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text(groups)
+    for path, text in limits.items():
+        file = root / "sys/fs/cgroup" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return machine_memory_bytes(root=root)
+
+
+def test_limit_of_this_machine():
+    assert 0 < machine_memory_bytes() <= MACHINE
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "expected"),
+    [
+        ("0::/a/b\n", {"a/b/memory.max": "3000000\n"}, 3_000_000),
+        ("0::/a/b\n", {"a/b/memory.max": "max\n", "a/memory.max": "2000000\n"}, 2_000_000),
+        ("0::/a/b\n", {"a/b/memory.max": "5000000\n", "a/memory.max": "9000000\n"}, 5_000_000),
+        ("0::/not/seen/from/here\n", {"memory.max": "4000000\n"}, 4_000_000),
+        ("0::/\n", {"unified/memory.max": "4000000\n"}, 4_000_000),
+        ("4:memory:/job\n0::/\n", {"memory/job/memory.limit_in_bytes": "6000000\n"}, 6_000_000),
+        ("4:cpu,memory:/job\n", {"memory/memory.limit_in_bytes": "7000000\n"}, 7_000_000),
+        ("4:memory:/\n", {"memory/memory.limit_in_bytes": "9223372036854771712\n"}, MACHINE),
+        ("3:cpu:/job\n", {"memory/job/memory.limit_in_bytes": "6000000\n"}, MACHINE),
+        ("", {}, MACHINE),
+    ],
+)
+def test_lowest_limit_of_the_groups_above(tmp_path, groups, limits, expected):
+    assert lay_out(tmp_path, groups, **limits) == expected
+
+
+def test_tree_holds_children_and_theirs():
+    script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); input()'])"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=-1, stdout=-1) as child:
+        assert child.stdout.readline() == b"1\n"
+        grandchild = psutil.Process(child.pid).children()[0].pid
+        assert {os.getpid(), child.pid, grandchild} <= list_tree(os.getpid())
+        assert list_tree(child.pid) == {child.pid, grandchild}
+        assert list_tree(child.pid, grandchild) == {child.pid, grandchild}
+        child.communicate(b"\n")
+    assert child.pid not in list_tree(os.getpid())
+
+
+def test_tree_without_the_kernels_help(monkeypatch):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1) as child:
+        quick = list_tree(os.getpid())
+        monkeypatch.setattr("cdpipe.engine.memory._KERNEL_LISTS_CHILDREN", False)
+        assert list_tree(os.getpid()) == quick >= {child.pid}
+        child.communicate(b"\n")
+        assert list_tree(child.pid) == set()
+
+
+def test_processes_that_are_gone_count_nothing():
+    gone = subprocess.run(["/bin/sh", "-c", "echo $$"], capture_output=True, check=True)
+    pid = int(gone.stdout)
+    assert (list_tree(pid), tree_rss_bytes(pid), tree_pss_bytes(pid)) == (set(), 0, 0)
+    assert read_small(f"/proc/{pid}/stat") == b""
+
+
+def test_known_allocation_in_a_child_is_seen():
+    script = "a = bytearray(b'1') * 150_000_000; print(1, flush=True); input()"
+    before, before_pss = tree_rss_bytes(os.getpid()), tree_pss_bytes(os.getpid())
+    with subprocess.Popen([sys.executable, "-c", script], stdin=-1, stdout=-1) as child:
+        child.stdout.readline()
+        grown, grown_pss = tree_rss_bytes(os.getpid()) - before, tree_pss_bytes(os.getpid()) - before_pss
+        child.communicate(b"\n")
+    assert 150e6 <= grown < 180e6
+    assert 150e6 <= grown_pss < 170e6
+
+
+def test_shared_pages_count_once_in_pss_and_twice_in_rss():
+    ballast = bytearray(b"1") * 150_000_000
+    context = multiprocessing.get_context("fork")
+    ready, end = context.Event(), context.Event()
+
+    def idle():
+        ready.set()
+        end.wait(30)
+
+    before, before_pss = tree_rss_bytes(os.getpid()), tree_pss_bytes(os.getpid())
+    child = context.Process(target=idle)
+    child.start()
+    assert ready.wait(30)
+    time.sleep(0.05)
+    grown, grown_pss = tree_rss_bytes(os.getpid()) - before, tree_pss_bytes(os.getpid()) - before_pss
+    end.set()
+    child.join()
+    child.close()
+    assert len(ballast) == 150_000_000
+    assert grown > 140e6
+    assert grown_pss < 30e6

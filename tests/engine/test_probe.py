@@ -1,0 +1,316 @@
+import dataclasses
+import mmap
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import cloudpickle
+import dask
+import psutil
+import pytest
+from clusters import start_scheduler, start_workers
+
+from cdpipe.engine import probe as room
+from cdpipe.engine.probe import ProbeResult, probe
+from cdpipe.engine.session import SessionParams, open_session
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+BURN = "import time\nwhile time.process_time() < {seconds}: pass"
+
+
+@pytest.fixture(scope="module")
+def threads():
+    with open_session(SessionParams(threads_per_worker=2)) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def local():
+    with open_session(SessionParams(scheduler="local", workers=2, threads_per_worker=1, dashboard=False)) as session:
+        yield session
+
+
+def burn_thread(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        sum(range(1000))
+
+
+@dask.delayed
+def burn(index, seconds):
+    burn_thread(seconds)
+    return index
+
+
+@dask.delayed
+def hold(index, size):
+    ballast = bytearray(b"1") * size
+    time.sleep(0.3)
+    return len(ballast)
+
+
+def test_empty_until_the_block_ends(threads):
+    with probe(threads) as used:
+        assert used == ProbeResult()
+        assert set(used.as_dict().values()) == {None}
+        time.sleep(0.1)
+    assert 0.1 <= used.wall_seconds < 0.5
+    assert used.as_dict() == dataclasses.asdict(used)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        used.tasks = 1
+
+
+def test_stays_empty_when_the_block_fails(threads):
+    before = threading.active_count()
+    with pytest.raises(KeyError), probe(threads) as used:
+        raise KeyError(1)
+    assert used == ProbeResult()
+    assert threading.active_count() == before
+
+
+def test_processor_time_of_two_threads(threads):
+    with probe(threads) as used:
+        burners = [threading.Thread(target=burn_thread, args=(0.5,)) for _ in range(2)]
+        for each in burners:
+            each.start()
+        for each in burners:
+            each.join()
+    assert 1.0 <= used.cpu_seconds < 1.25
+    assert used.cores == min(2, psutil.cpu_count())
+    assert used.cpu_percent == pytest.approx(100 * used.cpu_seconds / used.wall_seconds / used.cores)
+    assert used.cpu_percent <= 105
+
+
+def test_sleep_uses_no_processor(threads):
+    with probe(threads) as used:
+        time.sleep(0.5)
+    assert used.cpu_seconds < 0.1
+    assert used.cpu_percent < 15
+
+
+def test_processor_time_of_children_that_ended(threads):
+    with probe(threads) as used:
+        subprocess.run([sys.executable, "-c", BURN.format(seconds=0.6)], check=True)
+    assert 0.58 <= used.cpu_seconds < 0.9
+
+
+def test_processor_time_of_a_child_that_was_there_before_counts_from_now_on(threads):
+    script = "input()\n" + BURN.format(seconds=0.3) + "\nprint(1, flush=True)\ninput()\n" + BURN.format(seconds=0.8)
+    with subprocess.Popen([sys.executable, "-c", script], stdin=-1, stdout=-1, text=True) as child:
+        child.stdin.write("\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        with probe(threads) as used:
+            child.communicate("\n")
+    assert 0.45 <= used.cpu_seconds < 0.7
+
+
+def test_peak_of_a_child_within_5_percent(threads):
+    script = "import time; a = bytearray(b'1') * {size}; time.sleep(0.3)"
+
+    def run(size):
+        with probe(threads) as used:
+            subprocess.run([sys.executable, "-c", script.format(size=size)], check=True)
+        return used.tree_peak_bytes
+
+    assert run(300_000_000) - run(1) == pytest.approx(300e6, rel=0.05)
+
+
+def test_peak_is_of_the_tree_at_one_moment_not_a_sum_over_time(threads):
+    script = "import time; a = bytearray(b'1') * 100_000_000; time.sleep(0.2)"
+    with probe(threads) as idle:
+        time.sleep(0.1)
+    with probe(threads) as used:
+        for _ in range(2):
+            subprocess.run([sys.executable, "-c", script], check=True)
+    assert 95e6 < used.tree_peak_bytes - idle.tree_peak_bytes < 140e6
+
+
+def test_peak_that_was_before_does_not_count(threads):
+    ballast = mmap.mmap(-1, 300_000_000)
+    ballast.write(b"1" * 300_000_000)
+    with probe(threads) as held:
+        time.sleep(0.05)
+    ballast.close()
+    with probe(threads) as after:
+        time.sleep(0.05)
+    assert held.tree_peak_bytes - after.tree_peak_bytes > 250e6
+    assert after.memory_percent == pytest.approx(100 * after.tree_peak_bytes / after.limit_bytes)
+
+
+def test_peak_of_an_allocation_that_stays(threads):
+    with probe(threads) as used:
+        ballast = bytearray(b"1") * 50_000_000
+    with probe(threads) as next_used:
+        pass
+    assert len(ballast) == 50_000_000
+    assert used.tree_peak_bytes >= 50e6
+    assert next_used.tree_peak_bytes >= 50e6
+
+
+def test_limit_is_the_sessions():
+    with open_session(SessionParams(memory_limit_gb=2)) as session, probe(session) as used:
+        pass
+    assert used.limit_bytes == 2_000_000_000
+
+
+def on_a_disk(folder):
+    kinds = {part.mountpoint: part.fstype for part in psutil.disk_partitions(all=True)}
+    mount = folder
+    while str(mount) not in kinds:
+        mount = mount.parent
+    return kinds[str(mount)] not in {"tmpfs", "overlay", "nfs", "9p", "fuse"}
+
+
+def test_bytes_written_reach_the_device(threads, tmp_path):
+    block = os.urandom(1_000_000)
+    with probe(threads) as used, (tmp_path / "file").open("wb") as stream:
+        for _ in range(50):
+            stream.write(block)
+        stream.flush()
+        os.fsync(stream.fileno())
+    assert 50e6 <= used.syscall_write_bytes < 52e6
+    assert 0 <= used.disk_busy <= 1
+    assert used.disk_busy_source.startswith(("diskstats ", "pressure"))
+    if on_a_disk(tmp_path):
+        assert 50e6 <= used.write_bytes < 60e6
+        assert used.disk_busy > 0
+
+
+def test_bytes_read_from_the_page_cache_are_not_read_from_the_device(threads, tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(os.urandom(30_000_000))
+    with probe(threads) as used:
+        assert len(file.read_bytes()) == 30_000_000
+    assert 30e6 <= used.syscall_read_bytes < 33e6
+    assert used.read_bytes < 3e6
+    if on_a_disk(tmp_path):
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        with probe(threads) as cold:
+            file.read_bytes()
+        assert 30e6 <= cold.read_bytes < 36e6
+
+
+def test_bytes_of_a_child_that_ended(threads, tmp_path):
+    script = f"open({str(tmp_path / 'file')!r}, 'wb').write(bytes(20_000_000))"
+    with probe(threads) as used:
+        subprocess.run([sys.executable, "-c", script], check=True)
+    assert 20e6 <= used.syscall_write_bytes < 22e6
+
+
+def test_tasks_and_ready_queue_on_threads(threads):
+    with probe(threads) as used:
+        threads.run([burn(index, 0) for index in range(500)])
+    assert used.tasks == 500
+    assert 400 <= used.ready_queue_max <= 500
+
+
+def test_a_chain_has_no_queue(threads):
+    link = burn(0, 0)
+    for _ in range(20):
+        link = burn(link, 0)
+    with probe(threads) as used:
+        threads.run([link])
+    assert used.tasks == 21
+    assert used.ready_queue_max <= 1
+
+
+def check_workers(session):
+    """Known work on two workers of one thread each."""
+    session.run([burn(index, 0) for index in range(4)])
+    with probe(session) as idle:
+        time.sleep(0.4)
+    with probe(session) as used:
+        assert session.run([burn(index, 0.2) for index in range(6)]) == list(range(6))
+    assert 1.2 <= used.cpu_seconds < 2.0
+    assert used.tasks == 6
+    assert 1 <= used.ready_queue_max <= 6
+    with probe(session) as used:
+        session.run([hold(index, 150_000_000) for index in range(2)])
+    held = used.tree_peak_bytes - idle.tree_peak_bytes
+    assert 140e6 < held < 330e6  # one after the other or both at once
+    with probe(session) as used:
+        session.run([burn(index, 0) for index in range(500)])
+    assert used.tasks == 500
+    assert 400 <= used.ready_queue_max <= 500
+    return idle
+
+
+def test_local_cluster(local):
+    idle = check_workers(local)
+    assert idle.tree_peak_bytes > 150e6  # three processes
+    assert idle.cores == min(2, psutil.cpu_count())
+    assert None not in idle.as_dict().values()
+
+
+def test_remote_scheduler(tmp_path, monkeypatch):
+    with start_scheduler(tmp_path) as address, start_workers(tmp_path, address):
+        with open_session(SessionParams(scheduler=address)) as session:
+            while session.workers < 2:
+                time.sleep(0.05)
+            pids = set(session.each_process(os.getpid).values())
+            assert len(pids) == 3
+            assert not pids & room.list_tree(os.getpid())
+            check_workers(session)
+            # as if the workers were on another machine: their counters come through dask, their memory not at all
+            here = room.describe_process()
+            monkeypatch.setattr(room, "describe_process", Elsewhere(here))
+            with probe(session) as used:
+                session.run([burn(index, 0.2) for index in range(4)])
+            assert 0.8 <= used.cpu_seconds < 1.5
+            assert (used.tree_peak_bytes, used.memory_percent) == (None, None)
+            assert used.syscall_read_bytes > 0
+
+
+class Elsewhere:
+    """Says of the client's process that it runs on another machine, and of every other what is true."""
+
+    def __init__(self, here):
+        self._here = here
+
+    def __call__(self):
+        from cdpipe.engine.probe import describe_process
+
+        true = describe_process() if not isinstance(describe_process, Elsewhere) else self._here
+        return true._replace(host="elsewhere") if true.pid == self._here.pid else true
+
+
+def test_counters_are_none_when_a_worker_went(tmp_path):
+    with start_scheduler(tmp_path) as address:
+        with start_workers(tmp_path, address), open_session(SessionParams(scheduler=address)) as session:
+            while session.workers < 2:
+                time.sleep(0.05)
+            with probe(session) as used:
+                victim = next(pid for name, pid in session.each_process(os.getpid).items() if name != address)
+                os.kill(victim, 9)
+                while set(session.each_process(os.getpid).values()) & {victim} or session.workers < 2:
+                    time.sleep(0.05)
+            assert (used.cpu_seconds, used.cpu_percent, used.write_bytes) == (None, None, None)
+            assert used.wall_seconds > 0
+
+
+def test_what_cannot_be_read_is_none(threads, monkeypatch):
+    true = room.read_small
+
+    def read_small(path):
+        return b"" if path.endswith(("/io", "diskstats")) else true(path)
+
+    monkeypatch.setattr(room, "read_small", read_small)
+    with probe(threads) as used:
+        burn_thread(0.05)
+    assert (used.read_bytes, used.write_bytes, used.syscall_read_bytes, used.syscall_write_bytes) == (None,) * 4
+    assert used.cpu_seconds > 0
+    assert used.disk_busy_source in {"pressure", None}
+    assert (used.disk_busy is None) == (used.disk_busy_source is None)
+
+
+def test_probing_costs_little(threads):
+    """The sampling thread's own time over a second of nothing."""
+    with probe(threads) as used:
+        time.sleep(1)
+    assert used.cpu_seconds < 0.1
