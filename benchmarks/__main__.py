@@ -1,14 +1,14 @@
-"""`python -m benchmarks select quick|full|smoke`, `data quick|full|smoke`, `make KIND ROWS`, `pins`."""
+"""`python -m benchmarks select SUITE`, `data SUITE`, `make KIND ROWS`, `pins`."""
 
 import sys
 
 from benchmarks import _data, _pins, _sizes
 
 USAGE = (
-    "usage: python -m benchmarks select quick|full|smoke   print the --bench expression of a suite\n"
-    "       python -m benchmarks data quick|full|smoke     make a suite's data sets, if they are missing\n"
-    "       python -m benchmarks make KIND ROWS            make one: " + ", ".join(_data.KINDS) + "; 10k, 5M\n"
-    "       python -m benchmarks pins                      pin in constraints.txt and asv.conf.json what is installed\n"
+    "usage: python -m benchmarks select SUITE     print the --bench expression: quick, full, smoke, compare\n"
+    "       python -m benchmarks data SUITE       make a suite's data sets, if they are missing\n"
+    "       python -m benchmarks make KIND ROWS   make one: " + ", ".join(_data.KINDS) + "; 10k, 5M\n"
+    "       python -m benchmarks pins             pin in constraints.txt and asv.conf.json what is installed\n"
 )
 
 

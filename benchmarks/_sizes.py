@@ -70,14 +70,22 @@ def count_rows(label: str) -> int:
 
 
 def sizes(suite: str, family: str) -> tuple[str, ...]:
-    """Return a family's sizes in the suite `quick`, `full`, or `smoke`: the smallest of `quick`.
+    """Return a family's sizes in a suite.
+
+    Parameters
+    ----------
+    suite
+        `quick`, `full`, `smoke` (the smallest of `quick`) or `compare` (those of `quick`).
+    family
+        Key of `FAMILIES`.
 
     Raises
     ------
     ValueError
         If there is no such suite.
     """
-    table = {"quick": FAMILIES[family].quick, "full": FAMILIES[family].full, "smoke": FAMILIES[family].quick[:1]}
+    quick = FAMILIES[family].quick
+    table = {"quick": quick, "full": FAMILIES[family].full, "smoke": quick[:1], "compare": quick}
     if suite not in table:
         raise ValueError(f"there is no suite {suite!r}; use {', '.join(table)}")
     return table[suite]
@@ -87,9 +95,12 @@ def select(suite: str) -> str:
     r"""Return the regular expression that selects a suite, for asv's `--bench`.
 
     asv matches it against `name(param, param)`, each parameter as its `repr`: `clean.Spatial.time_run('1M')`.
+    `compare` leaves out what says nothing of a commit's speed: asv takes any change of a `track_` by a tenth for a
+    regression if it is upwards, busier processors too, and pandas is not ours.
     """
     choices = []
     for name, family in FAMILIES.items():
         labels = sizes(suite, name)
         choices.append(rf"{family.names}.*'({'|'.join(labels)})'\)$" if labels else family.names)
-    return f"^({'|'.join(choices)})"
+    only = r"(?!baseline\.)(?=[\w.]*\.(time|timeraw|peakmem)_)" if suite == "compare" else ""
+    return f"^{only}({'|'.join(choices)})"

@@ -3,22 +3,28 @@
 import difflib
 import json
 import tomllib
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
-from cdpipe.columns import BY_NAME, GENERATED_AT, SOURCE, VEHICLE_ID, canonical
+from cdpipe.columns import BY_NAME, GENERATED_AT, SOURCE, VEHICLE_ID, X_POS, Y_POS, canonical
 from cdpipe.engine.cache import CacheParams
 from cdpipe.engine.session import SessionParams
 from cdpipe.stages import STAGES
 from cdpipe.stages.attacks import ATTACKS
+from cdpipe.stages.clean import NAME as CLEAN
+from cdpipe.stages.clean import PARTS, PM
+from cdpipe.stages.features import NAME as FEATURES
 from cdpipe.stages.features import SETS
 from cdpipe.stages.gather import GatherParams
 from cdpipe.stages.params import Params
 from cdpipe.stages.train import TrainParams
 
 _SOURCE_NAMES: Final = frozenset(column.name for column in SOURCE)
+_NUMBERS: Final = frozenset(column.name for column in SOURCE if column.kind in ("float", "integer"))
+_KINDS: Final = tuple(kind.model_fields["kind"].default for kind in ATTACKS)
 
 
 class ConfigError(ValueError):
@@ -59,6 +65,20 @@ class _Base(Params):
     def _agree(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the caller passed
         """Let tables take from each other what they share: the seed, the coordinates, the centre, the columns."""
         return _share(given) if isinstance(given, dict) else given
+
+    @model_validator(mode="after")
+    def _learnable(self) -> Self:
+        """Refuse features that no run can have: here, not an hour into it."""
+        clean: Any = getattr(self, CLEAN)
+        features: Any = getattr(self, FEATURES)
+        parts = (*PARTS, PM) if clean.timestamp_parts else ()
+        possible = {*_NUMBERS, VEHICLE_ID, X_POS, Y_POS, *parts}
+        for name in () if features.columns == "all" else features.chosen(()):
+            if name in (*PARTS, PM) and name not in possible:
+                raise ValueError(f"features.columns has {name!r}, which clean.timestamp_parts = false leaves out")
+            if name not in possible:
+                raise ValueError(f"features.columns has {name!r}, which is no number; leave it out")
+        return self
 
 
 if TYPE_CHECKING:
@@ -112,8 +132,8 @@ def parse_config(given: dict[str, Any], *, source: str = "configuration") -> Run
     try:
         return RunConfig.model_validate(given)
     except ValidationError as error:
-        problems = "\n".join(f"{source}: {_explain(problem, given)}" for problem in error.errors())
-        raise ConfigError(problems) from None
+        problems = dict.fromkeys(f"{source}: {_explain(problem, given)}" for problem in error.errors())
+        raise ConfigError("\n".join(problems)) from None
 
 
 def override(config: RunConfig, *, scheduler: str | None = None, directory: Path | None = None) -> RunConfig:
@@ -133,6 +153,9 @@ def override(config: RunConfig, *, scheduler: str | None = None, directory: Path
 
 
 def _share(given: dict[str, Any]) -> dict[str, Any]:
+    tables = (given.get(name) for name in ("clean", "attack", "features", "train"))
+    if not all(table is None or isinstance(table, dict | BaseModel) for table in tables):
+        return given  # one is no table at all, which validation says
     shared = dict(given)
     clean = _plain(given.get("clean"))
     attack = _plain(given.get("attack"))
@@ -158,10 +181,11 @@ def _keep_features(clean: dict[str, Any], features: dict[str, Any]) -> dict[str,
     """Make cleaning keep the source columns that attacks, splits and features rest on."""
     default = STAGES[0].default().model_dump()["columns"]
     chosen = features.get("columns", STAGES[-1].default().model_dump()["columns"])
-    names = SETS.get(chosen, ()) if isinstance(chosen, str) else tuple(chosen)
+    names = SETS.get(chosen, ()) if isinstance(chosen, str) else chosen
     kept = clean.get("columns", default)
-    if not isinstance(kept, list | tuple) or not all(isinstance(name, str) for name in (*kept, *names)):
-        return clean
+    lists = isinstance(kept, list | tuple) and isinstance(names, list | tuple)
+    if not lists or not all(isinstance(name, str) for name in (*kept, *names)):
+        return clean  # validation says what is wrong
     needed = [canonical(name) for name in (GENERATED_AT, VEHICLE_ID, *names)]
     extra = [name for name in needed if name in _SOURCE_NAMES or name not in BY_NAME]
     return {**clean, "columns": tuple(dict.fromkeys([*map(canonical, kept), *extra]))}
@@ -170,12 +194,17 @@ def _keep_features(clean: dict[str, Any], features: dict[str, Any]) -> dict[str,
 def _plain(table: Any) -> dict[str, Any]:  # noqa: ANN401 - a model, a table or nothing
     if isinstance(table, BaseModel):
         return table.model_dump(exclude_unset=True) | ({"kind": table.kind} if hasattr(table, "kind") else {})
-    return dict(table) if isinstance(table, dict) else ({} if table is None else {"": table})
+    return dict(table) if isinstance(table, dict) else {}
 
 
 def _explain(problem: Any, given: dict[str, Any]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
-    kinds = {kind.model_fields["kind"].default for kind in ATTACKS}
-    *tables, key = [str(step) for step in problem["loc"] if step not in kinds] or [""]
+    steps = [str(step) for step in problem["loc"] if step not in _KINDS]
+    if problem["type"] != "extra_forbidden":
+        # Behind the key is a place in a list, or one of the types that the value may have.
+        steps = list(takewhile(str.isidentifier, [step for step in steps if step not in ("bool", "int")]))
+    if isinstance(problem["input"], dict | BaseModel) and problem["type"] in ("value_error", "union_tag_invalid"):
+        steps.append("")
+    *tables, key = steps or [""]
     table = f"[{'.'.join(tables)}]" if tables else "top level"
     if problem["type"] == "extra_forbidden":
         close = difflib.get_close_matches(key, _keys_of(tables, given), n=1)
@@ -183,9 +212,15 @@ def _explain(problem: Any, given: dict[str, Any]) -> str:  # noqa: ANN401 - pyda
         return f"{table}: unknown key {key!r}{hint}"
     if problem["type"] == "missing":
         return f"{table}: {key!r} is missing; see `cdpipe run --example`"
+    if problem["type"] == "union_tag_invalid":
+        return f"{table}: kind = {problem['ctx']['tag']!r}: use one of {', '.join(_KINDS)}"
+    if problem["type"] == "tuple_type":
+        return f"{table}: {key} = {problem['input']!r}: must be a list; write [{json.dumps(str(problem['input']))}]"
     message = problem["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(problem["input"], dict | BaseModel) else f" = {problem['input']!r}"
-    return f"{table}: {key}{shown}: {message}" if key else message
+    if not key:
+        return f"{table}: {message}" if tables else message
+    return f"{table}: {key}{shown}: {message}"
 
 
 def _keys_of(tables: list[str], given: dict[str, Any]) -> list[str]:

@@ -73,10 +73,18 @@ def _attacks(path: str) -> list[str]:
         for name, field in kind.model_fields.items():
             if name not in seen:
                 seen.add(name)
-                users = [each for each in ATTACKS if name in each.model_fields]
-                only = "" if len(users) == len(ATTACKS) else f" ({', '.join(_kind(each) for each in users)})"
-                lines.append(_line(name, field, note=only))
+                lines.append(_line(name, field, note=_users(name, field)))
     return lines
+
+
+def _users(name: str, field: FieldInfo) -> str:
+    """Say which kinds of attack take a key, unless all do, and which of them have another default."""
+    users = [each for each in ATTACKS if name in each.model_fields]
+    if len(users) == len(ATTACKS):
+        return ""
+    others = [(each, _default(each.model_fields[name])) for each in users]
+    named = (f"{_kind(each)}: {value}" if value != _default(field) else _kind(each) for each, value in others)
+    return f" ({', '.join(named)})"
 
 
 def _kind(attack: Any) -> str:  # noqa: ANN401
@@ -100,7 +108,8 @@ def _model_of(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _comment(text: str | None) -> list[str]:
-    return [f"# {(text or '').strip().splitlines()[0]}"]
+    first, _, _rest = (text or "").strip().splitlines()[0].partition(". ")
+    return [f"# {first.rstrip('.')}."]
 
 
 def _toml(value: Any) -> str:  # noqa: ANN401

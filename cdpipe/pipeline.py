@@ -1,20 +1,26 @@
 """The pipeline: gather -> clean -> attack -> features -> train -> metrics, in one function."""
 
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Final
 
 import pandas as pd
 
 from cdpipe.config import RunConfig
 from cdpipe.engine.cache import CacheParams, Store, identify, key
-from cdpipe.engine.frames import plan_sources
+from cdpipe.engine.frames import plan_sources, rehearse
 from cdpipe.engine.graph import Raw
 from cdpipe.engine.memory import machine_memory_bytes
+from cdpipe.engine.outputs import (
+    DATASET,
+    REPORT,
+    publish_dataset,
+    publish_rejects,
+    refuse_inputs,
+    scratch_folder,
+)
 from cdpipe.engine.parts import read_part
 from cdpipe.engine.probe import probe
 from cdpipe.engine.projection import Projection, project_streaming, project_training, require_fit
@@ -58,14 +64,14 @@ def run(config: RunConfig, *, on_partition: OnPartition | None = None, say: Say 
     MemoryLimitError
         If the run would not fit into memory; then it has not started.
     ValueError
-        If there is nothing to learn from.
+        If stages do not fit together, results would replace an input, or there is nothing to learn from.
     """
     start = time.perf_counter()
     tell = say or (lambda _sentence: None)
     out = config.output.directory
-    out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         sources, absent = _plan(config)
+        scratch = stack.enter_context(scratch_folder(out))
         session = stack.enter_context(open_session(config.session))
         if session.dashboard_link:
             tell(f"dashboard: {session.dashboard_link}")
@@ -73,9 +79,10 @@ def run(config: RunConfig, *, on_partition: OnPartition | None = None, say: Say 
         tell(f"projected memory, {projections[0]}")
         require_fit(projections[0])
         used = stack.enter_context(probe(session))
-        prepared = _prepare(config, sources, session, stack, on_partition)
-        outputs = _write_dataset(prepared, out, dataset=config.output.dataset)
+        prepared = _prepare(config, sources, session, stack, on_partition, scratch=scratch)
+        outputs = _publish(prepared, out, scratch, dataset=config.output.dataset)
         trained = None
+        _require_rows(prepared)
         if config.train is not None:
             projections.append(_project_training(config, prepared))
             tell(f"projected memory, {projections[1]}")
@@ -92,18 +99,22 @@ def run(config: RunConfig, *, on_partition: OnPartition | None = None, say: Say 
         projections=tuple((each.what, each.needed_bytes, each.limit_bytes) for each in projections),
         trained=trained,
         absent=absent,
-        outputs={**outputs, "report": out / "report.json"},
+        outputs={**outputs, "report": out / REPORT},
         versions=describe_versions(),
         machine=describe_machine(),
     )
-    report.write(out / "report.json")
+    report.write(out / REPORT)
     return report
 
 
 def _plan(config: RunConfig) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
-    """Find the input, the columns that the stages need of it, and those that some file lacks."""
+    """Find the input, the columns that the stages need of it, and those that some file lacks; check both."""
     format_ = None if config.input.format == "auto" else config.input.format
-    return plan_sources(config.input.paths, config.gather, needed=config.clean.inputs, format_=format_)
+    planned = plan_sources(config.input.paths, config.gather, needed=config.clean.inputs, format_=format_)
+    sources, _absent = planned
+    refuse_inputs(config.output.directory, [source.block.file.path for source in sources])
+    rehearse(sources[0].columns, {stage.name: getattr(config, stage.name) for stage in STAGES})
+    return planned
 
 
 def _project(session: Session, sources: list[Raw]) -> Projection:
@@ -122,46 +133,55 @@ def _project_training(config: RunConfig, prepared: Prepared) -> Projection:
 
 
 def _prepare(
-    config: RunConfig, sources: list[Raw], session: Session, stack: ExitStack, on_partition: OnPartition | None
+    config: RunConfig,
+    sources: list[Raw],
+    session: Session,
+    stack: ExitStack,
+    on_partition: OnPartition | None,
+    *,
+    scratch: Path,
 ) -> Prepared:
     """Take the messages through all stages before training, or take what the cache has of that."""
     store = stack.enter_context(Store(config.cache))
-    folder = Path(mkdtemp(prefix=".scratch-", dir=config.output.directory))
-    stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    scratch = stack.enter_context(Store(CacheParams(directory=folder, limit_gb=1e9)))
+    passing = stack.enter_context(Store(CacheParams(directory=scratch / "stages", limit_gb=1e9)))
     read = GatherParams(columns=sources[0].columns, block_mb=config.gather.block_mb)
     params: dict[str, Params] = {GATHER: read, **{stage.name: getattr(config, stage.name) for stage in STAGES}}
-    files = dict.fromkeys(source.block.file.path for source in sources)
+    files = {source.block.file.path: source.block.file for source in sources}.values()
     runner = Runner(
         params,
-        source_key=key("source", 1, {"files": [identify(path) for path in files], "format": config.input.format}, ""),
+        source_key=key("source", 1, {"files": [[identify(file.path), file.format] for file in files]}, ""),
         session=session,
         store=store,
-        scratch=scratch,
+        scratch=passing,
         kept=config.cache.stages,
         on_partition=on_partition,
     )
     return runner.prepare(sources)
 
 
+def _require_rows(prepared: Prepared) -> None:
+    """Say where the messages went, if none is left."""
+    if prepared.entry.manifest.rows == 0:
+        lost = [
+            f"{ledger.stage} dropped {rows:,}: {reason}"
+            for ledger in prepared.ledgers.values()
+            for reason, rows in ledger.dropped.items()
+        ]
+        read = next(iter(prepared.ledgers.values())).rows_in
+        why = "; ".join(lost) or "none was read"
+        raise ValueError(f"no message of {read:,} is left ({why}); loosen what drops them")
+
+
 def _read_all(prepared: Prepared) -> pd.DataFrame:
     return pd.concat([read_part(path) for path in prepared.entry.parts], ignore_index=True)
 
 
-def _write_dataset(prepared: Prepared, out: Path, *, dataset: bool) -> dict[str, Path]:
+def _publish(prepared: Prepared, out: Path, scratch: Path, *, dataset: bool) -> dict[str, Path]:
     """Put the labelled data set and the rejected records into the output folder, each whole or not at all."""
-    outputs = {"rejects": out / REJECTS}
-    _copy_whole(prepared.entry.directory / REJECTS, outputs["rejects"])
-    if dataset:
-        target = out / "dataset"
-        beside = Path(mkdtemp(prefix=".dataset-", dir=out))
-        for path in prepared.entry.parts:
-            shutil.copyfile(path, beside / path.name)
-        shutil.rmtree(target, ignore_errors=True)
-        beside.chmod(0o755)
-        beside.rename(target)
-        outputs["dataset"] = target
-    return outputs
+    rejects = prepared.entry.directory / REJECTS
+    if not dataset:
+        return {"rejects": publish_rejects(rejects, out, scratch=scratch)}
+    return {DATASET: publish_dataset(prepared.entry.parts, rejects, out, scratch=scratch), "rejects": out / REJECTS}
 
 
 def _write_pictures(trained: Trained | None, out: Path) -> dict[str, Path]:
@@ -171,9 +191,3 @@ def _write_pictures(trained: Trained | None, out: Path) -> dict[str, Path]:
         plot_confusion(each.metrics, each.classifier, path)
         pictures[f"confusion matrix of {each.classifier}"] = path
     return pictures
-
-
-def _copy_whole(source: Path, target: Path) -> None:
-    beside = target.with_name(f".{target.name}.writing")
-    shutil.copyfile(source, beside)
-    beside.replace(target)

@@ -143,16 +143,8 @@ class Store:
     ) -> Entry:
         """Make a draft the entry of its key, whole or not at all, then evict what is beyond the limit.
 
-        If another process committed that key first, its entry is returned and this draft dropped.
-
-        Parameters
-        ----------
-        draft
-            From `begin`, with all its parts written.
-        stage, params, ledger
-            What the entry is and how its rows came about, JSON-able.
-        part_rows
-            Rows of each part, in order.
+        If another process committed that key first, its entry is returned and this draft dropped. All parts are
+        written by now; `part_rows` has the rows of each, in order. `params` and `ledger` are JSON-able.
 
         Raises
         ------

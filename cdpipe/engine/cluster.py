@@ -140,7 +140,12 @@ class ClusterSession(Session):
 
     def each_process(self, function: Callable[[], T]) -> Mapping[str, T]:
         """Call `function()` in every worker, and in the scheduler's process if that is not this one."""
-        found: dict[str, T] = dict(self.client.run(function))
+        answers = self.client.run(function, on_error="return")
+        # A worker that has just gone, which dask has not noticed yet, answers with the error of its connection.
+        found: dict[str, T] = {name: each for name, each in answers.items() if not isinstance(each, OSError)}
+        for answer in found.values():
+            if isinstance(answer, Exception):
+                raise answer
         if not self._scheduler_here:
             found[self.client.scheduler.address] = self.client.run_on_scheduler(function)
         return found
@@ -213,7 +218,7 @@ def start_local(params: SessionParams) -> Iterator[ClusterSession]:
     SessionError
         If the workers do not start.
     """
-    memory_settings = {
+    settings: dict[str, object] = {
         "distributed.worker.memory.target": params.spill_target,
         "distributed.worker.memory.spill": params.spill,
         "distributed.worker.memory.pause": params.pause,
@@ -221,9 +226,7 @@ def start_local(params: SessionParams) -> Iterator[ClusterSession]:
     memory_limit = "auto" if params.memory_limit_gb is None else int(params.memory_limit_gb * GB)
     dashboard_port = 0 if isinstance(params.dashboard, bool) else params.dashboard
     with _spill_directory(params.spill_directory) as spill_directory:
-        # Given to the nannies as well: each starts its first worker with the settings of this block, but without
-        # its own copy it would start a later one, after a crash, with dask's defaults.
-        settings = memory_settings | {"temporary-directory": str(spill_directory)}
+        settings["temporary-directory"] = str(spill_directory)
         with dask.config.set(settings):
             try:
                 cluster = LocalCluster(
@@ -235,14 +238,12 @@ def start_local(params: SessionParams) -> Iterator[ClusterSession]:
                     dashboard_address=f"{LOOPBACK}:{dashboard_port}",
                     scheduler_kwargs={"dashboard": params.dashboard is not False},
                     preload=[__name__],
-                    config=settings,
+                    config=settings,  # without a copy, nannies would restart a crashed worker with dask's defaults
                     # A failing task is raised here; each worker's own account of it would only drown it.
                     silence_logs=logging.CRITICAL,
                 )
             except (OSError, RuntimeError, TimeoutError) as error:
-                raise SessionError(
-                    f"the local cluster did not start ({error}); scheduler 'threads' needs none"
-                ) from error
+                raise SessionError(f"no local cluster ({error}); scheduler 'threads' needs none") from error
         with closing(cluster), closing(Client(cluster, set_as_default=False)) as client:
             yield ClusterSession(client, scheduler_here=True)
 
@@ -264,7 +265,9 @@ def connect(address: str) -> Iterator[ClusterSession]:
         raise SessionError(_unreachable(address, error)) from error
     with closing(client):
         for warning in caught:
-            if issubclass(warning.category, VersionMismatchWarning):
+            if not issubclass(warning.category, VersionMismatchWarning):
+                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+            else:
                 message = f"{address} runs other versions than this process, so tasks may fail:\n"
                 warnings.warn(message + str(warning.message), SessionWarning, stacklevel=4)
         try:

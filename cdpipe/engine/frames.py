@@ -1,7 +1,7 @@
 """The public face of gathering and of each stage: one at a time, on files and on pandas or Dask DataFrames."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from uuid import uuid4
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from dask.delayed import Delayed
 
-from cdpipe.columns import ROW_NUMBER
+from cdpipe.columns import DERIVED, ROW_NUMBER
 from cdpipe.engine.graph import Keep, Raw, first_rows, lay_chain, lay_facts, split_outcomes, sum_outcomes
 from cdpipe.engine.rejects import join_rejects
 from cdpipe.engine.session import Session, SessionParams, open_session
@@ -67,8 +67,7 @@ def read(
         for index, (source, start) in enumerate(zip(sources, starts, strict=True))
     ]
     columns = sources[0].columns
-    meta = gather_table(pd.DataFrame(dict.fromkeys(columns, ())), file="", columns=columns, first_row=0, first_line=1)
-    return _split(gathered, meta.frame, f"read-{run}")
+    return _split(gathered, _empty(columns), f"read-{run}")
 
 
 def gather(
@@ -178,6 +177,29 @@ def apply_stage(name: str, frame: Frame, params: Params) -> tuple[Frame, Any]:
     return _split(done, empty, f"{name}-{run}")
 
 
+def rehearse(columns: Sequence[str], params: Mapping[str, Params]) -> None:
+    """Take a frame without rows through all stages, so that what cannot fit together fails before any work.
+
+    Parameters
+    ----------
+    columns
+        Columns that are read.
+    params
+        Of each stage, by its name.
+
+    Raises
+    ------
+    ValueError
+        Naming the stage and what it lacks.
+    """
+    frame = _empty(columns)
+    for name, stage in BY_NAME.items():
+        try:
+            frame, _ledger = stage.apply(frame, params[name], _facts(name, frame, params[name]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"[{name}]: {error.args[0]}") from None
+
+
 def number_rows(frame: pd.DataFrame, first_row: int) -> pd.DataFrame:
     """Return the frame with `row_number` from `first_row` on."""
     return frame.assign(**{ROW_NUMBER: np.arange(first_row, first_row + len(frame), dtype=np.int64)})
@@ -208,7 +230,8 @@ def plan_sources(
     """
     files = find_sources(paths, format_=format_)
     available = available_columns(files)
-    every = tuple(name for name in available if name != ROW_NUMBER)
+    made = {column.name for column in DERIVED}
+    every = tuple(name for name in available if name not in made)
     try:
         columns = params.wanted(needed(available) if needed else (every if params.columns is None else ()))
     except KeyError as error:
@@ -216,6 +239,11 @@ def plan_sources(
     absent = absent_columns(files, columns)
     blocks = [block for file in files for block in cut(file, block_bytes=int(params.block_mb * _MB))]
     return [Raw(block, columns) for block in blocks], absent
+
+
+def _empty(columns: Sequence[str]) -> pd.DataFrame:
+    table = pd.DataFrame(dict.fromkeys(columns, ()))
+    return gather_table(table, file="", columns=columns, first_row=0, first_line=1).frame
 
 
 def _texts(paths: str | Path | Sequence[str | Path]) -> list[str]:

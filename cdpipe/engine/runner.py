@@ -91,7 +91,10 @@ class Runner:
         self._keys = _keys(params, source_key)
         self._on_partition = on_partition
         surveyed = {ORDER[place - 1] for place in range(1, len(ORDER)) if self._needs_facts(ORDER[place])}
-        cached = {name for name in (*kept, ORDER[-1]) if store.params.enabled}
+        unknown = [name for name in kept if name not in ORDER]
+        if unknown:
+            raise ValueError(f"cache.stages: there is no stage {unknown[0]!r}; choose among {', '.join(ORDER)}")
+        cached = {name for name in kept if store.params.enabled}
         self._stores = {name: store if name in cached else scratch for name in cached | surveyed | {ORDER[-1]}}
         self._cached = cached
         self._cache: dict[str, str] = {}

@@ -168,7 +168,10 @@ class Session(ABC):
 
     @abstractmethod
     def each_process(self, function: Callable[[], T]) -> Mapping[str, T]:
-        """Call `function()` in every process that works for this session but this one; results by address."""
+        """Call `function()` in every process that works for this session but this one; results by address.
+
+        A worker that ends meanwhile is left out.
+        """
 
     @property
     @abstractmethod

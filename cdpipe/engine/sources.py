@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 import fsspec
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cdpipe.columns import BY_NAME, SOURCE, canonical
+from cdpipe.columns import BY_NAME, DERIVED, SOURCE, canonical, resolve
 from cdpipe.kernels.csv import count_lines
 from cdpipe.stages.csvlines import Header, gather_csv, read_header
 from cdpipe.stages.gather import Gathered, gather_json, gather_table
@@ -24,6 +26,8 @@ _FORMATS: Final[dict[str, Format]] = {
 }
 _WINDOW: Final = 1 << 16
 _LONGEST_HEADER: Final = 1 << 20
+_NULLABLE: Final = {getattr(pa, name.lower())(): pd.api.types.pandas_dtype(name) for name in ("Int32", "Int64")}
+_MADE: Final = frozenset(column.name for column in DERIVED)
 
 
 class SourceError(ValueError):
@@ -159,10 +163,13 @@ def absent_columns(files: Sequence[SourceFile], wanted: Sequence[str]) -> dict[s
     Raises
     ------
     SourceError
-        If a wanted column is not of the vocabulary and a file lacks it: then its name is a mistake.
+        If a wanted column is one that stages make, or is not of the vocabulary and a file lacks it: then its name is
+        a mistake.
     """
     absent: dict[str, tuple[str, ...]] = {}
     for name in wanted:
+        if name in _MADE:
+            raise SourceError(f"{files[0].path}: {name!r} is made by cdpipe, not read; do not ask for it in columns")
         lacking = tuple(file.path for file in files if name not in file.columns)
         if lacking and name not in BY_NAME:
             has = next(file.columns for file in files if file.path == lacking[0])
@@ -227,7 +234,7 @@ def _inspect_parquet(path: str) -> SourceFile:
         size = stream.seek(0, 2)
         file = pq.ParquetFile(stream)
         rows = tuple(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
-        return SourceFile(path, "parquet", size, tuple(map(canonical, file.schema_arrow.names)), None, rows)
+        return SourceFile(path, "parquet", size, tuple(resolve(file.schema_arrow.names)), None, rows)
 
 
 def _cut_groups(file: SourceFile, block_bytes: int) -> Iterator[Block]:
@@ -270,7 +277,8 @@ def _read_groups(block: Block, columns: Sequence[str], first_row: int) -> Gather
         names = {canonical(name): name for name in parquet.schema_arrow.names}
         found = [names[name] for name in columns if name in names]
         table = parquet.read_row_groups(range(block.start, block.stop), columns=found, use_threads=False)
-    frame = table.to_pandas()
+    # Neither an index that pandas noted in the file nor a null among integers may change what a column is.
+    frame = table.to_pandas(ignore_metadata=True, types_mapper=_NULLABLE.get)
     for name in columns:
         if name not in names:
             frame[name] = None

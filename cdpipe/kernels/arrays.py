@@ -54,3 +54,17 @@ def as_words(values: ArrayLike, *, name: str) -> NDArray[np.uint64]:
     if array.dtype != np.uint64:
         array = array.astype(np.int64, copy=False).view(np.uint64)
     return as_input(array, np.uint64)
+
+
+def as_points(lon: ArrayLike, lat: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """View two columns of coordinates under the rules of `as_input`.
+
+    Raises
+    ------
+    ValueError
+        If they differ in length.
+    """
+    longitudes, latitudes = as_input(lon, np.float64), as_input(lat, np.float64)
+    if longitudes.size != latitudes.size:
+        raise ValueError(f"lon has {longitudes.size} rows, lat {latitudes.size}; each point needs both")
+    return longitudes, latitudes

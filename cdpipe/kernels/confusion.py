@@ -6,24 +6,16 @@ from numpy.typing import ArrayLike, NDArray
 from cdpipe.kernels.arrays import as_input
 from cdpipe.kernels.jit import jit
 
-_CHUNK = 255
-
 
 @jit
 def _count(truth: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> tuple[np.int64, np.int64, np.int64, np.int64]:
     positive, claimed, both = np.int64(0), np.int64(0), np.int64(0)
     every = np.uint8(0)
-    for start in range(0, truth.size, _CHUNK):
-        # eight-bit sums hold a chunk of ones: 32 rows an instruction instead of four
-        t, p, tp = np.uint8(0), np.uint8(0), np.uint8(0)
-        for i in range(start, min(start + _CHUNK, truth.size)):
-            t += truth[i]
-            p += predicted[i]
-            tp += truth[i] & predicted[i]
-            every |= truth[i] | predicted[i]
-        positive += t
-        claimed += p
-        both += tp
+    for i in range(truth.size):
+        positive += truth[i]
+        claimed += predicted[i]
+        both += truth[i] & predicted[i]
+        every |= truth[i] | predicted[i]
     return positive, claimed, both, np.int64(every)
 
 
@@ -62,8 +54,7 @@ def count_confusion(truth: ArrayLike, predicted: ArrayLike) -> tuple[int, int, i
     t, p = _as_labels(truth, name="truth"), _as_labels(predicted, name="predicted")
     if t.size != p.size:
         raise ValueError(f"truth has {t.size} labels, predicted {p.size}; they must be of the same rows")
-    with np.errstate(over="ignore"):  # only without the compiler, and only where labels are wrong anyway
-        positive, claimed, both, every = _count(t, p)
+    positive, claimed, both, every = _count(t, p)
     if every > 1:
         name, labels = ("truth", t) if (t > 1).any() else ("predicted", p)
         wrong = np.asarray(truth if name == "truth" else predicted).reshape(-1)[int(np.argmax(labels > 1))]

@@ -12,7 +12,7 @@ import numpy as np
 from geographiclib.geodesic import Geodesic
 from numpy.typing import ArrayLike, NDArray
 
-from cdpipe.kernels.arrays import as_input
+from cdpipe.kernels.arrays import as_points
 from cdpipe.kernels.ellipsoid import (
     DEGREES,
     FLATTENING,
@@ -30,7 +30,7 @@ from cdpipe.kernels.jit import jit
 
 Floats = NDArray[np.float64]
 
-# An iteration shrinks the error by the flattening, at this distance from the antipode at least by a tenth.
+# An iteration shrinks the error by the flattening, at this distance from the antipode at least to a tenth.
 _ITERATIONS = 30
 # Twice the rounding of an angle near pi: 13 nanometres.
 _CONVERGED = 2e-15
@@ -124,9 +124,7 @@ def inverse(lon0: float, lat0: float, lon: ArrayLike, lat: ArrayLike) -> tuple[F
     ValueError
         If lon and lat differ in length.
     """
-    longitudes, latitudes = as_input(lon, np.float64), as_input(lat, np.float64)
-    if longitudes.size != latitudes.size:
-        raise ValueError(f"lon has {longitudes.size} rows, lat {latitudes.size}; each point needs both")
+    longitudes, latitudes = as_points(lon, lat)
     out = np.empty((2, longitudes.size))
     with np.errstate(all="ignore"):  # only without the compiler, which takes remainders of infinity in silence
         undecided = _measure_rows(float(lon0), float(lat0), longitudes, latitudes, out)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cdpipe.kernels.arrays import as_input
+from cdpipe.kernels.arrays import as_points
 from cdpipe.kernels.ellipsoid import RADIANS, check_centre, difference_degrees
 from cdpipe.kernels.inverse_geodesic import inverse
 from cdpipe.kernels.jit import jit
@@ -131,9 +131,9 @@ def _place_rows(
         for i in range(rows):
             block[_X + i] = (latitude_deg[start + i] - latitude0_deg) * per_height
         _place_block(block, rows, patch.meridian, patch.north, patch.east)
-        out[0, start : start + rows] = block[_EAST : _EAST + rows]
-        out[1, start : start + rows] = block[_NORTH : _NORTH + rows]
         for i in range(rows):
+            out[0, start + i] = block[_EAST + i]
+            out[1, start + i] = block[_NORTH + i]
             inside = (abs(block[_X + i]) <= 1.0) & (abs(block[_STEP + i]) <= 1.0)
             outside[start + i] = not inside
             total += np.int64(0) if inside else np.int64(1)
@@ -162,9 +162,7 @@ def to_local(lon: ArrayLike, lat: ArrayLike, *, lon0: float, lat0: float) -> tup
         If lon and lat differ in length, or the centre is not on the globe.
     """
     check_centre(lon0=lon0, lat0=lat0)
-    longitudes, latitudes = as_input(lon, np.float64), as_input(lat, np.float64)
-    if longitudes.size != latitudes.size:
-        raise ValueError(f"lon has {longitudes.size} rows, lat {latitudes.size}; each point needs both")
+    longitudes, latitudes = as_points(lon, lat)
     out = np.empty((2, longitudes.size))
     outside = np.ones(longitudes.size, np.bool_)
     if abs(lat0) <= _GREATEST_LATITUDE_DEG:

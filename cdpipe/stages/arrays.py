@@ -43,7 +43,10 @@ def text_cells(series: "pd.Series[Any]") -> Cells:
         raise TypeError(
             f"column {series.name!r} must hold text but is {series.dtype}: read it with cdpipe.read, or as str"
         )
-    array = pa.array(series, type=pa.large_string(), from_pandas=True)
+    try:
+        array = pa.array(series, type=pa.large_string(), from_pandas=True)
+    except pa.ArrowTypeError as error:
+        raise TypeError(f"column {series.name!r} must hold text: {error}; write it again as text") from None
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     return arrow_cells(array)
@@ -79,7 +82,7 @@ def hash_ids(series: "pd.Series[Any]") -> NDArray[np.uint64]:
         If the column does not hold text.
     """
     if isinstance(series.dtype, pd.CategoricalDtype):
-        of_category = hash_text(*text_cells(pd.Series(series.cat.categories, dtype="str", name=series.name)))
+        of_category = hash_text(*text_cells(pd.Series(series.cat.categories, name=series.name)))
         codes = series.cat.codes.to_numpy()
         hashes = np.append(of_category, hash_text(_NULL_CELL, np.zeros(1, np.int64), np.zeros(1, np.int64)))
         return hashes[codes]

@@ -18,7 +18,10 @@ _OK: Final = 0
 _MALFORMED: Final = 2
 _EASTERN: Final = 1
 _EASTERN_ZONE: Final = "America/New_York"
-_MS_PER_S: Final = 1000
+_US_PER_MS: Final = 1000
+_LEAST_MS: Final = -62_135_596_800_000
+_GREATEST_MS: Final = 253_402_300_799_999
+_INT64_LIMIT: Final = 2.0**63
 NAT: Final = np.iinfo(np.int64).min
 
 
@@ -54,8 +57,10 @@ def type_series(column: Column, series: "pd.Series[Any]") -> Typed:
         return type_cells(column, text_cells(series.rename(column.name)))
     if series.isna().all():
         return _nothing(column, len(series))
-    if column.kind == "time" and isinstance(series.dtype, np.dtype | pd.DatetimeTZDtype):
+    if column.kind == "time" and pd.api.types.is_datetime64_any_dtype(series.dtype):
         return _of_times(series)
+    if column.kind == "time" and pd.api.types.is_numeric_dtype(series.dtype):
+        return _of_epochs(series)
     if column.kind in ("float", "integer") and pd.api.types.is_numeric_dtype(series.dtype):
         return _of_numbers(column, series)
     raise TypeError(
@@ -125,25 +130,41 @@ _READERS: Final[dict[Kind, Callable[[Column, Cells], Typed]]] = {
 def _of_times(series: "pd.Series[Any]") -> Typed:
     if isinstance(series.dtype, pd.DatetimeTZDtype):
         series = series.dt.tz_convert("UTC").dt.tz_localize(None)
-    elif pd.api.types.is_integer_dtype(series.dtype):
-        series = pd.to_datetime(series, unit="ms")
-    elif not pd.api.types.is_datetime64_dtype(series.dtype):
-        raise TypeError(f"column {series.name!r} must hold timestamps but is {series.dtype}; write it as text")
     return Typed(series.astype("datetime64[us]"), np.zeros(len(series), np.bool_), "")
 
 
+def _of_epochs(series: "pd.Series[Any]") -> Typed:
+    """Read numbers as milliseconds since 1970; those that are not whole, or beyond the years 1 to 9999, are bad."""
+    null, ms, unfit = _whole_numbers(series)
+    bad = ~null & (unfit | (ms < _LEAST_MS) | (ms > _GREATEST_MS))
+    times = np.where(null | bad, NAT, np.where(bad, 0, ms) * _US_PER_MS)
+    return Typed(pd.Series(times.view("M8[us]")), bad, "not a timestamp")
+
+
 def _of_numbers(column: Column, series: "pd.Series[Any]") -> Typed:
-    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
     if column.kind == "float":
-        if column.unavailable:
-            values = np.where(np.isin(values, column.unavailable), np.nan, values)
-        return Typed(pd.Series(values), np.zeros(len(values), np.bool_), "")
-    null = np.isnan(values)
-    exact = series.to_numpy(dtype=np.int64, na_value=0) if pd.api.types.is_integer_dtype(series.dtype) else None
-    bad = ~null & (values != np.trunc(values)) if exact is None else np.zeros(len(values), np.bool_)
-    whole: NDArray[np.int64] = np.where(null | bad, 0, values).astype(np.int64) if exact is None else exact
+        values = series.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+        bad = np.isinf(values)
+        codes = np.array(column.unavailable)
+        if series.dtype == np.float32:
+            codes = codes.astype(np.float32).astype(np.float64)
+        values[bad | np.isin(values, codes)] = np.nan
+        return Typed(pd.Series(values), bad, "not a number")
+    null, whole, bad = _whole_numbers(series)
     null = null | bad | np.isin(whole, np.array(column.unavailable, np.int64))
     return Typed(masked_integers(whole, null), bad, "not an integer")
+
+
+def _whole_numbers(series: "pd.Series[Any]") -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return which numbers are null, all of them as int64, and which do not fit that; 0 stands for null and unfit."""
+    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    null = np.isnan(values)
+    if pd.api.types.is_signed_integer_dtype(series.dtype):
+        return null, series.to_numpy(dtype=np.int64, na_value=0, copy=True), np.zeros(len(values), np.bool_)
+    bad = ~null & ((values != np.trunc(values)) | (values < -_INT64_LIMIT) | (values >= _INT64_LIMIT))
+    if pd.api.types.is_unsigned_integer_dtype(series.dtype):
+        return null, series.where(~bad, 0).to_numpy(dtype=np.int64, na_value=0), bad
+    return null, np.where(null | bad, 0, values).astype(np.int64), bad
 
 
 def _nothing(column: Column, rows: int) -> Typed:

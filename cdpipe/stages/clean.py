@@ -33,6 +33,7 @@ from cdpipe.stages.params import Params
 NAME: Final = "clean"
 VERSION: Final = 1
 PARTS: Final = ("month", "day", "year", "hour", "minute", "second")
+PM: Final = "pm"
 _NOON: Final = 12
 _OK: Final = 0
 _MALFORMED: Final = 2
@@ -189,11 +190,12 @@ def apply(frame: pd.DataFrame, params: CleanParams, facts: None = None) -> tuple
 
     rows = np.flatnonzero(tally.keep)
     every = rows.size == len(frame)
-    take = {name: columns[name] if every else columns[name].take(rows) for name in params.kept}
-    x_pos, y_pos = (lon, lat) if every else (lon[rows], lat[rows])
+    # Whole columns go on as Series: pandas copies them when either frame is written to, and not before.
+    take = {name: columns[name] if every else columns[name].take(rows).array for name in params.kept}
+    x_pos, y_pos = (lon.copy(), lat.copy()) if every else (lon[rows], lat[rows])
     if params.coordinates == "local" and params.centre is not None:
         x_pos, y_pos = to_local(x_pos, y_pos, lon0=params.centre.longitude, lat0=params.centre.latitude)
-    data = {ROW_NUMBER: frame[ROW_NUMBER].to_numpy(np.int64)[rows], **{n: c.array for n, c in take.items()}}
+    data = {ROW_NUMBER: frame[ROW_NUMBER].to_numpy(np.int64)[rows], **take}
     data |= {X_POS: x_pos, Y_POS: y_pos}
     if params.timestamp_parts:
         data |= _parts(columns[GENERATED_AT].to_numpy()[rows])
@@ -244,4 +246,4 @@ def _filter(
 
 def _parts(times: NDArray[np.datetime64]) -> dict[str, NDArray[np.int32]]:
     parts = dict(zip(PARTS, calendar_parts(times.view(np.int64)), strict=True))
-    return {**parts, "pm": (parts["hour"] >= _NOON).astype(np.int32)}
+    return {**parts, PM: (parts["hour"] >= _NOON).astype(np.int32)}

@@ -63,7 +63,12 @@ def read_header(head: bytes) -> Header:
         raise ValueError(
             f"line 1, byte {error.start + 1}: 0x{byte:02x} is not UTF-8; convert the file to UTF-8"
         ) from None
-    names = next(csv.reader([text.rstrip("\r")]), [])
+    try:
+        names = next(csv.reader([text.rstrip("\r")]), [])
+    except csv.Error as error:
+        raise ValueError(
+            f"line 1 does not name columns ({error}); lines must end with a line feed, and the first be the header"
+        ) from None
     if not any(name.strip() for name in names):
         raise ValueError("line 1 is empty; a CSV file begins with the names of its columns")
     return Header(resolve(names), len(names), min(len(line) + 1, len(head)))

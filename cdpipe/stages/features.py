@@ -55,8 +55,10 @@ class FeatureParams(Params):
         if not isinstance(columns, str):
             if not columns:
                 raise ValueError("at least one column is needed; name some, or a set such as minimal_xy_elev")
-            if IS_ATTACKER in map(canonical, columns):
-                raise ValueError(f"{IS_ATTACKER} is the label, not a feature; leave it out")
+            for name in map(canonical, columns):
+                if name in (*KEYS, IS_ATTACKER):
+                    what = "the label" if name == IS_ATTACKER else "a key that splits rest on"
+                    raise ValueError(f"{name} is {what}, not a feature; leave it out")
         return columns
 
     def chosen(self, available: tuple[str, ...]) -> tuple[str, ...]:
@@ -102,13 +104,13 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
         raise KeyError(f"features need {', '.join(missing)}; the frame has {', '.join(map(str, frame.columns))}")
     notes: dict[str, int] = {}
     data: dict[str, object] = {
-        ROW_NUMBER: frame[ROW_NUMBER].to_numpy(np.int64),
+        ROW_NUMBER: frame[ROW_NUMBER].to_numpy(np.int64, copy=True),
         VEHICLE: hash_ids(frame[VEHICLE_ID]),
         TIME: _order(frame),
     }
     for name in chosen:
         data[name] = _hex_ids(frame[name], notes) if name == VEHICLE_ID else _number(frame[name])
-    data[IS_ATTACKER] = frame[IS_ATTACKER].to_numpy(np.int8)
+    data[IS_ATTACKER] = frame[IS_ATTACKER].to_numpy(np.int8, copy=True)
     return pd.DataFrame(data, copy=False), Ledger(NAME, len(frame), len(frame), notes=notes)
 
 
@@ -122,7 +124,7 @@ def _number(series: "pd.Series[Any]") -> object:
         raise TypeError(
             f"column {series.name!r} is {series.dtype}, which is no feature; leave it out of features.columns"
         )
-    return series.array
+    return series.reset_index(drop=True)
 
 
 def _hex_ids(series: "pd.Series[Any]", notes: dict[str, int]) -> object:

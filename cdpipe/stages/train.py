@@ -96,7 +96,7 @@ class Trained:
     fitted
         A result for each classifier.
     ledger
-        Rows used; dropped are those with a null feature.
+        Rows used; dropped are those with a null feature, or one that scikit-learn's float32 cannot hold.
     features
         Names of the features, in order.
     train_rows, test_rows
@@ -131,7 +131,7 @@ def train(frame: pd.DataFrame, params: TrainParams) -> Trained:
     frame = frame.sort_values(ROW_NUMBER, kind="stable", ignore_index=True)
     names = tuple(name for name in map(str, frame.columns) if name not in (*KEYS, IS_ATTACKER))
     matrix, dropped = _matrix(frame, names)
-    whole: NDArray[np.bool_] = np.asarray(~np.isnan(matrix).any(axis=1))
+    whole: NDArray[np.bool_] = np.asarray(np.isfinite(matrix).all(axis=1))
     ledger = Ledger(NAME, len(frame), int(np.count_nonzero(whole)), dropped)
     if not whole.any():
         raise ValueError(f"no row of {len(frame)} has all features ({dropped or 'none at all'}); choose other features")
@@ -157,16 +157,19 @@ def train(frame: pd.DataFrame, params: TrainParams) -> Trained:
 
 
 def _matrix(frame: pd.DataFrame, names: tuple[str, ...]) -> tuple[NDArray[np.float32], dict[str, int]]:
-    """Return the features as float32, shape (n, features), NaN where null, and how many rows each null drops."""
+    """Return the features as float32, shape (n, features), NaN where null, and how many rows are dropped, by reason."""
     matrix = np.empty((len(frame), len(names)), np.float32)
     dropped: dict[str, int] = {}
     seen = np.zeros(len(frame), np.bool_)
     for place, name in enumerate(names):
-        matrix[:, place] = frame[name].to_numpy(dtype=np.float32, na_value=np.nan)
+        with np.errstate(over="ignore"):
+            matrix[:, place] = frame[name].to_numpy(dtype=np.float32, na_value=np.nan)
         null = np.isnan(matrix[:, place])
-        if (null & ~seen).any():
-            dropped[f"null in {name}"] = int(np.count_nonzero(null & ~seen))
-        seen |= null
+        huge = np.isinf(matrix[:, place])
+        for reason, bad in ((f"null in {name}", null), (f"{name} beyond the range of float32", huge)):
+            if (bad & ~seen).any():
+                dropped[reason] = int(np.count_nonzero(bad & ~seen))
+            seen |= bad
     return matrix, dropped
 
 

@@ -2,12 +2,11 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -45,12 +44,9 @@ def start_detached(folder: Path, name: str, *command: str) -> Iterator[int]:
         except psutil.NoSuchProcess:
             ending = []
         for process in ending:
-            try:
-                process.send_signal(signal.SIGTERM)
-            except psutil.NoSuchProcess:
-                continue
-        for process in psutil.wait_procs(ending, timeout=10)[1]:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(ending, timeout=10)
 
 
 @contextmanager

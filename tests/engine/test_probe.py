@@ -10,7 +10,6 @@ import cloudpickle
 import dask
 import psutil
 import pytest
-from clusters import start_scheduler, start_workers
 
 from cdpipe.engine import probe as room
 from cdpipe.engine.probe import ProbeResult, probe
@@ -19,18 +18,6 @@ from cdpipe.engine.session import SessionParams, open_session
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 BURN = "import time\nwhile time.process_time() < {seconds}: pass"
-
-
-@pytest.fixture(scope="module")
-def threads():
-    with open_session(SessionParams(threads_per_worker=2)) as session:
-        yield session
-
-
-@pytest.fixture(scope="module")
-def local():
-    with open_session(SessionParams(scheduler="local", workers=2, threads_per_worker=1, dashboard=False)) as session:
-        yield session
 
 
 def burn_thread(seconds):
@@ -69,6 +56,13 @@ def test_stays_empty_when_the_block_fails(threads):
         raise KeyError(1)
     assert used == ProbeResult()
     assert threading.active_count() == before
+
+
+def test_probing_costs_little(threads):
+    """The sampling thread's own time over a second of nothing."""
+    with probe(threads) as used:
+        time.sleep(1)
+    assert used.cpu_seconds < 0.06
 
 
 def test_processor_time_of_two_threads(threads):
@@ -220,80 +214,6 @@ def test_a_chain_has_no_queue(threads):
     assert used.ready_queue_max <= 1
 
 
-def check_workers(session):
-    """Known work on two workers of one thread each."""
-    session.run([burn(index, 0) for index in range(4)])
-    with probe(session) as idle:
-        time.sleep(0.4)
-    with probe(session) as used:
-        assert session.run([burn(index, 0.2) for index in range(6)]) == list(range(6))
-    assert 1.2 <= used.cpu_seconds < 2.0
-    assert used.tasks == 6
-    assert 1 <= used.ready_queue_max <= 6
-    with probe(session) as used:
-        session.run([hold(index, 150_000_000) for index in range(2)])
-    held = used.tree_peak_bytes - idle.tree_peak_bytes
-    assert 140e6 < held < 330e6  # one after the other or both at once
-    with probe(session) as used:
-        session.run([burn(index, 0) for index in range(500)])
-    assert used.tasks == 500
-    assert 400 <= used.ready_queue_max <= 500
-    return idle
-
-
-def test_local_cluster(local):
-    idle = check_workers(local)
-    assert idle.tree_peak_bytes > 150e6  # three processes
-    assert idle.cores == min(2, psutil.cpu_count())
-    assert None not in idle.as_dict().values()
-
-
-def test_remote_scheduler(tmp_path, monkeypatch):
-    with start_scheduler(tmp_path) as address, start_workers(tmp_path, address):
-        with open_session(SessionParams(scheduler=address)) as session:
-            while session.workers < 2:
-                time.sleep(0.05)
-            pids = set(session.each_process(os.getpid).values())
-            assert len(pids) == 3
-            assert not pids & room.list_tree(os.getpid())
-            check_workers(session)
-            # as if the workers were on another machine: their counters come through dask, their memory not at all
-            here = room.describe_process()
-            monkeypatch.setattr(room, "describe_process", Elsewhere(here))
-            with probe(session) as used:
-                session.run([burn(index, 0.2) for index in range(4)])
-            assert 0.8 <= used.cpu_seconds < 1.5
-            assert (used.tree_peak_bytes, used.memory_percent) == (None, None)
-            assert used.syscall_read_bytes > 0
-
-
-class Elsewhere:
-    """Says of the client's process that it runs on another machine, and of every other what is true."""
-
-    def __init__(self, here):
-        self._here = here
-
-    def __call__(self):
-        from cdpipe.engine.probe import describe_process
-
-        true = describe_process() if not isinstance(describe_process, Elsewhere) else self._here
-        return true._replace(host="elsewhere") if true.pid == self._here.pid else true
-
-
-def test_counters_are_none_when_a_worker_went(tmp_path):
-    with start_scheduler(tmp_path) as address:
-        with start_workers(tmp_path, address), open_session(SessionParams(scheduler=address)) as session:
-            while session.workers < 2:
-                time.sleep(0.05)
-            with probe(session) as used:
-                victim = next(pid for name, pid in session.each_process(os.getpid).items() if name != address)
-                os.kill(victim, 9)
-                while set(session.each_process(os.getpid).values()) & {victim} or session.workers < 2:
-                    time.sleep(0.05)
-            assert (used.cpu_seconds, used.cpu_percent, used.write_bytes) == (None, None, None)
-            assert used.wall_seconds > 0
-
-
 def test_what_cannot_be_read_is_none(threads, monkeypatch):
     true = room.read_small
 
@@ -307,10 +227,3 @@ def test_what_cannot_be_read_is_none(threads, monkeypatch):
     assert used.cpu_seconds > 0
     assert used.disk_busy_source in {"pressure", None}
     assert (used.disk_busy is None) == (used.disk_busy_source is None)
-
-
-def test_probing_costs_little(threads):
-    """The sampling thread's own time over a second of nothing."""
-    with probe(threads) as used:
-        time.sleep(1)
-    assert used.cpu_seconds < 0.1

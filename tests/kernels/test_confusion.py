@@ -19,8 +19,8 @@ def test_counts_equal_scikit_learns(pairs, kind):
     assert count_confusion(truth, predicted) == expected
 
 
-@pytest.mark.parametrize("rows", [254, 255, 256, 510, 511, 1_000])
-def test_no_chunk_overflows(rows):
+@pytest.mark.parametrize("rows", [255, 256, 1_000, 70_000])
+def test_counts_do_not_overflow_the_labels_type(rows):
     ones = np.ones(rows, np.uint8)
     assert count_confusion(ones, ones) == (0, 0, 0, rows)
     assert count_confusion(1 - ones, ones) == (0, rows, 0, 0)

@@ -62,7 +62,9 @@ def test_direct_where_the_short_series_ends(lat):
     distance_m = limit_m * rng.uniform(0.9, 1.02, ROWS)
     bearing_deg, (lons, lats) = rng.uniform(0, 360, ROWS), repeat((12, lat), ROWS)
     lon_expected, lat_expected, _ = GEOD.fwd(lons, lats, bearing_deg, distance_m)
-    assert gap_m(*direct(lons, lats, bearing_deg, distance_m), lon_expected, lat_expected).max() < 1e-5
+    assert gap_m(*direct(lons, lats, bearing_deg, distance_m), lon_expected, lat_expected).max() < (
+        2e-7 if lat >= 45 else 1e-6
+    )
 
 
 @given(LONGITUDES, LATITUDES, BEARINGS, st.one_of(st.floats(0, 2e7), st.floats(0, 100), st.just(0.0)))

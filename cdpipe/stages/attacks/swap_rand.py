@@ -23,8 +23,10 @@ class SwapRand(AttackParams):
         ValueError
             If there is no pool to draw from.
         """
+        if targets.row_number.size == 0:
+            return targets.x, targets.y
         if pool is None or pool.row_number.size == 0:
-            raise ValueError("swap_rand needs positions to draw from: the data set is empty")
+            raise ValueError("swap_rand needs positions to draw from: survey the whole data set first")
         size = pool.row_number.size
         taken = integers_below(targets.row_number, seed=self.seed, purpose=SWAP, bound=size)
         own = pool.row_number[taken] == targets.row_number

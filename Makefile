@@ -1,0 +1,79 @@
+# `make test` and `make bench` need Python 3.11, make and git, and nothing else; `make help` lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+ENV := .venv/.made
+OUT := cdpipe-out/bench
+# Two processes unless said otherwise: the tests time little, and memory is not for every machine.
+JOBS ?= 2
+# Further arguments for `asv run`, e.g. ASV="-a rounds=4 -a repeat=2".
+ASV ?=
+
+# The commit that `make compare` holds HEAD against.
+BASE ?= HEAD~1
+
+.PHONY: help test lint bench bench-full compare clean
+
+help:
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# Made anew when a requirement or a pin changes; what is there already is not fetched again.
+$(ENV): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+lint: $(ENV)  ## ruff, mypy and the import contracts
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint  ## lint, then the tests: at most six minutes from nothing on two cores
+	@$(BIN)/pytest -n $(JOBS)
+
+bench: SUITE := quick
+bench: bench-suite  ## synthetic data, a run, the quick suite on HEAD, the site and the bottleneck report
+
+bench-full: SUITE := full
+bench-full: bench-suite  ## the same with every size, 10M and 15M rows too: hours, 16 GB of memory, 15 GB of disk
+
+.PHONY: bench-suite
+bench-suite: $(ENV)
+	@export PATH="$$PWD/$(BIN):$$PATH"
+	git rev-parse --verify --quiet HEAD >/dev/null || { echo "asv measures commits, and there is none yet: commit first"; exit 1; }
+	test -z "$$(git status --porcelain)" || echo "The working tree has changes: measured is HEAD, $$(git rev-parse --short HEAD), without them."
+	mkdir -p $(OUT)
+	cdpipe synth --rows 2e5 --out $(OUT)/messages.csv
+	printf '%s\n' '[input]' 'paths = ["$(OUT)/messages.csv"]' '[cache]' 'enabled = false' '[output]' 'directory = "$(OUT)/run"' >$(OUT)/run.toml
+	cdpipe run $(OUT)/run.toml
+	python -m benchmarks data $(SUITE) >/dev/null
+	asv machine --yes </dev/null
+	failed=0
+	asv run --record-samples --show-stderr $(ASV) --bench "$$(python -m benchmarks select $(SUITE))" 'HEAD^!' </dev/null || failed=$$?
+	asv publish --no-pull
+	cdpipe bottlenecks --results .asv/results --commit "$$(git rev-parse HEAD)"
+	echo
+	echo "Made in $$SECONDS s, of commit $$(git rev-parse --short HEAD):"
+	echo "  .asv/html                               the site: asv preview, then open the address that it prints"
+	echo "  .asv/html/bottlenecks/bottlenecks.md    the report above (index.html and .json beside it)"
+	echo "  .asv/results                            the samples"
+	echo "  $(OUT)/run                      one run of the pipeline: report.json, pictures, labelled data"
+	exit $$failed
+
+# Eight samples a side, in rounds that alternate between the commits: with fewer than seven no change is significant.
+compare: $(ENV)  ## HEAD against BASE (HEAD~1), interleaved; fails if something became slower or larger
+	@export PATH="$$PWD/$(BIN):$$PATH"
+	python -m benchmarks data compare >/dev/null
+	asv machine --yes </dev/null
+	asv continuous --interleave-rounds -a rounds=4 -a repeat=2 --record-samples --show-stderr $(ASV) \
+	  --bench "$$(python -m benchmarks select compare)" $(BASE) HEAD </dev/null
+
+clean:  ## remove what make made, environments too
+	@rm -rf .venv .asv cdpipe-out build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

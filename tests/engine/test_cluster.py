@@ -1,0 +1,226 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import cloudpickle
+import dask
+import psutil
+import pytest
+from clusters import environment, start_scheduler, start_workers
+
+from cdpipe.engine.session import SessionError, SessionParams, SessionWarning, open_session
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+@dask.delayed
+def double(value):
+    return 2 * value
+
+
+@dask.delayed
+def pick(container, name):
+    return container[name]
+
+
+class BrokenVehicleError(Exception):
+    pass
+
+
+@dask.delayed
+def fail(text):
+    raise BrokenVehicleError(text)
+
+
+@dask.delayed
+def touch(path, index, seconds):
+    (path / str(index)).touch()
+    time.sleep(seconds)
+
+
+# A cluster of our own
+
+
+def test_cluster_listens_on_loopback_only(local):
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    listening = [each.laddr.ip for one in processes for each in one.net_connections() if each.status == "LISTEN"]
+    assert listening
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_thresholds_and_limit_reach_workers_and_those_after_them(tmp_path):
+    params = SessionParams(
+        scheduler="local",
+        workers=1,
+        threads_per_worker=3,
+        memory_limit_gb=1.5,
+        dashboard=False,
+        spill_target=0.5,
+        spill=0.6,
+        pause=0.7,
+        spill_directory=tmp_path / "spill",
+    )
+
+    def settings(dask_worker):
+        manager = dask_worker.memory_manager
+        fractions = (manager.memory_target_fraction, manager.memory_spill_fraction, manager.memory_pause_fraction)
+        return fractions, manager.memory_limit, dask_worker.local_directory
+
+    with open_session(params) as session:
+        assert session.dashboard_link is None
+        assert session.threads == 3
+        shared = session.broadcast([5, 6])
+        for _ in range(2):
+            ((fractions, limit, folder),) = session.client.run(settings).values()
+            assert fractions == (0.5, 0.6, 0.7)
+            assert limit == 1_500_000_000
+            assert folder.startswith(str(tmp_path / "spill"))
+            (pid,) = session.each_process(os.getpid).values()
+            os.kill(pid, signal.SIGKILL)
+            # the only copy of the shared value died with its worker, and is made again
+            assert session.run([pick(shared, 1)]) == [6]
+
+
+def test_task_that_kills_its_workers_is_named():
+    @dask.delayed
+    def die():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        open_session(SessionParams(scheduler="local", workers=1, threads_per_worker=1, dashboard=False)) as session,
+        pytest.raises(SessionError, match=r"task 'die-.* took down 1 workers.*memory_limit_gb"),
+    ):
+        session.run([die()])
+
+
+def test_closing_leaves_nothing(tmp_path):
+    script = """
+        import psutil, dask, os, tempfile
+        from cdpipe.engine.session import *
+        if __name__ == "__main__":
+            with open_session(SessionParams(scheduler="local", workers=2, threads_per_worker=1)) as session:
+                assert session.run([dask.delayed(abs)(-1)]) == [1]
+                workers = list(session.each_process(os.getpid).values())
+                assert len(os.listdir(tempfile.gettempdir())) >= 1
+            assert not any(map(psutil.pid_exists, workers))
+            assert os.listdir(tempfile.gettempdir()) == []
+    """
+    file = tmp_path / "script.py"
+    file.write_text(textwrap.dedent(script))
+    (tmp_path / "temporary").mkdir()
+    ended = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", file],
+        env=environment(TMPDIR=str(tmp_path / "temporary")),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "local"])
+def test_interrupt_leaves_nothing_running(tmp_path, scheduler):
+    script = f"""
+        import time, dask, pathlib
+        from cdpipe.engine.session import *
+        def work(index):
+            pathlib.Path({str(tmp_path)!r}, f"task-{{index}}").touch()
+            time.sleep(0.2)
+        if __name__ == "__main__":
+            with open_session(SessionParams(scheduler={scheduler!r}, threads_per_worker=2)) as session:
+                try:
+                    session.run([dask.delayed(work)(index) for index in range(500)])
+                except KeyboardInterrupt:
+                    print("interrupted")
+    """
+    file = tmp_path / "script.py"
+    file.write_text(textwrap.dedent(script))
+    started = subprocess.Popen(
+        [sys.executable, file], env=environment(), stdout=-1, stderr=-1, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 30
+    while len(list(tmp_path.glob("task-*"))) < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(started.pid, signal.SIGINT)  # as a terminal does: to every process of the group
+    out, err = started.communicate(timeout=20)
+    assert (started.returncode, out) == (0, "interrupted\n")
+    assert err.count("Traceback") == 0
+    done = len(list(tmp_path.glob("task-*")))
+    time.sleep(0.5)
+    assert len(list(tmp_path.glob("task-*"))) == done < 100
+    deadline = time.monotonic() + 5
+    while [each.pid for each in psutil.process_iter() if os.getpgid(each.pid) == started.pid]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+# A scheduler that is already running
+
+
+def test_unreachable_scheduler_says_what_to_do():
+    start = time.perf_counter()
+    with (
+        pytest.raises(SessionError, match=r"no dask scheduler at tcp://127.0.0.1:9 .*dask scheduler --port 9"),
+        open_session(SessionParams(scheduler="tcp://127.0.0.1:9")),
+    ):
+        pass
+    assert time.perf_counter() - start < 10
+
+
+def test_tls_without_certificates_says_what_to_set():
+    with (
+        pytest.raises(SessionError, match=r"tls://127.0.0.1:9 .*distributed.comm.tls"),
+        open_session(SessionParams(scheduler="tls://127.0.0.1:9")),
+    ):
+        pass
+
+
+def hurry(address, patch):
+    patch.setattr("cdpipe.engine.cluster.CONNECT_SECONDS", 1.0)
+    return address
+
+
+def test_existing_scheduler(tmp_path, monkeypatch):
+    with start_scheduler(tmp_path) as address:
+        with (
+            monkeypatch.context() as hurried,
+            pytest.raises(SessionError, match=f"{address} has no workers: start one with `dask worker {address}`"),
+            open_session(SessionParams(scheduler=hurry(address, hurried))),
+        ):
+            pass
+        with start_workers(tmp_path, address):
+            for _ in range(2):  # it outlives the sessions
+                with open_session(SessionParams(scheduler=address)) as session:
+                    while session.workers < 2:
+                        time.sleep(0.05)
+                    shared = session.broadcast([0, 7])
+                    assert session.run([pick(shared, 1), double(4)]) == [7, 8]
+                    assert session.dashboard_link is None
+                    assert len(session.memory()["workers"]) == 2
+                    with session.watch_queue() as watch:
+                        session.run([double(number) for number in range(100)])
+                    assert watch.tasks == 100
+                    with pytest.raises(BrokenVehicleError, match=r"^far$"):
+                        session.run([fail("far"), double(1)])
+
+
+def test_other_versions_are_told_readably(tmp_path, monkeypatch):
+    import distributed.versions
+
+    with start_scheduler(tmp_path) as address, start_workers(tmp_path, address):
+        true = distributed.versions.get_versions
+        monkeypatch.setattr(
+            "distributed.versions.get_versions",
+            lambda *given: (found := true(*given)) | {"packages": found["packages"] | {"toolz": "0.1"}},
+        )
+        with (
+            pytest.warns(SessionWarning, match=r"(?s)runs other versions than this process.*toolz.*0\.1"),
+            open_session(SessionParams(scheduler=address)) as session,
+        ):
+            assert session.run([double(1)]) == [2]

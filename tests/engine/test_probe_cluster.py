@@ -1,0 +1,119 @@
+import os
+import sys
+import time
+from contextlib import contextmanager
+
+import cloudpickle
+import dask
+import psutil
+from clusters import start_scheduler, start_workers
+
+from cdpipe.engine import probe as room
+from cdpipe.engine.probe import probe
+from cdpipe.engine.session import SessionParams, open_session
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+def burn_thread(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        sum(range(1000))
+
+
+@dask.delayed
+def burn(index, seconds):
+    burn_thread(seconds)
+    return index
+
+
+@dask.delayed
+def hold(index, size):
+    ballast = bytearray(b"1") * size
+    time.sleep(0.3)
+    return len(ballast)
+
+
+def check_workers(session):
+    """Known work on two workers of one thread each."""
+    session.run([burn(index, 0) for index in range(4)])
+    with probe(session) as idle:
+        time.sleep(0.4)
+    with probe(session) as used:
+        assert session.run([burn(index, 0.2) for index in range(6)]) == list(range(6))
+    assert 1.2 <= used.cpu_seconds < 2.0
+    assert used.tasks == 6
+    assert 1 <= used.ready_queue_max <= 6
+    with probe(session) as used:
+        session.run([hold(index, 150_000_000) for index in range(2)])
+    held = used.tree_peak_bytes - idle.tree_peak_bytes
+    assert 140e6 < held < 330e6  # one after the other or both at once
+    with probe(session) as used:
+        session.run([burn(index, 0) for index in range(500)])
+    assert used.tasks == 500
+    assert 400 <= used.ready_queue_max <= 500
+    return idle
+
+
+def test_local_cluster(local):
+    idle = check_workers(local)
+    assert idle.tree_peak_bytes > 150e6  # three processes
+    assert idle.cores == min(2, psutil.cpu_count())
+    assert None not in idle.as_dict().values()
+
+
+@contextmanager
+def existing_session(folder):
+    """A session on a scheduler and two workers that are no children of this process."""
+    with (
+        start_scheduler(folder) as address,
+        start_workers(folder, address),
+        open_session(SessionParams(scheduler=address)) as session,
+    ):
+        while session.workers < 2:
+            time.sleep(0.05)
+        yield session
+
+
+def test_remote_scheduler(tmp_path, monkeypatch):
+    with existing_session(tmp_path) as session:
+        pids = set(session.each_process(os.getpid).values())
+        assert len(pids) == 3
+        assert not pids & room.list_tree(os.getpid())
+        check_workers(session)
+        # as if the workers were on another machine: their counters come through dask, their memory not at all
+        here = room.describe_process()
+        monkeypatch.setattr(room, "describe_process", Elsewhere(here))
+        with probe(session) as used:
+            session.run([burn(index, 0.2) for index in range(4)])
+        assert 0.8 <= used.cpu_seconds < 1.5
+        assert (used.tree_peak_bytes, used.memory_percent) == (None, None)
+        assert used.syscall_read_bytes > 0
+
+
+class Elsewhere:
+    """Says of the client's process that it runs on another machine, and of every other what is true."""
+
+    def __init__(self, here):
+        self._here = here
+
+    def __call__(self):
+        from cdpipe.engine.probe import describe_process
+
+        true = describe_process() if not isinstance(describe_process, Elsewhere) else self._here
+        return true._replace(host="elsewhere") if true.pid == self._here.pid else true
+
+
+def test_counters_are_none_when_a_worker_went(tmp_path):
+    with existing_session(tmp_path) as session:
+        with probe(session) as used:
+            scheduler = session.client.scheduler.address
+            victim = next(pid for name, pid in session.each_process(os.getpid).items() if name != scheduler)
+            os.kill(victim, 9)
+            while True:
+                pids = set(session.each_process(os.getpid).values())
+                if victim not in pids and len(pids) == 3:
+                    break
+                time.sleep(0.05)
+        assert (used.cpu_seconds, used.cpu_percent, used.write_bytes) == (None, None, None)
+        assert used.wall_seconds > 0
