@@ -1,11 +1,18 @@
-"""The one place that says how kernels are compiled."""
+"""The one place that says how kernels are compiled, and how machine code is kept between processes."""
 
+import hashlib
 from collections.abc import Callable
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import numba
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 F = TypeVar("F", bound=Callable[..., object])
+
+_SOURCES: Final = hashlib.sha256(
+    b"\0".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+).hexdigest()[:16]
 
 
 def jit(function: F) -> F:
@@ -19,8 +26,7 @@ def jit(function: F) -> F:
     F
         The compiled function; the plain one is its `py_func`, which the tests run as well.
     """
-    compiled: F = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
-    return compiled
+    return _compile(function)
 
 
 def jit_borrowing(function: F) -> F:
@@ -35,8 +41,7 @@ def jit_borrowing(function: F) -> F:
     F
         The compiled function; the plain one is its `py_func`.
     """
-    compiled: F = numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)
-    return compiled
+    return _compile(function, _nrt=False)
 
 
 def jit_inlined(function: F) -> F:
@@ -44,5 +49,42 @@ def jit_inlined(function: F) -> F:
 
     For small functions and those with one caller, once a cell: handing an array over costs as much as two digits.
     """
-    compiled: F = numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)(function)
-    return compiled
+    return _compile(function, _nrt=False, forceinline=True)
+
+
+def _compile(function: F, **options: bool) -> F:
+    compiled: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
+    if not numba.config.DISABLE_JIT:
+        compiled._cache = _KernelCache(function)  # noqa: SLF001, RUF100 - what njit(cache=True) does, with our own cache
+    kernel: F = compiled
+    return kernel
+
+
+class _KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
+    """Numba's cache on disk, made safe for kernels that call each other and for many workers at once.
+
+    Numba's own is stamped with the file of the outermost function only, so that after a change to a kernel in another
+    file old machine code goes on running; here the stamp, and the name of each file, covers all kernels.
+    """
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        super().__init__(function)
+        self._cache_file = _KernelFile(
+            cache_path=self._cache_path,
+            filename_base=f"{self._impl.filename_base}-{_SOURCES}",
+            source_stamp=_SOURCES,
+        )
+
+
+class _KernelFile(IndexDataCacheFile):  # type: ignore[misc]
+    """Index and data files of one kernel, for any number of processes that write them at the same time.
+
+    Numba numbers data files and writes the index first: two processes can give one number to different code, and a
+    third can read an index whose data is not there yet. Here a data file is named by what it holds and comes first.
+    """
+
+    def save(self, key: object, data: object) -> None:
+        """Save machine code; an index entry lost to another process costs one compilation, nothing else."""
+        name = self._data_name_pattern.format(number=int(hashlib.sha256(repr(key).encode()).hexdigest()[:12], 16))
+        self._save_data(name, data)
+        self._save_index({**self._load_index(), key: name})

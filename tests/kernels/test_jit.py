@@ -1,0 +1,64 @@
+"""Machine code kept on disk: used again, never stale, and safe when many processes write it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+USE = """
+import numpy as np
+from cdpipe.kernels import numbers
+data = np.frombuffer(b"1.52.25", np.uint8)
+values, status = numbers.parse_float(data, np.array([0, 3]), np.array([3, 7]))
+assert values.tolist() == [1.5, 2.25], values
+print(sum(numbers._parse_float.stats.cache_hits.values()))
+"""
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin", "NUMBA_CACHE_DIR": str(folder / "machine-code")}
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the kernels alone, in a package of their own name."""
+    import cdpipe.kernels
+
+    source = Path(cdpipe.kernels.__file__).parent
+    target = tmp_path / "cdpipe" / "kernels"
+    target.mkdir(parents=True)
+    (tmp_path / "cdpipe" / "__init__.py").write_text("")
+    for path in source.glob("*.py"):
+        (target / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def use(folder: Path) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", USE],
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+    )
+
+
+def finish(process: subprocess.Popen) -> int:
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    return int(out)
+
+
+def test_processes_that_compile_at_once_agree_and_the_next_one_compiles_nothing(copy):
+    assert all(hits in (0, 1) for hits in [finish(process) for process in [use(copy) for _ in range(3)]])
+    assert finish(use(copy)) == 1
+
+
+def test_a_change_in_a_called_kernel_is_not_run_from_old_machine_code(copy):
+    finish(use(copy))
+    assert finish(use(copy)) == 1
+    callee = copy / "cdpipe" / "kernels" / "decimals.py"
+    callee.write_text(callee.read_text() + "\n# changed\n")
+    assert finish(use(copy)) == 0
