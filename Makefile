@@ -12,7 +12,7 @@ ENV := .venv/.made
 OUT := cdpipe-out/bench
 # Two processes unless said otherwise: the tests time little, and memory is not for every machine.
 JOBS ?= 2
-# Further arguments for `asv run`, e.g. ASV="-a rounds=4 -a repeat=2".
+# How many samples `asv run` takes: of the quick suite few, of the full one what each benchmark says.
 ASV ?=
 
 # The commit that `make compare` holds HEAD against.
@@ -39,10 +39,11 @@ test: lint  ## lint, then the tests: at most six minutes from nothing on two cor
 	@$(BIN)/pytest -n $(JOBS)
 
 bench: SUITE := quick
+bench: ASV := -a rounds=1 -a repeat=3,6,0.5 $(ASV)
 bench: bench-suite  ## synthetic data, a run, the quick suite on HEAD, the site and the bottleneck report
 
 bench-full: SUITE := full
-bench-full: bench-suite  ## the same with every size, 10M and 15M rows too: hours, 16 GB of memory, 15 GB of disk
+bench-full: bench-suite  ## the same with every size, 10M and 15M rows too: an hour or more, 8 GB of disk
 
 .PHONY: bench-suite
 bench-suite: $(ENV)
@@ -54,7 +55,7 @@ bench-suite: $(ENV)
 	printf '%s\n' '[input]' 'paths = ["$(OUT)/messages.csv"]' '[cache]' 'enabled = false' '[output]' 'directory = "$(OUT)/run"' >$(OUT)/run.toml
 	cdpipe run $(OUT)/run.toml
 	python -m benchmarks data $(SUITE) >/dev/null
-	asv machine --yes </dev/null
+	asv machine --yes </dev/null >/dev/null
 	failed=0
 	asv run --record-samples --show-stderr $(ASV) --bench "$$(python -m benchmarks select $(SUITE))" 'HEAD^!' </dev/null || failed=$$?
 	asv publish --no-pull
@@ -71,7 +72,7 @@ bench-suite: $(ENV)
 compare: $(ENV)  ## HEAD against BASE (HEAD~1), interleaved; fails if something became slower or larger
 	@export PATH="$$PWD/$(BIN):$$PATH"
 	python -m benchmarks data compare >/dev/null
-	asv machine --yes </dev/null
+	asv machine --yes </dev/null >/dev/null
 	asv continuous --interleave-rounds -a rounds=4 -a repeat=2 --record-samples --show-stderr $(ASV) \
 	  --bench "$$(python -m benchmarks select compare)" $(BASE) HEAD </dev/null
 

@@ -23,7 +23,9 @@ def main(arguments: list[str]) -> int:
                     sys.stdout.write(f"{_data.need(kind, label)}\n")
                     sys.stdout.flush()
             case ["make", kind, label]:
-                sys.stdout.write(f"{_data.make(kind, label)}\n")
+                from benchmarks import _make
+
+                sys.stdout.write(f"{_make.make(kind, label)}\n")
             case ["pins"]:
                 _pins.write()
             case _:

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from benchmarks._data import LATITUDE_DEG, LONGITUDE_DEG
+
 AT_ONCE: Final = 50
 MESSAGES_EACH: Final = 100
 TICK_MS: Final = 100
 START_MS: Final = 1_617_235_200_000
-LONGITUDE_DEG: Final = -106.0831353
-LATITUDE_DEG: Final = 41.5430216
 HOLES: Final = 0.01
 """Share of rows with a null in latitude and longitude, elevation, or speed."""
 ATTACKERS: Final = 0.3

@@ -67,12 +67,6 @@ def read_project() -> dict[str, Any]:
     return tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-def read_constraints() -> dict[str, str]:
-    """Return the pins of `constraints.txt`."""
-    lines = (HERE / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
-
-
 def write() -> None:
     """Write both files from what is installed."""
     lines = [f"{name}=={version}\n" for name, version in pin_development().items()]

@@ -94,13 +94,19 @@ def sizes(suite: str, family: str) -> tuple[str, ...]:
 def select(suite: str) -> str:
     r"""Return the regular expression that selects a suite, for asv's `--bench`.
 
-    asv matches it against `name(param, param)`, each parameter as its `repr`: `clean.Spatial.time_run('1M')`.
+    asv matches it against `name(param, param)`, each parameter as its `repr`: `clean.Spatial.time_run('1M')`. All but
+    `full` leave out peak memory and graph building at sizes below a family's largest: they cost a process each, and
+    the probed run tells memory too.
     `compare` leaves out what says nothing of a commit's speed: asv takes any change of a `track_` by a tenth for a
     regression if it is upwards, busier processors too, and pandas is not ours.
     """
     choices = []
     for name, family in FAMILIES.items():
         labels = sizes(suite, name)
-        choices.append(rf"{family.names}.*'({'|'.join(labels)})'\)$" if labels else family.names)
+        whole = labels if suite == "full" else labels[-1:]
+        partly = labels[: len(labels) - len(whole)]
+        choices.append(rf"{family.names}.*'({'|'.join(whole)})'\)$" if labels else family.names)
+        if partly:
+            choices.append(rf"{family.names}\w+\.(time_run|track_\w+)\('({'|'.join(partly)})'\)$")
     only = r"(?!baseline\.)(?=[\w.]*\.(time|timeraw|peakmem)_)" if suite == "compare" else ""
     return f"^{only}({'|'.join(choices)})"

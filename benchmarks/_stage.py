@@ -35,9 +35,9 @@ TRACKED: Final[dict[str, str]] = {
 class Sized:
     """Benchmarks that take `rows`: their sizes, their input and the warm-up run.
 
-    `setup` runs before every timed call, so all it does is done once. A process measures one benchmark at one size;
-    with `-a rounds=4 -a repeat=2` (docs/benchmarks.md) there are eight samples from four processes, and as many by
-    default: fewer than seven a side can never be significant to asv.
+    asv prepares before every timed call, so all that `ready` does is done once in a process, which measures one
+    benchmark at one size. By default there are at least eight samples from two processes, with `make compare` eight
+    from four: with fewer than seven a side no change can be significant to asv.
     """
 
     params: ClassVar[list[list[str]]]
@@ -62,7 +62,8 @@ class Sized:
     def __init__(self) -> None:
         self._scratch: list[Path] = []
 
-    def setup(self, rows: str) -> None:
+    def ready(self, rows: str) -> None:
+        """Have the input there, and the code warm; skip what the commit does not have."""
         skip_unless(*self.needs)
         for kind in self.data:
             _data.need(kind, rows)
@@ -102,7 +103,7 @@ class Stage(Sized):
             add(cls, _build_it(), stage, "graph_seconds")
 
     def setup_cache(self) -> None:
-        """Have asv give one folder to all `track_` of a run; deliberately the same one for all stages."""
+        """Have asv give one folder to all processes of a run; deliberately the same one for all stages."""
 
     def build(self, rows: str) -> Any:
         """Return the work as one lazy account: computing it needs no more memory than a few partitions."""
@@ -119,6 +120,8 @@ class Stage(Sized):
         """Return what the probed run used; it is made if there is no record of it in the current folder."""
         record = Path(f"used-{type(self).__module__}.{type(self).__name__}-{rows}.json")
         if not record.exists():
+            skip_unless("cdpipe.engine.probe:probe")
+            self.ready(rows)
             from cdpipe import SessionParams, open_session
             from cdpipe.engine.probe import probe
 
@@ -131,15 +134,21 @@ class Stage(Sized):
 
 
 def add(cls: type[Sized], function: Callable[..., Any], stage: str, figure: str, unit: str = "") -> None:
-    """Make a function a benchmark of the class, with what the bottleneck report and the site want to know of it."""
+    """Make a function a benchmark of the class, with what the bottleneck report and the site want to know of it.
+
+    With a `unit` it is a `track_` benchmark, which gets itself ready if it must: most only read a record.
+    """
     function.cdpipe_stage, function.cdpipe_figure = stage, figure
     function.pretty_name = f"{stage}: {figure.replace('_', ' ')}"
     if unit:
         function.unit = unit
+    else:
+        function.setup = lambda rows: cls().ready(rows)
     # asv tells versions of a benchmark by its source, and the work is not in the function that it sees.
-    own = [getattr(cls, name) for name in ("prepare", "build", "work") if hasattr(cls, name)]
+    own = [getattr(cls, name) for name in ("prepare", "build", "call", "work") if hasattr(cls, name)]
     parts = [inspect.getsource(part) for part in own if part.__module__ != __name__]
-    function.pretty_source = "\n".join([*parts, f"settings = {cls.settings!r}", inspect.getsource(function)])
+    said = f"settings, figure = {cls.settings!r}, {figure!r}"
+    function.pretty_source = "\n".join([*parts, said, inspect.getsource(function)])
     setattr(cls, function.__name__, function)
 
 
@@ -148,15 +157,15 @@ def skip_unless(*needs: str) -> None:
 
     Raises
     ------
-    NotImplementedError
-        Naming what is missing: asv's sign of a skip.
+    SkipNotImplemented
+        Naming what is missing.
     """
     for need in needs:
         module, _, name = need.partition(":")
         parent = module.rpartition(".")[0]
         known = (not parent or find_spec(parent)) and find_spec(module)
         if not known or not hasattr(import_module(module), name):
-            raise NotImplementedError(f"this commit has no {need}")
+            raise SkipNotImplemented(f"this commit has no {need}")
 
 
 @cache

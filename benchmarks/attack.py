@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from benchmarks import _data
-from benchmarks._messages import LATITUDE_DEG, LONGITUDE_DEG
+from benchmarks._data import LATITUDE_DEG, LONGITUDE_DEG
 from benchmarks._stage import Stage
 
 CENTRE = {"latitude": LATITUDE_DEG, "longitude": LONGITUDE_DEG}

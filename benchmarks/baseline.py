@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from benchmarks import _data
-from benchmarks._messages import LATITUDE_DEG, LONGITUDE_DEG
+from benchmarks._data import LATITUDE_DEG, LONGITUDE_DEG
 from benchmarks._stage import Sized, add
 from benchmarks.clean import ID, NUMBERS, POINT, POSITION, RADIUS_M, STAMP
 

@@ -19,8 +19,9 @@ class Lookup(Sized, family="lookup", data=("csv",)):
 
     needs = ("cdpipe.engine.cache:Store", "cdpipe.engine.cache:CacheParams")
 
-    def setup(self, rows: str) -> None:
-        super().setup(rows)
+    def ready(self, rows: str) -> None:
+        """Have an entry there too."""
+        super().ready(rows)
         fill_store(rows)
 
     def work(self, rows: str) -> None:

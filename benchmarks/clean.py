@@ -54,7 +54,7 @@ class Spatial(Stage, stage="clean/spatial", family="clean", data=("gathered",)):
         import dask.dataframe as dd
 
         import cdpipe
-        from benchmarks._messages import LATITUDE_DEG, LONGITUDE_DEG
+        from benchmarks._data import LATITUDE_DEG, LONGITUDE_DEG
         from cdpipe.stages.clean import CleanParams
 
         kept = (ID, *NUMBERS)

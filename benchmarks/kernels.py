@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import _data
-from benchmarks._messages import LATITUDE_DEG, LONGITUDE_DEG
+from benchmarks._data import LATITUDE_DEG, LONGITUDE_DEG
 from benchmarks._sizes import count_rows
 from benchmarks._stage import Sized, add
 
@@ -26,8 +26,9 @@ class Kernel(Sized):
 
         add(cls, time_kernel, f"kernel/{kernel}", "kernel_seconds")
 
-    def setup(self, rows: str) -> None:
-        super().setup(rows)
+    def ready(self, rows: str) -> None:
+        """Have the arguments there too."""
+        super().ready(rows)
         arguments(type(self), rows)
 
     def prepare(self, rows: str) -> Any:

@@ -42,7 +42,7 @@ class _Rows(click.ParamType[int]):
             rows = float(text[:-1] if scale > 1 else text) * scale
         except ValueError:
             rows = -1.0
-        if not (rows >= 1 and rows == int(rows)):
+        if not (rows >= 1 and rows.is_integer()):
             self.fail(f"{value!r} is no count of rows; write e.g. 250000, 2.5e5, 250k or 1M", param, ctx)
         return int(rows)
 

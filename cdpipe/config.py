@@ -5,25 +5,21 @@ import json
 import tomllib
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
-from cdpipe.columns import BY_NAME, GENERATED_AT, SOURCE, VEHICLE_ID, X_POS, Y_POS, canonical
+from cdpipe.columns import BY_NAME, GENERATED_AT, SOURCE, VEHICLE_ID, canonical
 from cdpipe.engine.cache import CacheParams
 from cdpipe.engine.session import SessionParams
 from cdpipe.stages import STAGES
 from cdpipe.stages.attacks import ATTACKS
-from cdpipe.stages.clean import NAME as CLEAN
-from cdpipe.stages.clean import PARTS, PM
-from cdpipe.stages.features import NAME as FEATURES
 from cdpipe.stages.features import SETS
 from cdpipe.stages.gather import GatherParams
 from cdpipe.stages.params import Params
 from cdpipe.stages.train import TrainParams
 
 _SOURCE_NAMES: Final = frozenset(column.name for column in SOURCE)
-_NUMBERS: Final = frozenset(column.name for column in SOURCE if column.kind in ("float", "integer"))
 _KINDS: Final = tuple(kind.model_fields["kind"].default for kind in ATTACKS)
 
 
@@ -65,20 +61,6 @@ class _Base(Params):
     def _agree(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the caller passed
         """Let tables take from each other what they share: the seed, the coordinates, the centre, the columns."""
         return _share(given) if isinstance(given, dict) else given
-
-    @model_validator(mode="after")
-    def _learnable(self) -> Self:
-        """Refuse features that no run can have: here, not an hour into it."""
-        clean: Any = getattr(self, CLEAN)
-        features: Any = getattr(self, FEATURES)
-        parts = (*PARTS, PM) if clean.timestamp_parts else ()
-        possible = {*_NUMBERS, VEHICLE_ID, X_POS, Y_POS, *parts}
-        for name in () if features.columns == "all" else features.chosen(()):
-            if name in (*PARTS, PM) and name not in possible:
-                raise ValueError(f"features.columns has {name!r}, which clean.timestamp_parts = false leaves out")
-            if name not in possible:
-                raise ValueError(f"features.columns has {name!r}, which is no number; leave it out")
-        return self
 
 
 if TYPE_CHECKING:
@@ -207,8 +189,9 @@ def _explain(problem: Any, given: dict[str, Any]) -> str:  # noqa: ANN401 - pyda
     *tables, key = steps or [""]
     table = f"[{'.'.join(tables)}]" if tables else "top level"
     if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(key, _keys_of(tables, given), n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else f"; it takes {', '.join(_keys_of(tables, given))}"
+        keys = _keys_of(tables, given)
+        close = difflib.get_close_matches(key, keys, n=1) or [each for each in keys if each.startswith(key)]
+        hint = f"; did you mean {close[0]!r}?" if close else f"; it takes {', '.join(keys)}"
         return f"{table}: unknown key {key!r}{hint}"
     if problem["type"] == "missing":
         return f"{table}: {key!r} is missing; see `cdpipe run --example`"

@@ -94,9 +94,11 @@ def _console() -> Console:
 
 
 def _ledger_table(report: RunReport) -> Table:
-    table = Table(title="rows", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title="rows", title_justify="left", box=SIMPLE_HEAD, padding=(0, 0))
     for heading in ("stage", "in", "out", "dropped", "why", "cache", "thread-seconds"):
-        table.add_column(heading, justify="left" if heading in ("stage", "why", "cache") else "right")
+        is_text = heading in ("stage", "why", "cache")
+        # Reasons are never cut off, and nothing else is ever broken.
+        table.add_column(heading, justify="left" if is_text else "right", overflow="fold", no_wrap=heading != "why")
     for name, ledger in report.ledgers.items():
         why = [f"{rows:,} {reason}" for reason, rows in ledger.dropped.items()]
         notes = [f"({rows:,} {what})" for what, rows in ledger.notes.items()]

@@ -118,7 +118,8 @@ def _plan(config: RunConfig) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
 
 
 def _project(session: Session, sources: list[Raw]) -> Projection:
-    return project_streaming(session, largest_block_bytes=max(source.block.size for source in sources))
+    largest = max(source.block.unpacked_bytes(len(source.columns)) for source in sources)
+    return project_streaming(session, largest_block_bytes=largest)
 
 
 def _project_training(config: RunConfig, prepared: Prepared) -> Projection:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.train import Trained
@@ -77,10 +78,17 @@ class RunReport:
         }
 
     def write(self, path: Path) -> None:
-        """Write the report as JSON, beside the file and then in its place."""
-        beside = path.with_name(f".{path.name}.writing")
-        beside.write_text(json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        beside.replace(path)
+        """Write the report as JSON beside the file, flush it to the disk, and only then give it that name."""
+        beside = path.with_name(f".{path.name}.{uuid4().hex}")
+        try:
+            with beside.open("w", encoding="utf-8") as stream:
+                json.dump(self.as_dict(), stream, indent=2, allow_nan=False)
+                stream.write("\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def describe_versions() -> dict[str, str]:

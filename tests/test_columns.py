@@ -5,7 +5,9 @@ from cdpipe.columns import BY_NAME, DERIVED, PANDAS_DTYPES, SOURCE, canonical, r
 
 
 @pytest.mark.parametrize("name", list(BY_NAME))
-@pytest.mark.parametrize("spell", [str, str.lower, str.upper, lambda name: f"  {name}\t"], ids=["own", "low", "up", "pad"])
+@pytest.mark.parametrize(
+    "spell", [str, str.lower, str.upper, lambda name: f"  {name}\t"], ids=["own", "low", "up", "pad"]
+)
 def test_a_name_is_found_in_any_case_and_with_blanks(name, spell):
     assert canonical(spell(name)) == name
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from cdpipe.engine.entries import MANIFEST, DamageError, Draft, Entry, read_entry
 from cdpipe.engine.eviction import PINS, Removal, discard, in_place, remove_beyond, scan_entries
@@ -53,6 +53,18 @@ class CacheParams(BaseModel):
     directory: Path | None = Field(None, description="default: cdpipe in XDG_CACHE_HOME, or in ~/.cache")
     limit_gb: float = Field(20.0, gt=0, description="beyond this size the least recently used go, GB = 1e9 bytes")
     stages: tuple[str, ...] = Field(("gather", "features"), description="stages whose output is kept")
+
+    @field_validator("stages")
+    @classmethod
+    def _check_stages(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        from cdpipe.stages import STAGES  # noqa: PLC0415 - the stages load numba, which a cache needs only here
+        from cdpipe.stages.gather import NAME as GATHER  # noqa: PLC0415
+
+        known = (GATHER, *(stage.name for stage in STAGES))
+        for name in names:
+            if name not in known:
+                raise ValueError(f"{name!r} is no stage whose output can be kept: choose from {', '.join(known)}")
+        return names
 
 
 class Store:

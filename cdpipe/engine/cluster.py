@@ -11,6 +11,7 @@ from concurrent.futures import CancelledError
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from uuid import uuid4
 
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, Scheduler, as_completed
@@ -98,7 +99,7 @@ class ClusterSession(Session):
     def broadcast(self, value: T) -> T:
         """Put a copy of `value` on every worker and return its future.
 
-        The copy is the result of a task, not scattered data: scattered data is gone with the last worker that
+        It is the result of a task, not scattered data: scattered data is gone with the last worker that
         held it, while a task's result is made again. The scheduler keeps the pickled value while the session lasts.
         """
         # Dask warns of large values in a graph, which its users repeat for every task; this one goes once.
@@ -126,17 +127,16 @@ class ClusterSession(Session):
         watch, plugin = QueueWatch(), _make_queue_plugin()
         self.client.register_plugin(plugin)
 
-        def read(dask_scheduler: Scheduler) -> tuple[int, int]:
-            found = dask_scheduler.plugins[plugin_name]
+        def read(dask_scheduler: Scheduler, name: str = plugin.name) -> tuple[int, int]:
+            found = dask_scheduler.plugins[name]
             return found.deepest_ready, found.tasks
 
-        plugin_name = plugin.name
         try:
             yield watch
             watch.deepest_ready, watch.tasks = self.client.run_on_scheduler(read)
         finally:
             if self.client.status == "running":
-                self.client.unregister_scheduler_plugin(plugin_name)
+                self.client.unregister_scheduler_plugin(plugin.name)
 
     def each_process(self, function: Callable[[], T]) -> Mapping[str, T]:
         """Call `function()` in every worker, and in the scheduler's process if that is not this one."""
@@ -194,7 +194,7 @@ def _make_queue_plugin() -> SchedulerPlugin:
         idempotent = False
 
         def __init__(self) -> None:
-            self.name = f"cdpipe-queue-{id(self)}"
+            self.name = f"cdpipe-queue-{uuid4()}"
             self.deepest_ready = self.tasks = self.could_run = 0
 
         async def start(self, scheduler: Scheduler) -> None:

@@ -1,7 +1,7 @@
 """Stages laid over partitions: each partition goes through its whole chain of steps in one task, lazily."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -9,6 +9,8 @@ from uuid import uuid4
 import dask
 import pandas as pd
 from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
+from dask.task_spec import Task, TaskRef
 
 from cdpipe.engine.parts import read_part, write_part
 from cdpipe.engine.rejects import write_rejects
@@ -126,10 +128,10 @@ def lay_chain(
 def first_rows(blocks: Sequence[Block], *, run: str) -> list[tuple[Any, Any]]:
     """Return, for each block, how many row numbers go before it and before its file, each lazily a number.
 
-    Each is the one before plus a count, so that every task depends on one small number.
+    Each is the one before plus a count, so that every task depends on one small number. All of them are one layer of
+    the graph: a layer each would take time that grows with the square of the blocks.
     """
-    count = dask.delayed(count_rows, pure=False)
-    add = dask.delayed(_add, pure=False)
+    layer: dict[str, Task] = {}
     starts: list[tuple[Any, Any]] = []
     before: Any = 0
     before_file: Any = 0
@@ -137,9 +139,18 @@ def first_rows(blocks: Sequence[Block], *, run: str) -> list[tuple[Any, Any]]:
         if index and block.file is not blocks[index - 1].file:
             before_file = before
         starts.append((before, before_file))
-        rows = block.rows if block.rows is not None else count(block, dask_key_name=f"lines-{run}-{index}")
-        before = add(before, rows, dask_key_name=f"rows-before-{run}-{index + 1}")
-    return starts
+        rows: Any = block.rows
+        if rows is None:
+            rows = _add_task(layer, f"lines-{run}-{index}", count_rows, block)
+        before = _add_task(layer, f"rows-before-{run}-{index + 1}", _add, before, rows)
+    name = f"rows-before-{run}"
+    graph = HighLevelGraph.from_collections(name, layer)
+    return [tuple(Delayed(n.key, graph, layer=name) if isinstance(n, TaskRef) else n for n in pair) for pair in starts]
+
+
+def _add_task(layer: dict[str, Task], name: str, function: Callable[..., int], *args: Any) -> TaskRef:  # noqa: ANN401
+    layer[name] = Task(name, function, *args)
+    return TaskRef(name)
 
 
 def run_chain(

@@ -24,8 +24,8 @@ from cdpipe.engine.session import GB, Session
 SAMPLE_SECONDS: Final = 0.02
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _NEW_HIGH: Final = 1.02
-_PSS_SHARE: Final = 0.005
-_PSS_SECONDS: Final = 0.25
+_EXACT_SHARE: Final = 0.005
+_EXACT_SECONDS: Final = 0.25
 _TRIES: Final = 3
 _COUNTERS: Final = ("cpu_seconds", "read_bytes", "write_bytes", "syscall_read_bytes", "syscall_write_bytes")
 _NO_DISK: Final = ("loop", "ram", "zram", "dm-", "md", "sr")
@@ -50,7 +50,7 @@ class ProbeResult:
         `cpu_seconds` as a share of `wall_seconds` on `cores`.
     tree_peak_bytes
         Most memory of all process trees together at one moment, seen every 20 ms, each shared page counted once
-        (proportional set size; resident set size where the kernel shows no other). None with workers elsewhere.
+        (see `tree_pss_bytes`; resident set sizes where the kernel shows no more). None with workers elsewhere.
     limit_bytes
         Memory the session may use, but no more than the machine has.
     memory_percent
@@ -202,11 +202,11 @@ class _PeakSampler:
             start = time.perf_counter()
             if rss > highest * _NEW_HIGH or start >= due or last:
                 highest = max(highest, rss)
-                pss = tree_pss_bytes(*self._roots)
-                self.peak_bytes = max(self.peak_bytes, rss if pss is None else pss)
+                exact = tree_pss_bytes(*self._roots)
+                self.peak_bytes = max(self.peak_bytes, rss if exact is None else exact)
                 # Memory can also grow where RSS does not (a fork's copies), so look again, but for 0.5 % of the time.
                 now = time.perf_counter()
-                due = now + max(_PSS_SECONDS, (now - start) / _PSS_SHARE)
+                due = now + max(_EXACT_SECONDS, (now - start) / _EXACT_SHARE)
 
 
 def describe_process() -> Whereabouts:

@@ -106,11 +106,19 @@ class ThreadSession(Session):
 def flatten_graph(tasks: Sequence[Any]) -> dict[Any, Any]:
     """Merge the graphs of delayed objects into one dictionary of what they need.
 
-    Goes layer by layer: `HighLevelGraph.cull` takes 14 s over the 20,000 layers of as many delayed calls.
+    Goes from each task's own layer to those it needs, each once: `HighLevelGraph.cull` takes 14 s over the 20,000
+    layers of as many delayed calls, and looking through all layers of every task as long over a chain of 4,000.
     """
     graph: dict[Any, Any] = {}
+    seen: set[str] = set()
     for task in tasks:
-        for layer in task.__dask_graph__().layers.values():
-            graph.update(layer)
+        whole = task.__dask_graph__()
+        pending = list(task.__dask_layers__())
+        while pending:
+            name = pending.pop()
+            if name not in seen:
+                seen.add(name)
+                graph.update(whole.layers[name])
+                pending.extend(whole.dependencies[name])
     needed: dict[Any, Any] = cull(graph, [task.key for task in tasks])[0]
     return needed

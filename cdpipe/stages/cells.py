@@ -100,7 +100,7 @@ def _from_eastern(wall_us: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _read_text(_: Column, cells: Cells) -> Typed:
     packed, offsets, ascii_only = pack_cells(*cells)
-    null = offsets[1:] == offsets[:-1]
+    null = _find_blank(packed, offsets)
     bad = np.zeros(null.size, np.bool_)
     if not ascii_only and not _is_utf8(packed):
         bad = np.array([not _is_utf8(packed[a:b]) for a, b in pairwise(offsets)])
@@ -108,6 +108,15 @@ def _read_text(_: Column, cells: Cells) -> Typed:
         packed, offsets, _ascii = pack_cells(cells.data, starts, stops)
         null = null | bad
     return Typed(text_series(packed, offsets, null), bad, "not UTF-8 text")
+
+
+def _find_blank(packed: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Say which texts are empty or nothing but white space; few begin with any, so few are looked at closely."""
+    blank: NDArray[np.bool_] = offsets[1:] == offsets[:-1]
+    filled = np.flatnonzero(~blank)
+    for i in filled[packed[offsets[filled]] <= ord(" ")]:
+        blank[i] = not packed[offsets[i] : offsets[i + 1]].tobytes().strip()
+    return blank
 
 
 def _is_utf8(text: NDArray[np.uint8]) -> bool:

@@ -121,10 +121,10 @@ class CleanParams(Params):
         KeyError
             If none of the columns that hold a position is there.
         """
-        position = self._position_columns(available)
-        return tuple(dict.fromkeys((*self.kept, *self.must, *position)))
+        return tuple(dict.fromkeys((*self.kept, *self.must, *self.position_columns(available))))
 
-    def _position_columns(self, available: Collection[str]) -> tuple[str, ...]:
+    def position_columns(self, available: Collection[str]) -> tuple[str, ...]:
+        """Return the columns that the position is taken from, given those there are; errors as for `inputs`."""
         both = {"columns": ((LATITUDE, LONGITUDE),), "point": ((POINT,),)}
         choices = both.get(self.position, ((LATITUDE, LONGITUDE), (POINT,)))
         for choice in choices:
@@ -185,7 +185,8 @@ def apply(frame: pd.DataFrame, params: CleanParams, facts: None = None) -> tuple
     columns = {name: _typed(frame, name, tally) for name in inputs}
     for name in params.must:
         tally.drop(f"null in {name}", null_mask(columns[name]))
-    lon, lat = _positions(columns, point=inputs[-1] == POINT, tally=tally)
+    point = params.position_columns(tuple(frame.columns)) == (POINT,)
+    lon, lat = _positions(columns, point=point, tally=tally)
     _filter(columns, lon, lat, params, tally)
 
     rows = np.flatnonzero(tally.keep)

@@ -118,9 +118,10 @@ def frozen(frame):
 def assert_identical(one, other):
     """Fail naming the columns whose bytes differ."""
     (names, columns), (other_names, other_columns) = frozen(one), frozen(other)
-    assert names == other_names
-    assert len(one) == len(other)
-    assert [name for name in names if columns[name] != other_columns[name]] == []
+    assert names == other_names, f"columns {names} against {other_names}"
+    assert len(one) == len(other), f"{len(one)} rows against {len(other)}"
+    differing = [name for name in names if columns[name] != other_columns[name]]
+    assert not differing, f"columns {differing} differ"
 
 
 def write_dirty_csv(path, *, rows=ROWS, seed=42, every=100):
@@ -137,12 +138,12 @@ def write_dirty_csv(path, *, rows=ROWS, seed=42, every=100):
 
 
 def config_of(paths, out, **tables):
-    """A configuration whose cache and outputs are in `out`; small forests, since the data are small."""
+    """A configuration whose cache and outputs are in `out`, with one quick classifier unless others are named."""
     given = {
         "input": {"paths": [str(path) for path in paths]},
         "cache": {"directory": out / "cache"},
         "output": {"directory": out / "out"},
-        "train": {"trees": 5},
+        "train": {"classifiers": ["DecisionTree"], "trees": 5},
     }
     for name, table in tables.items():
         given[name] = {**given.get(name, {}), **table} if isinstance(table, dict) else table

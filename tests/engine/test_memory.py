@@ -2,6 +2,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import textwrap
 import time
 
 import psutil
@@ -75,16 +76,16 @@ def test_processes_that_are_gone_count_nothing():
 
 def test_known_allocation_in_a_child_is_seen():
     script = "a = bytearray(b'1') * 150_000_000; print(1, flush=True); input()"
-    before, before_pss = tree_rss_bytes(os.getpid()), tree_pss_bytes(os.getpid())
+    before, before_true = tree_rss_bytes(os.getpid()), tree_pss_bytes(os.getpid())
     with subprocess.Popen([sys.executable, "-c", script], stdin=-1, stdout=-1) as child:
         child.stdout.readline()
-        grown, grown_pss = tree_rss_bytes(os.getpid()) - before, tree_pss_bytes(os.getpid()) - before_pss
+        grown, grown_true = tree_rss_bytes(os.getpid()) - before, tree_pss_bytes(os.getpid()) - before_true
         child.communicate(b"\n")
     assert 150e6 <= grown < 180e6
-    assert 150e6 <= grown_pss < 170e6
+    assert 150e6 <= grown_true < 170e6
 
 
-def test_shared_pages_count_once_in_pss_and_twice_in_rss():
+def test_shared_pages_count_once_and_in_resident_set_sizes_twice():
     ballast = bytearray(b"1") * 150_000_000
     context = multiprocessing.get_context("fork")
     ready, end = context.Event(), context.Event()
@@ -93,15 +94,35 @@ def test_shared_pages_count_once_in_pss_and_twice_in_rss():
         ready.set()
         end.wait(30)
 
-    before, before_pss = tree_rss_bytes(os.getpid()), tree_pss_bytes(os.getpid())
+    before, before_true = tree_rss_bytes(os.getpid()), tree_pss_bytes(os.getpid())
     child = context.Process(target=idle)
     child.start()
     assert ready.wait(30)
     time.sleep(0.05)
-    grown, grown_pss = tree_rss_bytes(os.getpid()) - before, tree_pss_bytes(os.getpid()) - before_pss
+    grown, grown_true = tree_rss_bytes(os.getpid()) - before, tree_pss_bytes(os.getpid()) - before_true
     end.set()
     child.join()
     child.close()
     assert len(ballast) == 150_000_000
     assert grown > 140e6
-    assert grown_pss < 30e6
+    assert grown_true < 30e6
+
+
+def test_a_child_about_to_start_its_program_does_not_double_its_parent():
+    """Between vfork and exec a child runs in its parent's own memory, and /proc shows that memory for both."""
+    script = """
+        import subprocess, time
+        ballast = bytearray(b"1") * 200_000_000
+        print(1, flush=True)
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            subprocess.run(["/bin/true"])
+    """
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=-1) as child:
+        child.stdout.readline()
+        seen = []
+        while child.poll() is None:
+            seen.append((tree_rss_bytes(child.pid), tree_pss_bytes(child.pid)))
+    assert len(seen) > 200
+    assert max(rss for rss, _ in seen) < 280e6
+    assert max(true for _, true in seen) < 280e6

@@ -1,11 +1,12 @@
 import os
+import signal
 import sys
 import time
-from contextlib import contextmanager
 
 import cloudpickle
 import dask
 import psutil
+import pytest
 from clusters import start_scheduler, start_workers
 
 from cdpipe.engine import probe as room
@@ -62,9 +63,10 @@ def test_local_cluster(local):
     assert None not in idle.as_dict().values()
 
 
-@contextmanager
-def existing_session(folder):
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory):
     """A session on a scheduler and two workers that are no children of this process."""
+    folder = tmp_path_factory.mktemp("cluster")
     with (
         start_scheduler(folder) as address,
         start_workers(folder, address),
@@ -75,20 +77,11 @@ def existing_session(folder):
         yield session
 
 
-def test_remote_scheduler(tmp_path, monkeypatch):
-    with existing_session(tmp_path) as session:
-        pids = set(session.each_process(os.getpid).values())
-        assert len(pids) == 3
-        assert not pids & room.list_tree(os.getpid())
-        check_workers(session)
-        # as if the workers were on another machine: their counters come through dask, their memory not at all
-        here = room.describe_process()
-        monkeypatch.setattr(room, "describe_process", Elsewhere(here))
-        with probe(session) as used:
-            session.run([burn(index, 0.2) for index in range(4)])
-        assert 0.8 <= used.cpu_seconds < 1.5
-        assert (used.tree_peak_bytes, used.memory_percent) == (None, None)
-        assert used.syscall_read_bytes > 0
+def test_remote_scheduler(remote):
+    pids = set(remote.each_process(os.getpid).values())
+    assert len(pids) == 3
+    assert not pids & room.list_tree(os.getpid())
+    check_workers(remote)
 
 
 class Elsewhere:
@@ -104,16 +97,22 @@ class Elsewhere:
         return true._replace(host="elsewhere") if true.pid == self._here.pid else true
 
 
-def test_counters_are_none_when_a_worker_went(tmp_path):
-    with existing_session(tmp_path) as session:
-        with probe(session) as used:
-            scheduler = session.client.scheduler.address
-            victim = next(pid for name, pid in session.each_process(os.getpid).items() if name != scheduler)
-            os.kill(victim, 9)
-            while True:
-                pids = set(session.each_process(os.getpid).values())
-                if victim not in pids and len(pids) == 3:
-                    break
-                time.sleep(0.05)
-        assert (used.cpu_seconds, used.cpu_percent, used.write_bytes) == (None, None, None)
-        assert used.wall_seconds > 0
+def test_workers_elsewhere_give_counters_but_no_memory(remote, monkeypatch):
+    """The client alone moves, so to say: its workers are then on a machine whose /proc it cannot read."""
+    monkeypatch.setattr(room, "describe_process", Elsewhere(room.describe_process()))
+    with probe(remote) as used:
+        remote.run([burn(index, 0.2) for index in range(4)])
+    assert 0.8 <= used.cpu_seconds < 1.5
+    assert (used.tree_peak_bytes, used.memory_percent) == (None, None)
+    assert used.syscall_read_bytes > 0
+
+
+def test_counters_are_none_when_a_worker_went(remote):
+    scheduler = remote.client.scheduler.address
+    with probe(remote) as used:
+        victim = next(pid for name, pid in remote.each_process(os.getpid).items() if name != scheduler)
+        os.kill(victim, signal.SIGKILL)
+        while len(pids := set(remote.each_process(os.getpid).values())) < 3 or victim in pids:
+            time.sleep(0.05)
+    assert (used.cpu_seconds, used.cpu_percent, used.write_bytes) == (None, None, None)
+    assert used.wall_seconds > 0

@@ -1,0 +1,56 @@
+"""Every benchmark once, at its smallest size, by asv itself. `.ci/run` runs this last; the tests do not collect it.
+
+asv's exit status says whether a benchmark failed, but it is also zero when there was nothing to run: so the count is
+asserted, and held against what the table of sizes says.
+"""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import _sizes
+
+ROOT = Path(_sizes.__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """What `asv run --quick` left: its exit status and output, and the results by benchmark."""
+    folder = tmp_path_factory.mktemp("asv")
+    conf = json.loads((ROOT / "asv.conf.json").read_text(encoding="utf-8"))
+    conf |= {"repo": str(ROOT), "benchmark_dir": str(ROOT / "benchmarks"), "results_dir": str(folder / "results")}
+    (folder / "asv.conf.json").write_text(json.dumps(conf), encoding="utf-8")
+    environment = {**os.environ, "HOME": str(folder)}
+    asv = [sys.executable, "-m", "asv"]
+    subprocess.run([*asv, "machine", "--yes"], env=environment, cwd=folder, stdin=subprocess.DEVNULL, check=True)
+    arguments = ["--quick", "--show-stderr", "--environment", f"existing:{sys.executable}", "--set-commit-hash", "HEAD"]
+    done = subprocess.run(
+        [*asv, "run", *arguments, "--bench", _sizes.select("smoke")],
+        env=environment,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (folder / "asv.log").write_text(done.stdout + done.stderr, encoding="utf-8")
+    files = [path for path in (folder / "results").glob("*/*.json") if path.name != "machine.json"]
+    assert len(files) == 1, done.stdout + done.stderr
+    return done, json.loads(files[0].read_text(encoding="utf-8"))["results"]
+
+
+@pytest.mark.timeout(1200)
+def test_asv_ran_every_benchmark_and_none_failed(finished, described):
+    done, results = finished
+    assert done.returncode == 0, done.stdout + done.stderr
+    values = {name: row[0] for name, row in results.items()}
+    failed = sorted(name for name, row in values.items() if row is None or None in row)
+    assert not failed, done.stdout + done.stderr
+    measured = {name for name, row in values.items() if any(not math.isnan(value) for value in row)}
+    assert len(measured) > 100
+    assert measured == {each["name"] for each in described}

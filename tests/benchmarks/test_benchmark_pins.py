@@ -1,0 +1,60 @@
+"""Exact versions everywhere, the same everywhere, and nothing of one machine."""
+
+import json
+import re
+import tomllib
+
+from asv.util import ParsedPipDeclaration
+
+from benchmarks import _pins
+
+CONF = json.loads((_pins.HERE / "asv.conf.json").read_text(encoding="utf-8"))
+PLACES = re.compile(r"://|(?<![\w.])/\w|~/|@")
+
+
+def read_constraints() -> dict[str, str]:
+    lines = (_pins.HERE / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
+def test_constraints_are_what_is_required_and_installed():
+    assert read_constraints() == _pins.pin_development(), "run `python -m benchmarks pins` after an upgrade"
+
+
+def test_asv_measures_in_the_same_versions():
+    assert CONF["matrix"]["req"] == _pins.pin_runtime(), "run `python -m benchmarks pins` after an upgrade"
+    constraints = read_constraints()
+    for key, version in CONF["matrix"]["req"].items():
+        assert constraints[_pins.ASV_OWN.get(key, key)] == version, key
+
+
+def test_asv_pins_every_direct_requirement():
+    names = {re.match(r"[\w-]+", each)[0].lower() for each in _pins.read_project()["dependencies"]}
+    assert names - set(CONF["matrix"]["req"]) == _pins.MEASURING
+
+
+def test_asv_reads_each_pin_as_it_is_meant():
+    for key, version in CONF["matrix"]["req"].items():
+        parsed = ParsedPipDeclaration(f"{key.removeprefix('pip+')} {version}")
+        assert (parsed.pkgname, parsed.specification) == (key.removeprefix("pip+"), f"=={version}")
+        assert not parsed.flags
+        assert not parsed.path
+
+
+def test_leaves_come_first_so_that_nothing_is_installed_twice():
+    order = list(CONF["matrix"]["req"])
+    assert order.index("llvmlite") < order.index("numba")
+    assert order.index("numpy") < order.index("pandas") < order.index("pip+build")
+
+
+def test_installation_changes_no_pin():
+    assert "--no-deps" in CONF["install_command"][0]
+    assert "--no-isolation" in CONF["build_command"][0]
+    assert CONF["plugins"] == [".cdpipe.perf.asv_plugin"]
+    branch = tomllib.loads((_pins.HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    assert branch.endswith(CONF["pythons"][0])
+
+
+def test_nothing_is_of_one_machine():
+    for name in ("constraints.txt", "asv.conf.json"):
+        assert not PLACES.search((_pins.HERE / name).read_text(encoding="utf-8")), name

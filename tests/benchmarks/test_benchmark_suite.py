@@ -1,0 +1,211 @@
+"""The asv suite: no dead names, every figure of every stage, sizes from the table, and each benchmark runs."""
+
+import itertools
+import re
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from asv.benchmarks import Benchmarks
+from asv_runner.discovery import get_benchmark_from_name
+from linting import find_dead_names
+
+from benchmarks import _sizes, _stage
+from cdpipe.perf.cells import FIGURES
+
+ROOT = Path(_sizes.__file__).parent
+TINY = "2k"
+GRAPH = "graph_seconds"
+CLEANERS = {"clean/basic", "clean/timestamps", "clean/spatial"}
+KINDS = {"offset_const", "offset_rand", "offset_const_per_id", "swap_rand", "override_const", "override_rand"}
+ATTACKS = {"attack/choose", *(f"attack/{kind}" for kind in KINDS)}
+STAGES = {"gather", *CLEANERS, *ATTACKS, "features", "train", "pipeline"}
+FIGURES_OF_ALL = r"\.(time_run|track_\w+)$"
+"""What the quick suite measures at all its sizes; the rest only at the largest of a family."""
+ISSUE_SIZES = {
+    **{key: {"1M", "5M", "10M"} for key in CLEANERS},
+    **{key: {"5M", "10M", "15M"} for key in ATTACKS},
+    "pipeline": {"10k", "50k", "100k"},
+}
+
+
+def names_in_suite() -> list[str]:
+    """Names of all benchmarks, for the parametrised test below."""
+    from asv_runner.discovery import disc_benchmarks
+
+    return [benchmark.name for benchmark in disc_benchmarks(str(ROOT))]
+
+
+def sized(described: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for each in described if each["params"]]
+
+
+def family_of(name: str) -> _sizes.Family:
+    return next(each for each in _sizes.FAMILIES.values() if re.match(each.names, name))
+
+
+def test_no_name_is_dead(described):
+    sources = {path.name: path.read_text(encoding="utf-8") for path in ROOT.glob("*.py")}
+    assert find_dead_names(sources, {each["name"].rpartition(".")[2] for each in described}) == []
+
+
+@pytest.mark.parametrize("name", ["test_speed", "cleanup", "teardown_cache", "tim_run", "TimeRun", "peak_mem_run"])
+def test_lint_finds_a_dead_name(name):
+    source = f"class Suite:\n    def setup(self): ...\n    def time_run(self): ...\n    def {name}(self): ...\n"
+    assert [line.split(":")[1] for line in find_dead_names({"suite.py": source}, {"time_run"})] == [f"4 {name}"]
+
+
+def test_lint_accepts_hooks_and_helpers():
+    source = "def setup(): ...\ndef time_run(): helper()\ndef helper(): ...\n"
+    assert find_dead_names({"suite.py": source}, {"time_run"}) == []
+
+
+def test_every_benchmark_says_stage_and_figure(described):
+    assert described
+    for each in described:
+        assert each["cdpipe_stage"], each["name"]
+        assert each["cdpipe_figure"] in {*FIGURES, GRAPH}, each["name"]
+        assert each["pretty_name"].startswith(each["cdpipe_stage"]), each["name"]
+
+
+def test_no_figure_of_a_stage_comes_from_two_benchmarks(described):
+    counts = Counter((each["cdpipe_stage"], each["cdpipe_figure"]) for each in described)
+    assert [key for key, count in counts.items() if count > 1] == []
+
+
+def test_every_stage_has_every_figure(described):
+    figures = {(each["cdpipe_stage"], each["cdpipe_figure"]) for each in described}
+    missing = {(stage, figure) for stage in STAGES for figure in ("seconds", "peak_bytes", *_stage.TRACKED)} - figures
+    assert missing == set()
+    assert {
+        ("import", "seconds"),
+        ("import", "peak_bytes"),
+        ("cache", "hit_rate"),
+        ("cache", "lookup_seconds"),
+    } <= figures
+    baselines = {stage for stage, figure in figures if figure == "baseline_seconds"}
+    assert {"clean/timestamps", "clean/spatial", "attack/offset_rand", "features"} <= baselines <= STAGES
+    assert ("kernel/within_radius", "kernel_seconds") in figures
+
+
+def test_every_registered_attack_is_measured():
+    from cdpipe.stages.attacks import ATTACKS as REGISTERED
+
+    assert {each.model_fields["kind"].default for each in REGISTERED} == KINDS
+
+
+def test_sizes_come_from_the_table(described):
+    for each in sized(described):
+        assert each["param_names"] == ["rows"], each["name"]
+        assert each["params"] == [[repr(label) for label in family_of(each["name"]).labels]], each["name"]
+    assert {each["name"] for each in described if not each["params"]} == {
+        "imports.timeraw_import_cdpipe",
+        "imports.peakmem_reference",
+    }
+
+
+@pytest.mark.parametrize(("stage", "labels"), ISSUE_SIZES.items())
+def test_full_suite_has_the_sizes_that_were_asked_for(described, stage, labels):
+    assert labels <= set(_sizes.FAMILIES[stage.split("/")[0]].full)
+    for kind, figure in (("time", "seconds"), ("peakmemory", "peak_bytes")):
+        (found,) = (each for each in described if (each["cdpipe_stage"], each["cdpipe_figure"]) == (stage, figure))
+        assert found["type"] == kind
+        assert {repr(label) for label in labels} <= set(found["params"][0])
+
+
+def selected(described: list[dict[str, Any]], suite: str) -> set[tuple[str, str]]:
+    """What asv itself selects, as (name, size)."""
+    chosen = Benchmarks(SimpleNamespace(benchmark_dir=str(ROOT)), described, regex=[_sizes.select(suite)])
+    found = set()
+    for name in chosen:
+        indices = chosen.benchmark_selection[name]
+        params = list(itertools.product(*chosen[name]["params"]))
+        found |= {(name, "")} if indices is None else {(name, params[index][0].strip("'")) for index in indices}
+    return found
+
+
+@pytest.mark.parametrize("suite", ["quick", "full", "smoke"])
+def test_selection_is_the_tables(described, suite):
+    expected = {
+        (each["name"], label)
+        for each in described
+        for name, family in _sizes.FAMILIES.items()
+        if re.match(family.names, each["name"])
+        for label in (_sizes.sizes(suite, name) or ("",))
+        if suite == "full" or label in ("", *_sizes.sizes(suite, name)[-1:]) or re.search(FIGURES_OF_ALL, each["name"])
+    }
+    assert selected(described, suite) == expected
+    assert {name for name, _ in expected} == {each["name"] for each in described}
+
+
+def test_comparison_leaves_out_figures_that_say_nothing_of_speed(described):
+    chosen = selected(described, "compare")
+    quick = selected(described, "quick")
+    assert chosen < quick
+    assert not [name for name, _ in chosen if ".track_" in name or name.startswith("baseline.")]
+    assert {name for name, _ in quick - chosen if ".track_" not in name and not name.startswith("baseline.")} == set()
+
+
+def test_unknown_suite_is_an_error():
+    with pytest.raises(ValueError, match="there is no suite 'fast'; use quick, full, smoke, compare"):
+        _sizes.select("fast")
+
+
+@pytest.mark.parametrize(("label", "rows"), [("500", 500), ("10k", 10_000), ("15M", 15_000_000)])
+def test_label_means_rows(label, rows):
+    assert _sizes.count_rows(label) == rows
+
+
+@pytest.mark.parametrize("label", ["", "0", "1e6", "5G", "-1k", "k"])
+def test_label_that_means_no_rows_is_an_error(label):
+    with pytest.raises(ValueError, match="is no number of rows"):
+        _sizes.count_rows(label)
+
+
+def test_samples_suffice_for_significance(described):
+    """Mann-Whitney's p stays above asv's 0.002 with six against six samples, whatever they are."""
+    for each in described:
+        if each["cdpipe_figure"] == "seconds" and each["cdpipe_stage"] not in ("train", "pipeline"):
+            benchmark = get_benchmark_from_name(str(ROOT), each["name"])
+            assert each["number"] == 1, each["name"]
+            assert each["rounds"] * benchmark.repeat[0] >= 8, each["name"]
+
+
+def test_a_change_of_the_work_changes_the_version(described):
+    sources = {each["name"]: each["pretty_source"] for each in described if "pretty_source" in each}
+    assert "filters=" in sources["clean.Spatial.time_run"]
+    assert "'swap_rand'" in sources["attack.SwapRand.time_run"]
+    assert "within_radius(*given" in sources["kernels.WithinRadius.time_kernel"]
+    versions = Counter(each["version"] for each in described)
+    assert versions.most_common(1)[0][1] == 1
+
+
+def test_what_a_commit_lacks_is_skipped_and_what_it_has_is_not():
+    _stage.skip_unless("cdpipe:clean", "cdpipe.engine.probe:probe", "json:dumps")
+    for missing in ("cdpipe:no_such_stage", "cdpipe.engine.no_such_module:probe", "no_such_package.module:name"):
+        with pytest.raises(NotImplementedError, match=f"this commit has no {missing}"):
+            _stage.skip_unless(missing)
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.reset_index")  # Dask's own, reading Parquet
+@pytest.mark.parametrize("name", names_in_suite())
+def test_benchmark_runs(name, data_folder, monkeypatch):
+    """Each benchmark at a tiny size, through asv's own code and in one folder, so that none can rot."""
+    monkeypatch.chdir(data_folder)
+    monkeypatch.setattr(_stage, "WARM_UP", TINY)
+    once = {"number": 1, "repeat": 1, "rounds": 1, "warmup_time": 0}
+    benchmark = get_benchmark_from_name(str(ROOT), name, extra_params=once)
+    if benchmark.params:
+        benchmark._current_params = (TINY,)
+    assert not benchmark.do_setup(), "skipped, though this commit has all there is"
+    try:
+        result = benchmark.do_run()
+    finally:
+        benchmark.do_teardown()
+    values = result["samples"] if isinstance(result, dict) else [result]
+    assert all(isinstance(value, int | float) and value >= 0 for value in values)
+    assert values
+    if not name.rpartition(".")[2].startswith("track_"):
+        assert min(values) > 0

@@ -1,0 +1,162 @@
+import json
+
+import pandas as pd
+import pytest
+
+from cdpipe import attack, clean, features, read
+from cdpipe.engine.cache import CacheParams, Store
+from cdpipe.engine.frames import plan_sources
+from cdpipe.engine.parts import read_part
+from cdpipe.engine.rejects import REJECTS
+from cdpipe.engine.runner import ORDER, Runner
+from cdpipe.stages.attacks.offset_const import OffsetConst
+from cdpipe.stages.attacks.swap_rand import SwapRand
+from cdpipe.stages.clean import CleanParams
+from cdpipe.stages.features import FeatureParams
+from cdpipe.stages.gather import GatherParams
+from cdpipe.synth import SynthParams, synthesize
+
+GATHER = GatherParams(block_mb=0.03)
+PARAMS = {"clean": CleanParams(), "attack": SwapRand(), "features": FeatureParams()}
+PASSES = ["gather → clean", "survey for attack", "attack → features"]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    path = tmp_path_factory.mktemp("runner") / "m.csv"
+    synthesize(path, SynthParams(rows=700, vehicles=11))
+    with path.open("ab") as stream:
+        stream.write(b"a,bad,line\n")
+    return path
+
+
+@pytest.fixture
+def prepare(source, tmp_path, threads):
+    """Run the stages; returns what came out, the passes as they were seen, and how many partitions each had."""
+
+    def run(*, kept=("gather", "features"), enabled=True, source_key="s", **changed):
+        params = {**PARAMS, **changed}
+        sources, _ = plan_sources([str(source)], GATHER, needed=params["clean"].inputs)
+        given = {"gather": GatherParams(columns=sources[0].columns, block_mb=GATHER.block_mb), **params}
+        seen = []
+        with (
+            Store(CacheParams(directory=tmp_path / "cache", enabled=enabled)) as store,
+            Store(CacheParams(directory=tmp_path / "scratch")) as scratch,
+        ):
+            runner = Runner(
+                given,
+                source_key=source_key,
+                session=threads,
+                store=store,
+                scratch=scratch,
+                kept=kept,
+                on_partition=lambda *told: seen.append(told),
+            )
+            prepared = runner.prepare(sources)
+            frame = pd.concat([read_part(path) for path in prepared.entry.parts], ignore_index=True)
+            rejects = (prepared.entry.directory / REJECTS).read_text().splitlines()
+        return prepared, frame, rejects, seen
+
+    return run
+
+
+def expected(source, **changed):
+    """The same by one stage after another in pandas, with the ledgers."""
+    params = {**PARAMS, **changed}
+    lazy, ledger = read(source)
+    frame, ledgers = lazy.compute(scheduler="sync").reset_index(drop=True), [ledger.compute(scheduler="sync")]
+    for name, stage in (("clean", clean), ("attack", attack), ("features", features)):
+        frame, account = stage(frame, params[name])
+        ledgers.append(account)
+    return frame, ledgers
+
+
+def test_it_gives_what_the_stages_give_one_after_another(source, prepare):
+    prepared, frame, rejects, _ = prepare()
+    whole, ledgers = expected(source)
+    pd.testing.assert_frame_equal(frame, whole)
+    assert list(prepared.ledgers) == list(ORDER)
+    assert list(prepared.ledgers.values()) == ledgers
+    assert [json.loads(line)["line"] for line in rejects] == [702]
+
+
+@pytest.mark.parametrize(
+    ("attacking", "passes"),
+    [
+        (SwapRand(), PASSES),
+        (OffsetConst(), PASSES),
+        (SwapRand(choose_by="row"), PASSES),
+        (OffsetConst(choose_by="row"), ["gather → clean → attack → features"]),
+    ],
+)
+def test_a_pass_ends_only_before_a_stage_that_must_know_the_whole(source, prepare, attacking, passes):
+    _, frame, _, seen = prepare(attack=attacking)
+    assert list(dict.fromkeys(label for label, *_ in seen)) == passes
+    pd.testing.assert_frame_equal(frame, expected(source, attack=attacking)[0])
+
+
+def test_every_pass_tells_its_beginning_and_each_partition_once(prepare):
+    _, _, _, seen = prepare()
+    for label in PASSES:
+        told = [(done, total, outcome) for name, done, total, outcome in seen if name == label]
+        total = told[0][1]
+        assert total > 3
+        assert [done for done, _, _ in told] == list(range(total + 1))
+        assert [outcome is None for _, _, outcome in told] == [True] + [False] * total
+    rows = sum(outcome.rows for label, *_, outcome in seen if outcome and label == PASSES[0])
+    assert rows == 701
+
+
+def test_a_second_run_takes_everything_from_the_cache_with_the_same_accounts(prepare):
+    first, frame, rejects, _ = prepare()
+    again, same, kept_rejects, seen = prepare()
+    assert (first.cache, again.cache) == ({"features": "miss", "gather": "miss"}, {"features": "hit"})
+    assert seen == []
+    assert again.seconds == {}
+    assert again.ledgers == first.ledgers
+    assert rejects == kept_rejects
+    pd.testing.assert_frame_equal(same, frame)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"attack": SwapRand(seed=7)},
+        {"clean": CleanParams(timestamp_parts=False)},
+        {"features": FeatureParams(columns=("x_pos",))},
+    ],
+)
+def test_a_changed_parameter_redoes_what_it_touches_from_the_newest_output_before_it(source, prepare, changed):
+    prepare()
+    again, frame, rejects, seen = prepare(**changed)
+    assert again.cache == {"features": "miss", "gather": "hit"}
+    assert list(dict.fromkeys(label for label, *_ in seen)) == ["clean", *PASSES[1:]]
+    pd.testing.assert_frame_equal(frame, expected(source, **changed)[0])
+    assert len(rejects) == 1
+    assert again.ledgers["gather"].dropped == {"too few fields": 1}
+
+
+def test_another_input_shares_nothing(prepare):
+    prepare()
+    assert prepare(source_key="other")[0].cache == {"features": "miss", "gather": "miss"}
+
+
+def test_every_stage_can_be_kept_and_is_found_again(prepare):
+    first = prepare(kept=ORDER)[0]
+    assert first.cache == dict.fromkeys(ORDER, "miss")
+    again, _, _, seen = prepare(kept=ORDER, features=FeatureParams(columns=("y_pos",)))
+    assert again.cache == {"features": "miss", "attack": "hit"}
+    assert list(dict.fromkeys(label for label, *_ in seen)) == ["features"]
+
+
+@pytest.mark.parametrize("how", [{"kept": ()}, {"enabled": False}])
+def test_nothing_is_kept_where_nothing_is_to_be(source, prepare, tmp_path, how):
+    first, frame, *_ = prepare(**how)
+    assert first.cache == {}
+    assert not list((tmp_path / "cache").rglob("*.parquet"))
+    pd.testing.assert_frame_equal(frame, expected(source)[0])
+
+
+def test_a_stage_that_is_none_cannot_be_kept(prepare):
+    with pytest.raises(ValueError, match=r"cache\.stages: there is no stage 'cleaning'; choose among gather, clean"):
+        prepare(kept=("cleaning",))

@@ -1,0 +1,149 @@
+import numpy as np
+import pandas as pd
+import pytest
+import xxhash
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from cdpipe import attack, clean, features
+from cdpipe.stages.attacks.offset_const import OffsetConst
+from cdpipe.stages.clean import CleanParams
+from cdpipe.stages.features import FeatureParams
+from cdpipe.synth import SynthParams, synthesize_frame
+
+KEYS = ["row_number", "vehicle", "time_us"]
+XY = ["coreData_id", "x_pos", "y_pos", "coreData_elevation"]
+PARTS = ["month", "day", "year", "hour", "minute", "second", "pm"]
+ATTACKED = attack(clean(synthesize_frame(SynthParams(rows=800, vehicles=12)), CleanParams())[0], OffsetConst())[0]
+
+
+def ids(*texts):
+    return pd.DataFrame(
+        {
+            "row_number": np.arange(len(texts)),
+            "coreData_id": pd.Series(texts, dtype="str"),
+            "metadata_generatedAt": np.array(["2020-01-01"] * len(texts), "M8[us]"),
+            "isAttacker": np.zeros(len(texts), np.int8),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        ("minimal_xy_elev", XY),
+        ("extended_timestamps", [*XY, *PARTS]),
+        (("Y_POS", "COREDATA_SPEED", "y_pos"), ["y_pos", "coreData_speed"]),
+        (None, ["x_pos", "y_pos", "coreData_elevation", "coreData_speed", "coreData_heading"]),
+    ],
+)
+def test_a_set_or_a_list_gives_keys_features_in_order_and_label(columns, names):
+    chosen = FeatureParams() if columns is None else FeatureParams(columns=columns)
+    frame, ledger = features(ATTACKED, chosen)
+    assert list(frame) == [*KEYS, *names, "isAttacker"]
+    assert ledger.rows_in == ledger.rows_out == len(ATTACKED)
+    for name in set(names) - {"coreData_id"}:
+        pd.testing.assert_series_equal(frame[name], ATTACKED[name])
+
+
+def test_all_takes_every_column_that_can_be_a_number():
+    frame, _ = features(ATTACKED, FeatureParams(columns="all"))
+    left = {"metadata_generatedAt", "metadata_recordType", "row_number", "isAttacker"}
+    assert list(frame) == [*KEYS, *(name for name in ATTACKED if name not in left), "isAttacker"]
+    assert "coreData_id" in frame
+
+
+def test_every_feature_column_is_a_number():
+    frame, _ = features(ATTACKED, FeatureParams(columns="all"))
+    assert all(pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes)
+
+
+@given(
+    numbers=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=12),
+    form=st.sampled_from(["{:x}", "{:08X}", "0x{:X}"]),
+)
+def test_hex_ids_are_the_integers_that_python_reads(numbers, form):
+    texts = [form.format(number) for number in numbers]
+    frame, _ = features(ids(*texts), FeatureParams(columns=("coreData_id",)))
+    assert frame["coreData_id"].dtype == "UInt64"
+    assert frame["coreData_id"].tolist() == [int(text, 16) for text in texts] == numbers
+
+
+def test_an_id_that_is_not_hexadecimal_is_null_and_counted_and_touches_no_other():
+    frame, ledger = features(
+        ids("A1", "xyz", None, "17.0", "", "0017", "1" * 17), FeatureParams(columns=("coreData_id",))
+    )
+    assert [None if pd.isna(x) else x for x in frame["coreData_id"]] == [0xA1, None, None, 0x17, None, 0x17, None]
+    assert ledger.notes == {"ids that are not hexadecimal": 4}
+    assert ledger.rows_out == 7
+
+
+def test_vehicles_are_hashes_of_ids_whatever_their_form():
+    frame, _ = features(ids("A1", "xyz", None, "A1"), FeatureParams(columns=("coreData_id",)))
+    assert frame["vehicle"].dtype == "uint64"
+    assert frame["vehicle"].tolist() == [xxhash.xxh64_intdigest(text.encode()) for text in ("A1", "xyz", "", "A1")]
+
+
+def test_nulls_of_numbers_are_kept():
+    frame = ids("A", "B").assign(coreData_speed=[1.0, np.nan], coreData_secMark=pd.array([5, None], "Int64"))
+    made, _ = features(frame, FeatureParams(columns=("coreData_speed", "coreData_secMark")))
+    assert made["coreData_speed"].isna().tolist() == made["coreData_secMark"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("time", "mark", "order"),
+    [
+        ("2020-01-01T00:00:05", 5_123, "2020-01-01T00:00:05.123"),  # whole seconds: secMark refines them
+        ("2020-01-01T00:00:05", 60_999, "2020-01-01T00:00:05.999"),  # a leap second
+        ("2020-01-01T00:00:05", None, "2020-01-01T00:00:05"),
+        ("2020-01-01T00:00:05.478", 19_850, "2020-01-01T00:00:05.478"),  # a finer timestamp speaks for itself
+        ("1969-12-31T23:59:59", 59_001, "1969-12-31T23:59:59.001"),
+    ],
+)
+def test_whole_second_timestamps_are_refined_by_sec_mark(time, mark, order):
+    frame = ids("A").assign(coreData_secMark=pd.array([mark], "Int64"))
+    frame["metadata_generatedAt"] = np.array([time], "M8[us]")
+    made, _ = features(frame, FeatureParams(columns=("coreData_id",)))
+    assert made["time_us"].tolist() == [np.datetime64(order, "us").astype(np.int64)]
+
+
+def test_without_sec_mark_the_timestamp_orders():
+    made, _ = features(ids("A"), FeatureParams(columns=("coreData_id",)))
+    assert made["time_us"].tolist() == [np.datetime64("2020-01-01", "us").astype(np.int64)]
+
+
+def test_the_input_is_not_changed_nor_by_changing_the_output():
+    before = ATTACKED.copy(deep=True)
+    made, _ = features(ATTACKED, FeatureParams(columns="all"))
+    for name in made.columns:
+        made.loc[0, name] = made[name].iloc[-1]
+    pd.testing.assert_frame_equal(ATTACKED, before)
+
+
+def test_a_repeated_index_does_not_scramble_rows():
+    shuffled = ATTACKED.set_index(np.zeros(len(ATTACKED), np.int64))
+    for columns in ("all", "extended_timestamps"):
+        expected, _ = features(ATTACKED, FeatureParams(columns=columns))
+        pd.testing.assert_frame_equal(features(shuffled, FeatureParams(columns=columns))[0], expected)
+
+
+def test_missing_columns_are_named_with_those_there_are():
+    with pytest.raises(KeyError, match=r"features need month, .*pm; the frame has row_number"):
+        features(ATTACKED.drop(columns=PARTS), FeatureParams(columns="extended_timestamps"))
+    with pytest.raises(KeyError, match="features need isAttacker"):
+        features(ATTACKED.drop(columns="isAttacker"), FeatureParams())
+
+
+def test_text_is_no_feature():
+    with pytest.raises(TypeError, match="'metadata_recordType' is str, which is no feature"):
+        features(ATTACKED, FeatureParams(columns=("metadata_recordType",)))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [((), "at least one column"), (("x_pos", "ISATTACKER"), "isAttacker is the label"), ("minimal", "minimal_xy_elev")],
+)
+def test_parameters_that_make_no_sense_are_refused(columns, message):
+    with pytest.raises(ValidationError, match=message):
+        FeatureParams(columns=columns)

@@ -1,0 +1,91 @@
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from pyproj import Geod
+
+from cdpipe.stages.filters import FILTERS, BoundingBox, Dates, Messages, Within
+
+GEOD = Geod(ellps="WGS84")
+NONE = np.empty(0)
+
+
+def at(lon, lat, times=()):
+    stamps = pd.DatetimeIndex(list(times)).as_unit("us").to_numpy().view(np.int64)
+    return Messages(np.asarray(lon, np.float64), np.asarray(lat, np.float64), stamps)
+
+
+def test_every_filter_has_a_name_and_a_reason_of_its_own():
+    assert len({kind.name for kind in FILTERS}) == len({kind.reason for kind in FILTERS}) == len(FILTERS)
+
+
+@given(lon0=st.floats(-180, 180), lat0=st.floats(-90, 90), radius=st.floats(1, 1e6), seed=st.integers(0, 2**32 - 1))
+def test_a_radius_keeps_what_pyproj_finds_within_it_to_a_millimetre(lon0, lat0, radius, seed):
+    rng = np.random.default_rng(seed)
+    azimuth, offset = rng.uniform(0, 360, 60), rng.choice([-1.0, -1e-2, -1e-3, 1e-3, 1e-2, 1.0], 60)
+    lon, lat, _ = GEOD.fwd(np.full(60, lon0), np.full(60, lat0), azimuth, np.maximum(radius + offset, 0))
+    _, _, distance = GEOD.inv(np.full(60, lon0), np.full(60, lat0), lon, lat)
+    clear = np.abs(distance - radius) > 5e-4
+    kept = Within(latitude=lat0, longitude=lon0, radius_m=radius).keeps(at(lon, lat))
+    np.testing.assert_array_equal(kept[clear], (distance <= radius)[clear])
+
+
+def test_the_centre_is_within_a_radius_of_nothing():
+    assert Within(latitude=41, longitude=-106, radius_m=0).keeps(at([-106, -106.1], [41, 41])).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("lat", [0.0, 60.0, 70.0, 89.9999, -89.9999, 90.0])
+def test_a_circle_crosses_the_antimeridian_and_the_pole_at_any_latitude(lat):
+    azimuth = np.linspace(0, 360, 72, endpoint=False)
+    for metres, inside in ((4_999.99, True), (5_000.01, False)):
+        lon, rim, _ = GEOD.fwd(np.full(72, 179.99), np.full(72, lat), azimuth, np.full(72, metres))
+        assert set(Within(latitude=lat, longitude=179.99, radius_m=5_000).keeps(at(lon, rim))) == {inside}
+
+
+def test_a_box_includes_its_bounds():
+    box = BoundingBox(south=41, north=42, west=-107, east=-105)
+    edges = [(-107, 41), (-105, 42), (-106, 41.5), (-107.0000001, 41), (-105, 42.0000001), (106, 41.5)]
+    assert box.keeps(at(*zip(*edges, strict=True))).tolist() == [True, True, True, False, False, False]
+
+
+@given(seed=st.integers(0, 2**32 - 1), west=st.floats(-180, 180), width=st.floats(0, 359))
+def test_a_box_is_the_eastward_way_from_west_to_east(seed, west, width):
+    east = west + width if west + width <= 180 else west + width - 360
+    lon = np.random.default_rng(seed).uniform(-180, 180, 50)
+    eastward = (lon - west) % 360
+    clear = (np.abs(eastward - width) > 1e-9) & (eastward < 360 - 1e-9) & (eastward > 1e-9)
+    kept = BoundingBox(south=-90, north=90, west=west, east=east).keeps(at(lon, np.zeros(50)))
+    np.testing.assert_array_equal(kept[clear], (eastward <= width)[clear])
+
+
+@given(
+    first=st.dates(dt.date(1900, 1, 1), dt.date(2100, 1, 1)),
+    days=st.integers(0, 800),
+    offsets_us=st.lists(st.integers(-(10**14), 10**14), min_size=1, max_size=20),
+)
+def test_dates_include_both_days_whole_across_months_and_years(first, days, offsets_us):
+    last = first + dt.timedelta(days=days)
+    edges = [pd.Timestamp(first), pd.Timestamp(last) + pd.Timedelta(days=1)]
+    times = [edge + pd.Timedelta(us, "us") for edge in edges for us in (*offsets_us, -1, 0, 1)]
+    kept = Dates(first=first, last=last).keeps(at(NONE, NONE, times))
+    assert kept.tolist() == [first <= time.date() <= last for time in times]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Within(latitude=91, longitude=0, radius_m=1), "90"),
+        (lambda: Within(latitude=0, longitude=0, radius_m=-1), "0"),
+        (lambda: Within(latitude=0, longitude=0, radius_m=float("nan")), "finite"),
+        (lambda: BoundingBox(south=2, north=1, west=0, east=1), r"south 2\.0 is greater than north 1\.0; swap them"),
+        (lambda: Dates(first="2019-08-01", last="2019-07-31"), "first 2019-08-01 is after last 2019-07-31; swap them"),
+        (lambda: Dates(first="31/07/2019", last="2019-08-31"), "date"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(make, message):
+    with pytest.raises(ValidationError, match=message):
+        make()

@@ -1,0 +1,232 @@
+import json
+import re
+import tomllib
+
+import pytest
+from click.testing import CliRunner
+
+import cdpipe
+from cdpipe.cli import main
+from cdpipe.synth import SynthParams, synthesize
+
+CONFIG = """
+[input]
+paths = ["{source}"]
+[train]
+classifiers = ["DecisionTree"]
+[output]
+directory = "{out}"
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    """Call the command line in an empty folder; gives (exit status, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+
+    def called(*words):
+        result = CliRunner().invoke(main, [str(word) for word in words])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+        assert "Traceback" not in result.output
+        return result.exit_code, result.stdout, result.stderr
+
+    return called
+
+
+@pytest.fixture
+def configured(tmp_path):
+    synthesize(tmp_path / "bsm.csv", SynthParams(rows=1_000, vehicles=15))
+    (tmp_path / "c.toml").write_text(CONFIG.format(source=tmp_path / "bsm.csv", out=tmp_path / "out"))
+    return tmp_path / "c.toml"
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize(
+    "command", [[], ["synth"], ["run"], ["bottlenecks"], ["cache"], ["cache", "info"], ["cache", "clear"]]
+)
+def test_every_command_explains_itself(call, command, flag):
+    status, out, _ = call(*command, flag)
+    assert status == 0
+    assert out.startswith("Usage:")
+    options = re.findall(r"^  (?:-\w, )?--[\w-]+(?:, --[\w-]+)?.*$", out, re.MULTILINE)
+    assert options
+
+
+def test_the_version_is_the_package_s(call):
+    assert (
+        call("--version") == (0, f"main, version {cdpipe.__version__}\n", "")
+        or cdpipe.__version__ in call("--version")[1]
+    )
+
+
+def test_an_unknown_command_is_an_error(call):
+    status, _, err = call("fly")
+    assert status == 2
+    assert "fly" in err
+
+
+@pytest.mark.parametrize(
+    ("rows", "made"), [("250", 250), ("2.5e2", 250), ("1_000", 1_000), ("1,000", 1_000), ("0.3k", 300), ("1K", 1_000)]
+)
+def test_rows_are_written_in_many_ways(call, tmp_path, rows, made):
+    status, out, _ = call("synth", "--rows", rows, "--out", "m.csv")
+    assert status == 0
+    assert out.startswith(f"m.csv: {made:,} messages of ")
+    assert (tmp_path / "m.csv").read_bytes().count(b"\n") == made + 1
+
+
+@pytest.mark.parametrize("rows", ["0", "-5", "1.5", "many", "", "1e-3", "nan", "inf", "k"])
+def test_what_is_no_count_of_rows_is_refused_with_examples(call, tmp_path, rows):
+    status, _, err = call("synth", "--rows", rows, "--out", "m.csv")
+    assert status == 2
+    assert f"{rows!r} is no count of rows; write e.g. 250000" in " ".join(err.split())
+    assert not (tmp_path / "m.csv").exists()
+
+
+def test_the_same_seed_makes_the_same_bytes(call, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert call("synth", "--rows", 300, "--out", f"{name}.csv", "--seed", seed)[0] == 0
+    a, b, c = ((tmp_path / f"{name}.csv").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+@pytest.mark.parametrize(
+    ("out", "message"), [("m.txt", "end its name in one of .csv"), ("missing/m.csv", "missing"), (".", "directory")]
+)
+def test_synth_says_what_is_wrong_with_a_file(call, out, message):
+    status, _, err = call("synth", "--rows", 10, "--out", out)
+    assert status != 0
+    assert message in err
+
+
+def test_the_example_is_printed_and_can_be_read(call):
+    status, out, _ = call("run", "--example")
+    assert status == 0
+    assert tomllib.loads(out)["input"] == {"paths": ["bsm.csv"]}
+
+
+def test_a_run_prints_its_accounts_and_writes_its_results_and_a_second_is_a_hit(call, configured, tmp_path):
+    status, out, err = call("run", configured)
+    assert (status, err) == (0, "")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    for said in (
+        "gather",
+        "clean",
+        "attack",
+        "features",
+        "DecisionTree",
+        "miss",
+        "confusion_DecisionTree.png",
+        "report.json",
+    ):
+        assert said in out
+    accuracy = report["training"]["classifiers"][0]["accuracy"]
+    assert f"{accuracy:.4f}" in out
+    status, out, _ = call("run", configured)
+    assert status == 0
+    assert "hit" in out
+    again = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert again["cache"] == {"features": "hit"}
+    assert again["training"]["classifiers"][0]["accuracy"] == accuracy
+    assert again["ledgers"] == report["ledgers"]
+
+
+def test_options_go_before_the_file(call, configured, tmp_path):
+    assert call("run", configured, "--out", tmp_path / "elsewhere")[0] == 0
+    assert (tmp_path / "elsewhere" / "report.json").is_file()
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["run"], 2, "name a configuration file, or print one with --example"),
+        (["run", "missing.toml"], 1, "cdpipe: missing.toml: cannot be read"),
+        (["run", "."], 1, "cdpipe: .: cannot be read"),
+        (["run", "c.toml", "--scheduler", "cloud"], 1, "scheduler = 'cloud'"),
+        (["run", "c.toml", "--scheduler", "tcp://127.0.0.1:1"], 1, "cdpipe: "),
+        (["bottlenecks"], 1, "cdpipe: .asv/results"),
+        (["bottlenecks", "--results", "bsm.csv"], 1, "bsm.csv"),
+        (["bottlenecks", "--format", "xml"], 2, "xml"),
+    ],
+)
+def test_what_is_wrong_is_one_message_and_a_status(call, configured, words, status, message):
+    found, _, err = call(*words)
+    assert found == status
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ("[attack]\nratoi = 1\n", "[attack]: unknown key 'ratoi'; did you mean 'ratio'?"),
+        ("[features]\ncolumns = ['metadata_recordType']\n", "'metadata_recordType' is str, which is no feature"),
+        ("[clean]\ntimestamp_parts = false\n[features]\ncolumns = 'extended_timestamps'\n", "month"),
+        ("[features]\ncolumns = ['weather']\n", "has no column 'weather'"),
+        ("[features]\ncolumns = ['vehicle']\n", "'vehicle'" ),
+        ("[attack]\nratio = 0\n", "change attack.ratio"),
+        ("[clean.filters.within]\nlatitude = 0\nlongitude = 0\nradius_m = 1\n", "outside the radius"),
+        ("[session]\nmemory_limit_gb = 0.1\n", "would not fit"),
+    ],
+)  # fmt: skip
+def test_a_run_that_gives_nothing_usable_says_why_and_fails(call, configured, tables, message):
+    configured.write_text(configured.read_text() + tables)
+    status, _, err = call("run", configured)
+    assert status == 1
+    assert err.startswith("cdpipe: ")
+    assert message.strip("'") in err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no such file"),
+        (b"", "is empty"),
+        (b"coreData_id\n", "needs a position"),
+        ("coreData_id\n".encode("utf-16"), "UTF-16"),
+        (b"coreData_id,coreData_position\nA1,POINT (1 2)\n", "is left"),
+    ],
+)
+def test_an_input_that_cannot_be_used_is_named(call, configured, tmp_path, content, message):
+    (tmp_path / "bsm.csv").unlink()
+    if content is not None:
+        (tmp_path / "bsm.csv").write_bytes(content)
+    status, _, err = call("run", configured)
+    assert status == 1
+    assert message in err
+
+
+def test_debug_shows_where_an_error_arose(configured, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["--debug", "run", "missing.toml"])
+    assert type(result.exception).__name__ == "ConfigError"
+
+
+def test_the_cache_can_be_looked_at_and_emptied(call, configured, tmp_path):
+    assert "0 entries" in call("cache", "info")[1]
+    call("run", configured)
+    status, out, _ = call("cache", "info")
+    assert status == 0
+    for said in ("2 entries", "0 hits, 2 misses, hit rate 0.0%", "gather: 1 entries", "features: 1 entries"):
+        assert said in out
+    status, out, _ = call("cache", "clear")
+    assert status == 0
+    assert out.startswith("removed 2 entries, ")
+    assert out.endswith("0 are in use\n")
+    assert not list((tmp_path / "caches").rglob("*.parquet"))
+
+
+def test_another_cache_folder_can_be_named(call, tmp_path):
+    status, out, _ = call("cache", "info", "--directory", tmp_path / "mine")
+    assert status == 0
+    assert str(tmp_path / "mine") in out
+    (tmp_path / "file").write_text("")
+    status, _, err = call("cache", "info", "--directory", tmp_path / "file")
+    assert status == 1
+    assert err.startswith("cdpipe: ")

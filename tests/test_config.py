@@ -1,0 +1,213 @@
+import datetime as dt
+import json
+import tomllib
+
+import pytest
+
+from cdpipe import RunConfig
+from cdpipe.config import ConfigError, load_config, override, parse_config
+from cdpipe.example import example_config
+from cdpipe.stages.attacks.override_const import OverrideConst
+from cdpipe.stages.clean import CleanParams
+
+INPUT = {"input": {"paths": ["bsm.csv"]}}
+CENTRE = {"latitude": 41.5, "longitude": -106.0}
+
+
+def parse(**tables):
+    return parse_config({**INPUT, **tables})
+
+
+def refusal(**tables):
+    with pytest.raises(ConfigError) as caught:
+        parse(**tables)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"sede": 1}, "top level: unknown key 'sede'; did you mean 'seed'?"),
+        ({"attack": {"ratoi": 0.5}}, "[attack]: unknown key 'ratoi'; did you mean 'ratio'?"),
+        ({"attack": {"foo-bar": 0.5}}, "[attack]: unknown key 'foo-bar'; it takes kind, ratio, choose_by"),
+        ({"attack": {"kind": "swap_rand", "distance_m": 5}}, "[attack]: unknown key 'distance_m'"),
+        ({"clean": {"filters": {"whitin": {}}}}, "[clean.filters]: unknown key 'whitin'; did you mean 'within'?"),
+        ({"clean": {"centre": {**CENTRE, "lat": 1}}}, "[clean.centre]: unknown key 'lat'; did you mean 'latitude'?"),
+        (
+            {"clean": {"filters": {"bbox": {"sout": 1}}}},
+            "[clean.filters.bbox]: unknown key 'sout'; did you mean 'south'?",
+        ),
+        ({"gather": {"blok_mb": 3}}, "[gather]: unknown key 'blok_mb'; did you mean 'block_mb'?"),
+        ({"train": {"tress": 3}}, "[train]: unknown key 'tress'; did you mean 'trees'?"),
+        ({"features": {"colums": "all"}}, "[features]: unknown key 'colums'; did you mean 'columns'?"),
+        ({"cache": {"limit": 3}}, "[cache]: unknown key 'limit'; did you mean 'limit_gb'?"),
+        ({"session": {"worker": 3}}, "[session]: unknown key 'worker'; did you mean 'workers'?"),
+        ({"output": {"dir": "x"}}, "[output]: unknown key 'dir'; did you mean 'directory'?"),
+        ({"input": {"path": "x", "paths": ["a"]}}, "[input]: unknown key 'path'; did you mean 'paths'?"),
+    ],
+)
+def test_an_unknown_key_is_named_with_its_table_and_the_nearest_key(tables, message):
+    assert f"configuration: {message}" in refusal(**tables)
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"attack": {"ratio": 1.5}}, "[attack]: ratio = 1.5: Input should be less than or equal to 1"),
+        ({"attack": {"ratio": "x"}}, "[attack]: ratio = 'x': Input should be a valid number"),
+        ({"attack": {"kind": "teleport"}}, "[attack]: kind = 'teleport': use one of offset_const, offset_rand"),
+        ({"attack": {"kind": "override_const"}}, "[attack]: override_const needs a centre: set clean.centre"),
+        ({"attack": {"min_m": 5, "max_m": 1}}, "[attack]: min_m 5.0 is greater than max_m 1.0; swap them"),
+        ({"attack": {"coordinates": "local"}}, "attack.coordinates is 'local' but clean.coordinates is not"),
+        ({"clean": {"coordinates": "local"}}, "[clean]: local coordinates need a centre"),
+        (
+            {"clean": {"columns": "coreData_id"}},
+            "[clean]: columns = 'coreData_id': must be a list; write [\"coreData_id\"]",
+        ),
+        ({"clean": {"columns": [5]}}, "[clean]: columns = 5: Input should be a valid string"),
+        ({"clean": {"filters": {"within": {"latitude": 1}}}}, "[clean.filters.within]: 'radius_m' is missing"),
+        ({"features": {"columns": "minimal"}}, "[features]: columns = 'minimal': Input should be 'minimal_xy_elev'"),
+        ({"features": {"columns": 5}}, "[features]: columns = 5: must be a list"),
+        ({"features": {"columns": ["isAttacker"]}}, "[features]: columns = ['isAttacker']: isAttacker is the label"),
+        ({"features": {"columns": ["vehicle"]}}, "[features]: columns = ['vehicle']: vehicle is a key"),
+        ({"train": {"classifiers": ["SVM"]}}, "[train]: classifiers = ['SVM']: 'SVM' is no classifier here"),
+        ({"session": {"workers": 2}}, "[session]: workers = 2 has no effect with scheduler 'threads'"),
+        ({"session": {"dashboard": "no way"}}, "[session]: dashboard = 'no way'"),
+        ({"input": {"paths": "bsm.csv"}}, "[input]: paths = 'bsm.csv': must be a list; write [\"bsm.csv\"]"),
+        ({"input": {}}, "[input]: 'paths' is missing; see `cdpipe run --example`"),
+        ({"input": {"paths": []}}, "[input]: paths = []"),
+        ({"seed": -1}, "top level: seed = -1: Input should be greater than or equal to 0"),
+        *(
+            ({table: 5}, f"top level: {table} = 5: Input should be")
+            for table in ("clean", "features", "train", "cache")
+        ),
+        ({"attack": [1]}, "top level: attack = [1]: Input should be"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_key_its_table_and_the_limit(tables, message):
+    assert f"configuration: {message}" in refusal(**tables)
+
+
+def test_no_input_is_the_first_thing_said():
+    with pytest.raises(ConfigError, match="top level: 'input' is missing; see `cdpipe run --example`"):
+        parse_config({})
+
+
+def test_every_problem_has_a_line_of_its_own():
+    assert len(refusal(sede=1, cache={"limit_gb": 0}, train={"tress": 1}).splitlines()) == 3
+
+
+def test_tables_share_the_seed_unless_they_set_their_own():
+    assert (parse(seed=7).attack.seed, parse(seed=7).train.seed) == (7, 7)
+    config = parse(seed=7, attack={"seed": 8}, train={"seed": 9})
+    assert (config.seed, config.attack.seed, config.train.seed) == (7, 8, 9)
+    assert (parse().seed, parse().attack.seed, parse().train.seed) == (42, 42, 42)
+
+
+@pytest.mark.parametrize("kind", ["override_const", "override_rand", "offset_rand"])
+def test_attacks_take_centre_and_coordinates_from_cleaning(kind):
+    config = parse(clean={"centre": CENTRE, "coordinates": "local"}, attack={"kind": kind})
+    assert config.attack.centre == config.clean.centre
+    assert config.attack.coordinates == "local"
+    own = parse(clean={"centre": CENTRE}, attack={"kind": kind, "centre": {"latitude": 1, "longitude": 2}})
+    assert (own.attack.centre.latitude, own.clean.centre.latitude) == (1, 41.5)
+
+
+@pytest.mark.parametrize(
+    ("features", "extra"),
+    [
+        ({"columns": ["coreData_msgCnt", "COREDATA_HEADING", "x_pos"]}, {"coreData_msgCnt", "coreData_heading"}),
+        ({"columns": "extended_timestamps"}, {"coreData_elevation"}),
+        ({"columns": "all"}, set()),
+        ({}, {"coreData_elevation", "coreData_speed", "coreData_heading"}),
+    ],
+)
+def test_cleaning_keeps_what_features_attacks_and_splits_rest_on(features, extra):
+    kept = parse(clean={"columns": ["metadata_recordType"], "required": []}, features=features).clean.columns
+    assert set(kept) == {"metadata_recordType", "metadata_generatedAt", "coreData_id", *extra}
+    assert len(set(kept)) == len(kept)
+
+
+def test_python_values_tables_and_defaults_mean_the_same():
+    plain = parse(clean={"centre": CENTRE, "timestamp_parts": False}, attack={"kind": "override_const", "ratio": 0.2})
+    typed = RunConfig(
+        input=plain.input,
+        clean=CleanParams(centre=CENTRE, timestamp_parts=False),
+        attack=OverrideConst(centre=CENTRE, ratio=0.2),
+    )
+    assert typed == plain
+
+
+def test_a_configuration_is_frozen_and_goes_through_json_and_back():
+    config = parse(clean={"centre": CENTRE, "filters": {"dates": {"first": "2019-07-01", "last": "2019-07-02"}}})
+    with pytest.raises(ValueError, match="frozen"):
+        config.seed = 3
+    assert parse_config(json.loads(config.model_dump_json())) == config
+
+
+TOML = """
+seed = 3
+[input]
+paths = ["a.csv", "b.parquet"]
+[clean.filters.dates]
+first = 2019-07-01
+last = 2019-07-31
+[attack]
+kind = "swap_rand"
+[output]
+directory = "results"
+"""
+
+
+def test_toml_and_json_mean_the_same(tmp_path):
+    (tmp_path / "a.toml").write_text(TOML)
+    (tmp_path / "a.json").write_text(json.dumps(tomllib.loads(TOML), default=str))
+    config = load_config(tmp_path / "a.toml")
+    assert load_config(tmp_path / "a.json") == config
+    assert config.attack.kind == "swap_rand"
+    assert config.attack.seed == 3
+    assert config.clean.filters.dates.first == dt.date(2019, 7, 1)
+
+
+def test_training_can_be_left_out_in_json(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({**INPUT, "train": None}))
+    assert load_config(tmp_path / "a.json").train is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("missing.toml", None, "missing.toml: cannot be read"),
+        ("a.toml", b"[input\n", r"a.toml: .*line 1"),
+        ("a.json", b"{", r"a.json: .*line 1"),
+        ("a.json", b"[1]", r"a.json: holds a list, not tables"),
+        ("a.toml", b"# \xff\n", r"a.toml: byte 2 is not UTF-8"),
+        ("a.toml", b"sede = 1\n[input]\npaths = ['a']\n", r"a.toml: top level: unknown key 'sede'"),
+        ("", None, "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_named(tmp_path, name, content, message):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigError, match=message):
+        load_config(tmp_path / name)
+
+
+def test_the_command_line_goes_before_the_file(tmp_path):
+    config = parse(output={"directory": "results", "dataset": False}, attack={"kind": "swap_rand"}, seed=5)
+    changed = override(config, scheduler="local", directory=tmp_path)
+    assert (changed.session.scheduler, changed.output.directory) == ("local", tmp_path)
+    expected = config.model_dump() | {"session": changed.session.model_dump(), "output": changed.output.model_dump()}
+    assert changed.model_dump() == expected
+    assert changed.output.dataset is False
+    assert override(config) == config
+
+
+def test_a_wrong_scheduler_on_the_command_line_is_a_configuration_error():
+    with pytest.raises(ConfigError, match=r"command line: \[session\]: scheduler = 'cloud'"):
+        override(parse(), scheduler="cloud")
+
+
+def test_the_example_is_a_configuration(tmp_path):
+    (tmp_path / "a.toml").write_text(example_config())
+    assert load_config(tmp_path / "a.toml") == parse()

@@ -1,0 +1,163 @@
+import dataclasses
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from cdpipe.console import show_cache, show_report, show_run
+from cdpipe.engine.graph import Outcome
+from cdpipe.runreport import RunReport
+from cdpipe.stages.ledger import Ledger
+from cdpipe.stages.metrics import measure
+from cdpipe.stages.train import CLASSIFIERS, Fitted, Trained
+
+MANY = 45_000_000
+METRICS = measure(np.repeat([0, 0, 1, 1], [60, 5, 7, 30]), np.repeat([0, 1, 0, 1], [60, 5, 7, 30]))
+LEDGERS = {
+    "gather": Ledger("gather", MANY, MANY - 3, {"metadata_generatedAt: not a timestamp": 2, "too few fields": 1}),
+    "clean": Ledger(
+        "clean",
+        MANY - 3,
+        MANY - 5_000_003,
+        {"null in coreData_accelset_accelYaw": 4_000_000, "coreData_position: not POINT (lon lat)": 1_000_000},
+    ),
+    "attack": Ledger("attack", MANY, MANY, notes={"messages of attackers": 13_500_000}),
+    "features": Ledger("features", MANY, MANY, notes={"ids that are not hexadecimal": 12_345_678}),
+}
+TRAINED = Trained(
+    tuple(Fitted(name, METRICS, 1234.5, 98.7) for name in CLASSIFIERS),
+    Ledger("train", 12, 10, {"null in x_pos": 2}),
+    ("x_pos",),
+    36_000_000,
+    9_000_000,
+    0.7012,
+)
+REPORT = RunReport(
+    config={},
+    ledgers=LEDGERS,
+    cache={"gather": "hit", "features": "miss"},
+    seconds={"clean": 12345.678, "attack": 0.001},
+    wall_s=1234.5,
+    used={"cpu_percent": 87.6, "tree_peak_bytes": 12_340_000_000},
+    projections=(("streaming", 10**9, 10**10),),
+    trained=TRAINED,
+    absent={"coreData_heading": ("a.csv", "b.csv")},
+    outputs={"report": Path("out/report.json")},
+    versions={},
+    machine={"cores": 64, "processor": "A Processor", "memory_gb": 512.1},
+)
+
+
+def shown(report=REPORT, width=100):
+    stream = io.StringIO()
+    show_report(report, Console(file=stream, width=width))
+    return stream.getvalue()
+
+
+def test_headings_and_figures_are_whole_at_100_columns():
+    text = shown()
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "…" not in text
+    rows = next(line for line in lines if "thread-seconds" in line)
+    assert rows.split() == ["stage", "in", "out", "dropped", "why", "cache", "thread-seconds"]
+    scores = next(line for line in lines if "classifier" in line)
+    names = "classifier accuracy precision recall f1 specificity balanced mcc fit s predict s"
+    assert scores.split() == names.split()
+    for name in CLASSIFIERS:
+        line = next(line for line in lines if line.strip().startswith(name))
+        figures = ("accuracy", "precision", "recall", "f1", "specificity", "balanced_accuracy", "mcc")
+        assert line.split() == [name, *(f"{getattr(METRICS, each):.4f}" for each in figures), "1234.50", "98.70"]
+
+
+def test_every_account_is_there_with_its_reasons():
+    text = shown()
+    for ledger in LEDGERS.values():
+        for rows in (ledger.rows_in, ledger.rows_out, *ledger.dropped.values(), *ledger.notes.values()):
+            assert f"{rows:,}" in text
+    lines = text.splitlines()
+    head = next(line for line in lines if "thread-seconds" in line)
+    place = slice(head.index("why"), head.index("cache"))
+    flat = " ".join(" ".join(line[place] for line in lines).split()) + " ".join(text.split())
+    for said in (
+        "4,000,000 null in coreData_accelset_accelYaw",
+        "1,000,000 coreData_position: not POINT (lon lat)",
+        "(13,500,000 messages of attackers)",
+        "coreData_heading: not in a.csv, b.csv; read as null",
+        "training left out 2 messages: null in x_pos",
+        "always naming the commoner class scores 0.7012",
+        "report: out/report.json",
+        "1234.50 s in all, CPU 88 % of 64 cores, peak memory 12.34 GB on A Processor, 512.1 GB",
+    ):
+        assert said in flat, said
+
+
+def test_hits_and_misses_stand_beside_their_stage():
+    lines = shown().splitlines()
+    assert "hit" in next(line for line in lines if line.strip().startswith("gather"))
+    assert "miss" in next(line for line in lines if line.strip().startswith("features"))
+
+
+def test_what_was_not_measured_or_trained_is_left_out():
+    text = shown(dataclasses.replace(REPORT, trained=None, used={}, absent={}))
+    for silent in ("CPU", "peak memory", "classifier", "read as null"):
+        assert silent not in text
+
+
+def test_rates_over_nothing_are_shown_as_such():
+    nothing = measure(np.zeros(5, np.int8), np.zeros(5, np.int8))
+    trained = dataclasses.replace(TRAINED, fitted=(Fitted("KNeighbors", nothing, 0.0, 0.0),))
+    line = next(
+        line for line in shown(dataclasses.replace(REPORT, trained=trained)).splitlines() if "KNeighbors" in line
+    )
+    assert line.split().count("nan") == 3
+
+
+def test_a_long_path_is_not_broken(capsys):
+    long = Path("/".join(["a" * 30] * 6)) / "report.json"
+    show_report(dataclasses.replace(REPORT, outputs={"report": long}))
+    assert f"report: {long}\n" in capsys.readouterr().out
+
+
+def test_a_run_shows_a_bar_for_each_pass_and_then_the_report(capsys):
+    def run(watch, say):
+        say("projected memory, streaming: at most 1 GB")
+        for label in ("gather → clean", "survey for attack"):
+            watch(label, 0, 2, None)
+            for done in (1, 2):
+                watch(label, done, 2, Outcome({}, {}, 1_500, 10**6))
+        return REPORT
+
+    show_run(run)
+    text = capsys.readouterr().out
+    assert "projected memory, streaming: at most 1 GB" in text
+    assert "gather → clean" in text
+    assert "survey for attack" in text
+    assert "2/2" in text
+    assert "3,000 rows" in text
+    assert "thread-seconds" in text
+
+
+def test_a_run_that_fails_shows_no_report(capsys):
+    def run(watch, say):
+        watch("gather", 0, 1, None)
+        raise ValueError("no rows")
+
+    with pytest.raises(ValueError, match="no rows"):
+        show_run(run)
+    assert "thread-seconds" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("rate", "said"), [(None, "no look-up yet"), (0.875, "87.5%")])
+def test_the_cache_s_figures_are_shown(capsys, rate, said):
+    by_stage = {"clean": {"entries": 2, "bytes": 5_000_000}}
+    show_cache(
+        {"directory": Path("cache"), "entries": 2, "bytes": 5_000_000, "limit": 2 * 10**10, "hits": 7, "misses": 1,
+         "hit_rate": rate, "by_stage": by_stage}
+    )  # fmt: skip
+    text = capsys.readouterr().out
+    assert "2 entries, 5.0 MB of 20,000.0 MB" in text
+    assert f"7 hits, 1 misses, hit rate {said}" in text
+    assert "clean: 2 entries, 5.0 MB" in text

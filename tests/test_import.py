@@ -1,0 +1,52 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+import cdpipe
+
+
+def loaded(code):
+    """Modules that a fresh interpreter has after running some code."""
+    script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+
+
+HEAVY = {"pandas", "dask", "distributed", "numba", "numpy", "pyarrow", "sklearn", "scipy", "matplotlib", "pydantic"}
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert not loaded("import cdpipe") & HEAVY
+
+
+def test_importing_the_command_line_loads_nothing_heavy():
+    assert not loaded("import cdpipe.cli") & HEAVY
+
+
+def test_asking_for_help_loads_nothing_heavy():
+    code = "from click.testing import CliRunner; from cdpipe.cli import main\n"
+    code += "assert CliRunner().invoke(main, ['run', '-h']).exit_code == 0"
+    assert not loaded(code) & HEAVY
+
+
+def test_running_the_pipeline_module_does_not_load_what_only_training_and_plots_need():
+    assert not loaded("import cdpipe.pipeline") & {"sklearn", "matplotlib"}
+
+
+def test_every_public_name_is_there():
+    assert len(set(cdpipe.__all__)) == len(cdpipe.__all__)
+    for name in cdpipe.__all__:
+        assert getattr(cdpipe, name) is not None
+    assert set(cdpipe.__all__) <= set(dir(cdpipe))
+
+
+def test_public_functions_and_classes_say_what_they_do():
+    for name in set(cdpipe.__all__) - {"__version__"}:
+        assert getattr(cdpipe, name).__doc__.strip(), name
+
+
+def test_a_name_that_is_none_is_refused_with_those_there_are():
+    with pytest.raises(AttributeError, match=r"no attribute 'runn'; it has .*run"):
+        cdpipe.runn  # noqa: B018

@@ -1,0 +1,216 @@
+import json
+import re
+import shutil
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import confusion_matrix
+from sklearn.tree import DecisionTreeClassifier
+
+from cdpipe import RunConfig, attack, clean, features, read, run, train
+from cdpipe.config import parse_config
+from cdpipe.engine.outputs import OutputError
+from cdpipe.engine.parts import read_part
+from cdpipe.engine.projection import MemoryLimitError
+from cdpipe.engine.sources import SourceError
+from cdpipe.stages.split import split
+from cdpipe.synth import SynthParams, synthesize
+
+SCHEMA = {
+    "config": dict,
+    "machine": dict,
+    "versions": dict,
+    "ledgers": list,
+    "cache": dict,
+    "stage_seconds": dict,
+    "wall_s": float,
+    "used": dict,
+    "projections": list,
+    "training": dict,
+    "absent_columns": dict,
+    "outputs": dict,
+}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pipeline") / "m.csv"
+    synthesize(path, SynthParams(rows=2_000, vehicles=20, dirty_share=0.1))
+    with path.open("ab") as stream:
+        stream.write(b"a,bad,line\n")
+    return path
+
+
+@pytest.fixture
+def configure(source, tmp_path):
+    def made(**tables):
+        given = {
+            "input": {"paths": [str(source)]},
+            "gather": {"block_mb": 0.1},
+            "train": {"classifiers": ["DecisionTree"]},
+            "cache": {"directory": str(tmp_path / "cache")},
+            "output": {"directory": str(tmp_path / "out")},
+        }
+        return parse_config(given | tables)
+
+    return made
+
+
+def dataset(out):
+    return pd.concat([read_part(path) for path in sorted((out / "dataset").glob("*.parquet"))], ignore_index=True)
+
+
+def test_a_run_is_its_stages_one_after_another(configure, source, tmp_path):
+    config = configure()
+    report = run(config)
+    frame, ledgers = read(source)[0].compute(scheduler="sync").reset_index(drop=True), {}
+    for stage, params in ((clean, config.clean), (attack, config.attack), (features, config.features)):
+        frame, ledger = stage(frame, params)
+        ledgers[ledger.stage] = ledger
+    pd.testing.assert_frame_equal(dataset(tmp_path / "out"), frame)
+    for name, ledger in ledgers.items():
+        assert report.ledgers[name] == ledger
+    expected = train(frame, config.train)
+    assert report.trained.fitted[0].metrics == expected.fitted[0].metrics
+    assert report.trained.ledger == expected.ledger
+    chain = [*report.ledgers.values(), report.trained.ledger]
+    for before, after in pairwise(chain):
+        assert after.rows_in == before.rows_out
+
+
+def test_the_metrics_can_be_had_from_the_data_set_with_scikit_learn_alone(configure, tmp_path):
+    report = run(configure(train={"classifiers": ["DecisionTree"], "split": "row", "seed": 3}))
+    frame = dataset(tmp_path / "out").sort_values("row_number").dropna()
+    keys = {name: frame[name].to_numpy() for name in ("row_number", "vehicle", "time_us")}
+    test = split(by="row", test_ratio=0.2, seed=3, **keys)
+    label = frame["isAttacker"].to_numpy()
+    matrix = frame[list(report.trained.features)].to_numpy(np.float32)
+    model = DecisionTreeClassifier(random_state=3).fit(matrix[~test], label[~test])
+    metrics = report.trained.fitted[0].metrics
+    found = [metrics.true_negatives, metrics.false_positives, metrics.false_negatives, metrics.true_positives]
+    assert confusion_matrix(label[test], model.predict(matrix[test])).ravel().tolist() == found
+
+
+def test_the_report_file_has_its_schema_and_says_what_the_report_does(configure, tmp_path):
+    config = configure()
+    report = run(config)
+    written = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert written == report.as_dict()
+    assert {name: type(value) for name, value in written.items()} == SCHEMA
+    assert parse_config(written["config"]) == config
+    assert [ledger["stage"] for ledger in written["ledgers"]] == ["gather", "clean", "attack", "features"]
+    for ledger in [*written["ledgers"], written["training"]["ledger"]]:
+        assert ledger["rows_in"] == ledger["rows_out"] + sum(ledger["dropped"].values())
+    assert set(written["stage_seconds"]) == {"gather", "clean", "attack", "features"}
+    assert 0 < max(written["stage_seconds"].values()) < 2 * written["wall_s"]
+    assert [each["what"].split()[0] for each in written["projections"]] == ["streaming", "training"]
+    assert all(0 < each["needed_bytes"] <= each["limit_bytes"] for each in written["projections"])
+    for name, path in written["outputs"].items():
+        assert (tmp_path / path).exists(), name
+    assert not [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+
+
+def test_rejects_are_kept_beside_the_data_set(configure, tmp_path):
+    report = run(configure())
+    (line,) = (tmp_path / "out" / "rejects.jsonl").read_text().splitlines()
+    assert json.loads(line)["line"] == 2_002
+    assert json.loads(line)["text"] == "a,bad,line"
+    assert report.ledgers["gather"].dropped == {"too few fields": 1}
+
+
+def test_a_second_run_is_a_hit_with_the_same_results(configure, tmp_path):
+    first = run(configure())
+    before = dataset(tmp_path / "out")
+    again = run(configure())
+    assert (first.cache, again.cache) == ({"features": "miss", "gather": "miss"}, {"features": "hit"})
+    assert again.ledgers == first.ledgers
+    assert again.trained.fitted[0].metrics == first.trained.fitted[0].metrics
+    pd.testing.assert_frame_equal(dataset(tmp_path / "out"), before)
+
+
+def test_without_training_or_data_set_there_is_neither(configure, tmp_path):
+    report = run(configure(train=None, output={"directory": str(tmp_path / "out"), "dataset": False}))
+    assert report.trained is None
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["rejects.jsonl", "report.json"]
+    assert report.ledgers["features"].rows_out > 0
+
+
+def test_progress_and_sentences_are_told(configure):
+    seen, said = [], []
+    run(configure(), on_partition=lambda *told: seen.append(told[:3]), say=said.append)
+    assert list(dict.fromkeys(label for label, *_ in seen)) == [
+        "gather → clean",
+        "survey for attack",
+        "attack → features",
+    ]
+    assert re.fullmatch(r"projected memory, streaming: at most [\d.]+ GB of [\d.]+ GB", said[0])
+    assert said[1].startswith("projected memory, training on ")
+
+
+def test_columns_that_a_file_lacks_are_told(configure, tmp_path):
+    synthesize(tmp_path / "short.csv", SynthParams(rows=300, vehicles=10, seed=5))
+    text = (tmp_path / "short.csv").read_text().replace("coreData_accelset_accelYaw", "other")
+    (tmp_path / "short.csv").write_text(text)
+    report = run(configure(input={"paths": [str(tmp_path / "short.csv")]}))
+    assert report.absent == {"coreData_accelset_accelYaw": (str(tmp_path / "short.csv"),)}
+
+
+@pytest.mark.parametrize(
+    ("tables", "error", "message"),
+    [
+        ({"input": {"paths": ["missing.csv"]}}, SourceError, r"missing\.csv: there is no such file"),
+        ({"session": {"memory_limit_gb": 0.1}}, MemoryLimitError, r"of 0\.10 GB; it would not fit: set gather"),
+        ({"attack": {"ratio": 0}}, ValueError, r"change attack\.ratio"),
+        ({"features": {"columns": ["metadata_recordType"]}}, ValueError, r"\[features\]: column 'metadata_recordType'"),
+    ],
+)
+def test_a_run_that_cannot_be_leaves_no_report_and_no_scratch(configure, tmp_path, tables, error, message):
+    with pytest.raises(error, match=message):
+        run(configure(**tables))
+    left = [path.name for path in (tmp_path / "out").glob("*")] if (tmp_path / "out").exists() else []
+    assert "report.json" not in left
+    assert not [name for name in left if name.startswith(".")]
+
+
+def test_results_never_replace_what_is_read(configure, source, tmp_path):
+    inside = tmp_path / "out" / "dataset" / "m.csv"
+    inside.parent.mkdir(parents=True)
+    shutil.copyfile(source, inside)
+    with pytest.raises(OutputError, match="is an input, and results would replace it"):
+        run(configure(input={"paths": [str(inside)]}))
+    assert inside.read_bytes() == source.read_bytes()
+
+
+def test_the_configuration_may_be_made_of_python_values(source, tmp_path):
+    report = run(
+        RunConfig(
+            input={"paths": (str(source),)},
+            train=None,
+            cache={"enabled": False},
+            output={"directory": tmp_path / "out"},
+        )
+    )
+    assert report.cache == {}
+    assert report.ledgers["attack"].notes["messages of attackers"] == dataset(tmp_path / "out")["isAttacker"].sum()
+
+
+REAL = "wydot_2020/wydot_obu_20200220_335bsm_wydotcsv.csv"
+
+
+@pytest.mark.parametrize("name", [REAL, "ode/bsmLogDuringEvent.json", "ode/bsmTx.json"])
+def test_real_files_go_through_end_to_end(shared_data, configure, tmp_path, name):
+    report = run(
+        configure(
+            input={"paths": [str(shared_data / name)]},
+            clean={"required": ["metadata_generatedAt", "coreData_id"]},
+            features={"columns": ["x_pos", "y_pos"]},
+            attack={"kind": "offset_const", "choose_by": "row", "ratio": 0.5},
+            train={"classifiers": ["DecisionTree"], "split": "row"},
+        )
+    )
+    rows = sum(1 for line in (shared_data / name).read_text().splitlines() if line.strip()) - (name == REAL)
+    assert report.ledgers["gather"].rows_in == rows
+    assert report.trained.train_rows + report.trained.test_rows == report.ledgers["features"].rows_out > 0
+    assert len(dataset(tmp_path / "out")) == report.ledgers["features"].rows_out
