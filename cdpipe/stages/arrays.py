@@ -1,5 +1,6 @@
 """Frame columns as the arrays kernels take, and back, without copying where the memory allows it."""
 
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -97,3 +98,16 @@ def masked_integers(values: NDArray[np.int64], null: NDArray[np.bool_]) -> "pd.S
 def null_mask(series: "pd.Series[Any]") -> NDArray[np.bool_]:
     """Say which values of a column, shape (n,), are null."""
     return series.isna().to_numpy(dtype=np.bool_)
+
+
+def require_columns(frame: pd.DataFrame, names: Iterable[str], *, stage: str) -> None:
+    """Check that a frame has the columns that a stage reads.
+
+    Raises
+    ------
+    KeyError
+        Naming the stage, the missing columns and those there are.
+    """
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise KeyError(f"{stage} needs {', '.join(missing)}; the frame has {', '.join(map(str, frame.columns))}")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cdpipe.columns import IS_ATTACKER, ROW_NUMBER, VEHICLE_ID, X_POS, Y_POS
 from cdpipe.kernels.choice import NOBODY, bottom_k, choose_rows, choose_threshold, is_chosen
 from cdpipe.kernels.draws import ATTACKER, POOL
-from cdpipe.stages.arrays import hash_ids
+from cdpipe.stages.arrays import hash_ids, require_columns
 from cdpipe.stages.attacks import AttackParams, Pool, Targets
 from cdpipe.stages.ledger import Ledger
 
@@ -109,7 +109,13 @@ def apply(frame: pd.DataFrame, params: AttackParams, facts: Facts | None) -> tup
         New frame: the same rows and `isAttacker` (int8); only attackers' positions differ. The input is not changed.
     ledger
         No row is dropped; it notes how many messages attack.
+
+    Raises
+    ------
+    KeyError
+        If a column is missing; the error names it and those there are.
     """
+    require_columns(frame, (ROW_NUMBER, VEHICLE_ID, X_POS, Y_POS), stage=NAME)
     vehicle = hash_ids(frame[VEHICLE_ID])
     row_number = frame[ROW_NUMBER].to_numpy(np.int64)
     hit = _choose(row_number, vehicle, params, facts)

@@ -24,7 +24,7 @@ from cdpipe.columns import (
 from cdpipe.kernels.calendar import calendar_parts
 from cdpipe.kernels.geodesy import to_local
 from cdpipe.kernels.points import parse_point
-from cdpipe.stages.arrays import null_mask, text_cells
+from cdpipe.stages.arrays import null_mask, require_columns, text_cells
 from cdpipe.stages.cells import type_series
 from cdpipe.stages.filters import FILTERS, Filter, Messages
 from cdpipe.stages.ledger import Ledger
@@ -178,9 +178,7 @@ def apply(frame: pd.DataFrame, params: CleanParams, facts: None = None) -> tuple
     del facts
     frame = frame.rename(columns=canonical)
     inputs = params.inputs(tuple(frame.columns))
-    missing = [name for name in (ROW_NUMBER, *inputs) if name not in frame.columns]
-    if missing:
-        raise KeyError(f"cleaning needs {', '.join(missing)}; the frame has {', '.join(map(str, frame.columns))}")
+    require_columns(frame, (ROW_NUMBER, *inputs), stage=NAME)
     tally = _Tally(len(frame))
     columns = {name: _typed(frame, name, tally) for name in inputs}
     for name in params.must:

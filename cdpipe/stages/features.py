@@ -21,7 +21,7 @@ from cdpipe.columns import (
     canonical,
 )
 from cdpipe.kernels.hexids import parse_hex
-from cdpipe.stages.arrays import hash_ids, text_cells
+from cdpipe.stages.arrays import hash_ids, require_columns, text_cells
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
 
@@ -99,9 +99,7 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
     """
     del facts
     chosen = params.chosen(tuple(map(str, frame.columns)))
-    missing = [name for name in (*chosen, IS_ATTACKER, VEHICLE_ID, GENERATED_AT) if name not in frame.columns]
-    if missing:
-        raise KeyError(f"features need {', '.join(missing)}; the frame has {', '.join(map(str, frame.columns))}")
+    require_columns(frame, (ROW_NUMBER, *chosen, IS_ATTACKER, VEHICLE_ID, GENERATED_AT), stage=NAME)
     notes: dict[str, int] = {}
     data: dict[str, object] = {
         ROW_NUMBER: frame[ROW_NUMBER].to_numpy(np.int64, copy=True),
