@@ -131,7 +131,7 @@ def test_a_repeated_index_does_not_scramble_rows():
 def test_missing_columns_are_named_with_those_there_are():
     with pytest.raises(KeyError, match=r"features needs month, .*pm; the frame has row_number"):
         features(ATTACKED.drop(columns=PARTS), FeatureParams(columns="extended_timestamps"))
-    with pytest.raises(KeyError, match="features need isAttacker"):
+    with pytest.raises(KeyError, match="features needs isAttacker"):
         features(ATTACKED.drop(columns="isAttacker"), FeatureParams())
 
 
