@@ -51,7 +51,7 @@ bench-suite: $(ENV)
 	git rev-parse --verify --quiet HEAD >/dev/null || { echo "asv measures commits, and there is none yet: commit first"; exit 1; }
 	test -z "$$(git status --porcelain)" || echo "The working tree has changes: measured is HEAD, $$(git rev-parse --short HEAD), without them."
 	mkdir -p $(OUT)
-	cdpipe synth --rows 2e5 --out $(OUT)/messages.csv
+	cdpipe synth --rows 1e5 --out $(OUT)/messages.csv
 	printf '%s\n' '[input]' 'paths = ["$(OUT)/messages.csv"]' '[cache]' 'enabled = false' '[output]' 'directory = "$(OUT)/run"' >$(OUT)/run.toml
 	cdpipe run $(OUT)/run.toml
 	python -m benchmarks data $(SUITE) >/dev/null
@@ -65,7 +65,7 @@ bench-suite: $(ENV)
 	echo "  .asv/html                               the site: asv preview, then open the address that it prints"
 	echo "  .asv/html/bottlenecks/bottlenecks.md    the report above (index.html and .json beside it)"
 	echo "  .asv/results                            the samples"
-	echo "  $(OUT)/run                      one run of the pipeline: report.json, pictures, labelled data"
+	echo "  $(OUT)/run                       one run of the pipeline: report.json, pictures, labelled data"
 	exit $$failed
 
 # Eight samples a side, in rounds that alternate between the commits: with fewer than seven no change is significant.

@@ -91,7 +91,7 @@ class Stage(Sized):
     runs all users of one `setup_cache` in the same folder, and removes it at the end (docs/adr/0005).
     """
 
-    def __init_subclass__(cls, *, stage: str = "", **rest: Any) -> None:
+    def __init_subclass__(cls, *, stage: str = "", graph: bool = True, **rest: Any) -> None:
         super().__init_subclass__(**rest)
         if not stage:
             return  # what several stages share
@@ -99,7 +99,7 @@ class Stage(Sized):
         add(cls, _run_it("peakmem_run"), stage, "peak_bytes")
         for figure, unit in TRACKED.items():
             add(cls, _track(figure), stage, figure, unit)
-        if cls.build is not Stage.build:
+        if graph and cls.build is not Stage.build:
             add(cls, _build_it(), stage, "graph_seconds")
 
     def setup_cache(self) -> None:

@@ -10,7 +10,10 @@ CENTRE = {"latitude": LATITUDE_DEG, "longitude": LONGITUDE_DEG}
 
 
 class Attack(Stage):
-    """What attacks share; `settings` say which it is. Both passes over the messages are measured."""
+    """What attacks share; `settings` say which it is. Both passes over the messages are measured.
+
+    The graph is the same for all, so building it is measured for one.
+    """
 
     needs = ("cdpipe:attack", "cdpipe.stages.attacks:ATTACKS")
 
@@ -25,13 +28,13 @@ class Attack(Stage):
         return cdpipe.attack(dd.read_parquet(_data.place("cleaned", rows)), params)[1]
 
 
-class Choose(Attack, stage="attack/choose", family="attack", data=("cleaned",)):
+class Choose(Attack, stage="attack/choose", family="attack", data=("cleaned",), graph=False):
     """Choosing the attackers: they are moved by nothing, in the plane."""
 
     settings: ClassVar = {"kind": "offset_const", "distance_m": 0.0, "coordinates": "local"}
 
 
-class OffsetConst(Attack, stage="attack/offset_const", family="attack", data=("cleaned",)):
+class OffsetConst(Attack, stage="attack/offset_const", family="attack", data=("cleaned",), graph=False):
     """Every attacker moved by the same distance and bearing."""
 
     settings: ClassVar = {"kind": "offset_const"}
@@ -43,25 +46,25 @@ class OffsetRand(Attack, stage="attack/offset_rand", family="attack", data=("cle
     settings: ClassVar = {"kind": "offset_rand"}
 
 
-class OffsetConstPerId(Attack, stage="attack/offset_const_per_id", family="attack", data=("cleaned",)):
+class OffsetConstPerId(Attack, stage="attack/offset_const_per_id", family="attack", data=("cleaned",), graph=False):
     """Every attacker moved by a draw of its own."""
 
     settings: ClassVar = {"kind": "offset_const_per_id"}
 
 
-class SwapRand(Attack, stage="attack/swap_rand", family="attack", data=("cleaned",)):
+class SwapRand(Attack, stage="attack/swap_rand", family="attack", data=("cleaned",), graph=False):
     """Every message of an attacker at the position of another message."""
 
     settings: ClassVar = {"kind": "swap_rand"}
 
 
-class OverrideConst(Attack, stage="attack/override_const", family="attack", data=("cleaned",)):
+class OverrideConst(Attack, stage="attack/override_const", family="attack", data=("cleaned",), graph=False):
     """Every attacker at the same place."""
 
     settings: ClassVar = {"kind": "override_const", "centre": CENTRE}
 
 
-class OverrideRand(Attack, stage="attack/override_rand", family="attack", data=("cleaned",)):
+class OverrideRand(Attack, stage="attack/override_rand", family="attack", data=("cleaned",), graph=False):
     """Every message of an attacker at a random place around the centre."""
 
     settings: ClassVar = {"kind": "override_rand", "centre": CENTRE}

@@ -75,7 +75,7 @@ def run(config: RunConfig, *, on_partition: OnPartition | None = None, say: Say 
         session = stack.enter_context(open_session(config.session))
         if session.dashboard_link:
             tell(f"dashboard: {session.dashboard_link}")
-        projections = [_project(session, sources)]
+        projections = [_project(config, session, sources)]
         tell(f"projected memory, {projections[0]}")
         require_fit(projections[0])
         used = stack.enter_context(probe(session))
@@ -117,9 +117,10 @@ def _plan(config: RunConfig) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
     return planned
 
 
-def _project(session: Session, sources: list[Raw]) -> Projection:
+def _project(config: RunConfig, session: Session, sources: list[Raw]) -> Projection:
     largest = max(source.block.unpacked_bytes(len(source.columns)) for source in sources)
-    return project_streaming(session, largest_block_bytes=largest)
+    held = max(stage.held_bytes(getattr(config, stage.name)) for stage in STAGES)
+    return project_streaming(session, largest_block_bytes=largest, facts_bytes=held)
 
 
 def _project_training(config: RunConfig, prepared: Prepared) -> Projection:

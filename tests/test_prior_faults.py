@@ -3,12 +3,9 @@
 Found by running it: seeds, axes, units, boxes, cache keys, singletons, splits, parsing, bearings, dead keys, caps.
 """
 
-import contextlib
 import json
 import math
 import os
-import re
-import tomllib
 from itertools import pairwise
 
 import dask
@@ -19,10 +16,8 @@ import pytest
 from pyproj import Geod
 
 from cdpipe import RunConfig, attack, clean, features, gather, read, run
-from cdpipe.config import ConfigError, parse_config
 from cdpipe.engine.cache import CacheParams, Store, identify, key
 from cdpipe.engine.session import SessionParams, open_session
-from cdpipe.example import example_config
 from cdpipe.stages import STAGES
 from cdpipe.stages.attacks import ATTACKS
 from cdpipe.stages.attacks.offset_const import OffsetConst
@@ -411,238 +406,7 @@ def test_fault_10_angles_went_two_ways_round(kind, bearing):
     assert local[["x_pos", "y_pos"]].to_numpy()[0] == pytest.approx(truth, abs=MILLIMETRE)
 
 
-# 11
-
-
-def uncommented(kind):
-    """The example's tables with every key set to what it shows, with the keys of one kind of attack."""
-    lines = [line.removeprefix("# ") for line in example_config().splitlines()]
-    shown = [line for line in lines if line.startswith("[") or (re.match(r"\w+ = ", line) and "= …" not in line)]
-    found = tomllib.loads("\n".join(shown))
-    found["attack"] = {name: found["attack"][name] for name in kind.model_fields if name in found["attack"]}
-    found["attack"]["kind"] = kind.model_fields["kind"].default
-    return found
-
-
-def keys_of(table, path=()):
-    for name, value in table.items():
-        if isinstance(value, dict) and name != "centre":
-            yield from keys_of(value, (*path, name))
-        else:
-            yield (*path, name)
-
-
-BASE = {
-    "gather": {"block_mb": 0.2},
-    "attack": {"kind": "offset_rand"},
-    "clean": {"filters": {}},
-    "features": {},
-    "train": None,
-}
-"""What the keys are changed from."""
-
-CHANGES = {
-    "seed": 7,
-    "gather.columns": ["metadata_serialId_streamId", "no_such_column"],
-    "gather.block_mb": 0.05,
-    "clean.columns": ["coreData_msgCnt"],
-    "clean.required": ["metadata_generatedAt", "coreData_id", "coreData_accelset_accelVert"],
-    "clean.position": "point",
-    "clean.timestamp_parts": False,
-    "clean.coordinates": "local",
-    "clean.centre": {"latitude": 41.0, "longitude": -106.0},
-    "clean.filters.dates.first": "2019-07-02",
-    "clean.filters.dates.last": "2019-06-30",
-    "clean.filters.bbox.south": 41.55,
-    "clean.filters.bbox.north": 41.55,
-    "clean.filters.bbox.west": -106.05,
-    "clean.filters.bbox.east": -106.05,
-    "clean.filters.within.latitude": 42.5,
-    "clean.filters.within.longitude": -106.5,
-    "clean.filters.within.radius_m": 5_000.0,
-    "attack.kind": "swap_rand",
-    "attack.ratio": 0.6,
-    "attack.choose_by": "row",
-    "attack.seed": 9,
-    "attack.coordinates": "local",
-    "attack.centre": {"latitude": 41.0, "longitude": -106.0},
-    "attack.bearing_deg": 90.0,
-    "attack.distance_m": 10.0,
-    "attack.min_m": 200.0,
-    "attack.max_m": 30.0,
-    "features.columns": "minimal_xy_elev",
-    "train.classifiers": ["DecisionTree"],
-    "train.split": "row",
-    "train.test_ratio": 0.5,
-    "train.seed": 4,
-    "train.trees": 1,
-    "train.neighbors": 300,
-    "output.dataset": False,
-    "input.format": "json",
-    "cache.enabled": False,
-    "cache.stages": ["clean"],
-    "cache.limit_gb": 1e-6,
-    "session.threads_per_worker": 1,
-    "session.memory_limit_gb": 0.1,
-}
-"""A change of each key whose effect shows in a run."""
-
-ELSEWHERE = {
-    "input.paths": "every run",
-    "output.directory": "every run",
-    "cache.directory": "every run",
-    "session.scheduler": "tests/contracts/test_same_answer.py",
-    "session.workers": "below",
-    "session.dashboard": "below",
-    "session.spill_target": "below",
-    "session.spill": "below",
-    "session.pause": "below",
-    "session.spill_directory": "below",
-}
-"""Keys whose effect another test shows."""
-
-KIND_OF = {"bearing_deg": "offset_const", "distance_m": "offset_const", "centre": "override_rand"}
-
-
-def effect(given, out):
-    """Everything of a run that a user can observe."""
-    try:
-        with pytest.warns(match="limit_gb") if "limit_gb" in given["cache"] else contextlib.nullcontext():
-            report = run(RunConfig(**given))
-    except Exception as error:  # noqa: BLE001 - a refusal is an effect too
-        return f"{type(error).__name__}: {str(error).replace(str(out), '')}"
-    frame = data_set(out) if (out / "out" / "dataset").exists() else None
-    trained = report.trained
-    return (
-        None if frame is None else frame.to_json(),
-        {name: ledger.as_dict() for name, ledger in report.ledgers.items()},
-        report.cache,
-        report.used["cores"],
-        report.projections,
-        None if trained is None else [(each.classifier, each.metrics.as_dict()) for each in trained.fitted],
-        sorted((out / "cache").glob("??/*")) != [],
-    )
-
-
-def with_change(given, path, value):
-    head, *rest = path.split(".")
-    if not rest:
-        return {**given, head: value}
-    return {**given, head: with_change(given.get(head, {}), ".".join(rest), value)}
-
-
-@pytest.fixture(scope="module")
-def dirty(tmp_path_factory):
-    path = tmp_path_factory.mktemp("dirty") / "bsm.csv"
-    synthesize(path, SynthParams(rows=2_000, vehicles=40, dirty_share=0.05))
-    return path
-
-
-@pytest.fixture(scope="module")
-def before():
-    """Effects of what keys are changed from: one run for all keys that start alike."""
-    return {}
-
-
-@pytest.mark.parametrize("path", sorted(CHANGES))
-def test_fault_11_config_keys_that_were_documented_and_never_read(path, dirty, before, tmp_path):
-    """Ratio, seed, classifiers, cache: 93 of 94 shipped configurations ran with an attack ratio of 0."""
-    table, _, name = path.rpartition(".")
-    start = json.loads(json.dumps(BASE))
-    if table.startswith("clean.filters"):
-        shown = uncommented(ATTACKS[0])["clean"]["filters"][table.rpartition(".")[2]]
-        start["clean"]["filters"][table.rpartition(".")[2]] = {
-            k: str(v) if k in ("first", "last") else v for k, v in shown.items()
-        }
-    if table == "train" or path == "seed":
-        start["train"] = {"trees": 3, "classifiers": ["RandomForest", "KNeighbors"]}
-    if path == "clean.timestamp_parts":
-        start["features"] = {"columns": "all"}
-    if path in ("clean.coordinates", "clean.centre"):
-        start["clean"].update(centre=CENTRE, coordinates="geographic" if name == "coordinates" else "local")
-    if table == "attack":
-        start["attack"] = {"kind": KIND_OF.get(name, "offset_rand")}
-        if name == "centre":
-            start["attack"]["centre"] = CENTRE
-    known = json.dumps(start, sort_keys=True)
-    if known not in before:
-        before[known] = effect(tables(dirty, tmp_path / "before", **start), tmp_path / "before")
-    assert not isinstance(before[known], str), before[known]
-    after = tables(dirty, tmp_path / "after", **with_change(start, path, CHANGES[path]))
-    assert effect(after, tmp_path / "after") != before[known]
-
-
-def test_fault_11_every_key_of_the_example_has_a_test_of_its_effect():
-    shown = {".".join(path) for kind in ATTACKS for path in keys_of(uncommented(kind))}
-    fields = {f"attack.{name}" for kind in ATTACKS for name in kind.model_fields}
-    for name in RunConfig.model_fields:
-        if name not in ("attack", "seed"):
-            annotation = RunConfig.model_fields[name].annotation
-            models = [m for m in (annotation, *getattr(annotation, "__args__", ())) if hasattr(m, "model_fields")]
-            fields |= {f"{name}.{field}" for field in models[0].model_fields}
-    assert shown | fields - {"clean.filters"} == {*CHANGES, *ELSEWHERE}
-
-
-@pytest.mark.parametrize("kind", ATTACKS)
-def test_fault_11_the_example_with_every_key_uncommented_is_a_configuration(kind):
-    given = uncommented(kind)
-    given["session"] = {"scheduler": "local", **{k: v for k, v in given["session"].items() if k != "scheduler"}}
-    config = parse_config(given)
-    assert config.attack.ratio == 0.3
-
-
-def test_fault_11_settings_of_a_cluster_reach_its_workers(tmp_path):
-    params = SessionParams(
-        scheduler="local",
-        workers=2,
-        threads_per_worker=1,
-        memory_limit_gb=0.9,
-        dashboard=False,
-        spill_target=0.5,
-        spill=0.55,
-        pause=0.65,
-        spill_directory=tmp_path / "spill",
-    )
-
-    def settings(dask_worker):
-        manager = dask_worker.memory_manager
-        return (
-            manager.memory_target_fraction,
-            manager.memory_spill_fraction,
-            manager.memory_pause_fraction,
-            manager.memory_limit,
-            dask_worker.local_directory,
-        )
-
-    with open_session(params) as session:
-        assert session.dashboard_link is None
-        found = [*session.client.run(settings).values()]
-    assert len(found) == 2
-    for target, spill, pause, limit, folder in found:
-        assert (target, spill, pause, limit) == (0.5, 0.55, 0.65, 900_000_000)
-        assert folder.startswith(str(tmp_path / "spill"))
-
-
-def test_fault_11_an_unknown_key_is_refused_in_every_table():
-    for table in (
-        "",
-        *(name for name in RunConfig.model_fields if name != "seed"),
-        "clean.filters",
-        "clean.filters.bbox",
-    ):
-        given = {"input": {"paths": ["a.csv"]}}
-        path = f"{table}.ratioo".lstrip(".")
-        with pytest.raises(ConfigError, match=r"unknown key 'ratioo'") as caught:
-            parse_config(with_change(given, path, 1))
-        assert (f"[{table}]" if table else "top level") in str(caught.value)
-
-
-def test_fault_11_an_attack_ratio_of_nothing_is_said_and_not_the_default(csv, tmp_path):
-    report = run(RunConfig(**tables(csv, tmp_path)))
-    attackers = report.ledgers["attack"].notes["messages of attackers"]
-    assert attackers / report.ledgers["attack"].rows_out == pytest.approx(0.3, abs=0.05)
-    with pytest.raises(ValueError, match=r"all .* training messages have isAttacker = 0; change attack\.ratio"):
-        run(RunConfig(**tables(csv, tmp_path, attack={"ratio": 0.0})))
+# 11: tests/contracts/test_fault_11_config_keys.py, a test for each key
 
 
 # 12

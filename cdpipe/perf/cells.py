@@ -24,8 +24,12 @@ FIGURES: Final[Mapping[str, str]] = {
     "lookup_seconds": "s",
     "baseline_seconds": "s",
     "kernel_seconds": "s",
+    "graph_seconds": "s",
 }
 """What a benchmark's `cdpipe_figure` may be, with its unit."""
+
+BESIDE: Final = frozenset({"hit_rate", "lookup_seconds", "baseline_seconds", "kernel_seconds", "graph_seconds"})
+"""Figures that say nothing of what bounds a stage: what has no other is no stage to classify."""
 
 _BY_KIND: Final = {("time", "seconds"): "seconds", ("peakmemory", "bytes"): "peak_bytes"}
 _STAGE_ORDER: Final = (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cdpipe.perf.asv_results import choose_headers, load_run, open_results
 from cdpipe.perf.bottlenecks import Thresholds, Verdict, classify
-from cdpipe.perf.cells import Cell, Trouble, collect_cells
+from cdpipe.perf.cells import BESIDE, Cell, Trouble, collect_cells
 from cdpipe.perf.measurements import Header, Machine, Results
 from cdpipe.perf.scaling import Scaling, measure_scaling
 from cdpipe.perf.targets import Check, check_targets
@@ -28,6 +28,7 @@ class Subject:
     commit: str
     date: datetime.datetime
     environment: str
+    cells: tuple[Cell, ...]
     findings: tuple[Finding, ...]
     scalings: tuple[Scaling, ...]
     checks: tuple[Check, ...]
@@ -86,7 +87,8 @@ def _examine(results: Results, header: Header, thresholds: Thresholds) -> Subjec
         commit=header.commit,
         date=datetime.datetime.fromtimestamp(header.date_ms / 1000, tz=datetime.UTC),
         environment=header.environment,
-        findings=tuple(Finding(cell, _judge(cell, thresholds)) for cell in cells),
+        cells=tuple(cells),
+        findings=tuple(Finding(cell, _judge(cell, thresholds)) for cell in cells if cell.figures.keys() - BESIDE),
         scalings=measure_scaling(cells),
         checks=check_targets(cells),
         troubles=troubles,

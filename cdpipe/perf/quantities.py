@@ -38,7 +38,7 @@ def _scale(value: float, units: tuple[tuple[float, str], ...]) -> str:
     for factor, name in units:
         if abs(value) >= factor:
             return f"{format_significant(value / factor)} {name}"
-    factor, name = units[-1] if value else units[0]
+    factor, name = units[-1] if value else next(unit for unit in units if unit[0] == 1.0)
     return f"{format_significant(value / factor)} {name}"
 
 

@@ -16,7 +16,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from cdpipe.perf.bottlenecks import Bound
-from cdpipe.perf.cells import FIGURES
+from cdpipe.perf.cells import BESIDE, FIGURES, Cell
 from cdpipe.perf.findings import Finding, Report, Subject, build_report
 from cdpipe.perf.scaling import Scaling
 from cdpipe.perf.sections import Section, Table, lay_out
@@ -129,6 +129,7 @@ def _subject_data(subject: Subject) -> dict[str, Any]:
         "date": subject.date.isoformat(),
         "environment": subject.environment,
         "cells": [_finding_data(finding) for finding in subject.findings],
+        "unclassified_cells": [_cell_data(cell) for cell in subject.cells if not cell.figures.keys() - BESIDE],
         "scaling": [_scaling_data(scaling) for scaling in subject.scalings],
         "targets": [_check_data(check) for check in subject.checks],
         "without_figure": [dataclasses.asdict(trouble) for trouble in subject.troubles],
@@ -136,16 +137,22 @@ def _subject_data(subject: Subject) -> dict[str, Any]:
 
 
 def _finding_data(finding: Finding) -> dict[str, Any]:
-    cell, verdict = finding.cell, finding.verdict
+    verdict = finding.verdict
+    return {
+        **_cell_data(finding.cell),
+        "class": str(verdict.bound),
+        "rule": verdict.code or None,
+        "rules_also_holding": verdict.also,
+        "missing": verdict.missing,
+    }
+
+
+def _cell_data(cell: Cell) -> dict[str, Any]:
     return {
         "stage": cell.stage,
         "variant": dict(cell.variant),
         "rows": cell.rows,
         "rows_text": cell.rows_text,
-        "class": str(verdict.bound),
-        "rule": verdict.code or None,
-        "rules_also_holding": verdict.also,
-        "missing": verdict.missing,
         "figures": {
             name: {**dataclasses.asdict(figure), "unit": FIGURES[name]} for name, figure in cell.figures.items()
         },

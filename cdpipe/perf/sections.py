@@ -21,6 +21,7 @@ _OTHERS: Final = {
     "lookup_seconds": "Lookup",
     "baseline_seconds": "pandas",
     "kernel_seconds": "Kernel",
+    "graph_seconds": "Graph",
 }
 
 
@@ -135,7 +136,7 @@ def _explain_missing(subject: Subject) -> tuple[str, ...]:
 
 def _others(subject: Subject, name: str) -> Section:
     title = f"Other figures on {name}"
-    shown = [finding.cell for finding in subject.findings if finding.cell.figures.keys() & _OTHERS.keys()]
+    shown = [cell for cell in subject.cells if cell.figures.keys() & _OTHERS.keys()]
     if not shown:
         return Section(title, ("None was recorded.",))
     rows = tuple(
@@ -220,15 +221,22 @@ def _name_basis(reading: Reading, count: int) -> str:
 def _troubles(subject: Subject, name: str) -> Section:
     title = f"Without a figure on {name}"
     grouped: dict[tuple[str, str], list[str]] = {}
+    skipped = {trouble.benchmark for trouble in subject.troubles if trouble.kind == "skipped"}
     for trouble in subject.troubles:
+        if trouble.kind == "skipped" and len(skipped) > SHOWN:
+            continue
         grouped.setdefault((trouble.kind, trouble.benchmark), []).append(trouble.detail)
-    if not grouped:
+    if not subject.troubles:
         return Section(title, ("None: every benchmark gave one.",))
+    lines = (f"Skipped or not selected: {len(skipped)} benchmarks, at some or all of their sizes.",)
+    if not grouped:
+        return Section(title, lines)
     rows = tuple(
         (Item(kind), Item(name, None, name), Item(_join_details(details)))
         for (kind, name), details in sorted(grouped.items())
     )
-    return Section(title, table=Table(("What", "Benchmark", "Why"), (False, False, False), rows))
+    table = Table(("What", "Benchmark", "Why"), (False, False, False), rows)
+    return Section(title, lines if len(skipped) > SHOWN else (), table)
 
 
 def _join_details(details: list[str]) -> str:

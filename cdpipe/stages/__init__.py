@@ -7,8 +7,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from cdpipe.stages import attack, clean, features
-from cdpipe.stages.attacks import ATTACKS
-from cdpipe.stages.attacks.offset_rand import OffsetRand
+from cdpipe.stages.attacks import ATTACKS, OffsetRand
 from cdpipe.stages.stage import GlobalStep, Stage
 
 STAGES: Final[tuple[Stage, ...]] = (
@@ -19,7 +18,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         Annotated[reduce(or_, ATTACKS), Field(discriminator="kind")],
         OffsetRand,
         attack.apply,
-        GlobalStep(attack.needs_survey, attack.inputs, attack.survey, attack.merge, attack.conclude),
+        GlobalStep(attack.needs_survey, attack.inputs, attack.survey, attack.merge, attack.conclude, attack.held_bytes),
     ),
     Stage(features.NAME, features.VERSION, features.FeatureParams, features.FeatureParams, features.apply),
 )

@@ -18,6 +18,10 @@ VERSION: Final = 1
 POOL_ROWS: Final = 1 << 20
 """Swaps draw from this many messages, themselves a uniform draw; from all where there are fewer (ADR 3)."""
 
+_POOL_ROW_BYTES: Final = 24
+_POOLS_AT_ONCE: Final = 8
+"""Full pools that a process holds while surveys merge: two merges at a time, each of two pools with their copies."""
+
 _NO_HASHES: Final = np.empty(0, np.uint64)
 _NO_POOL: Final = Pool(np.empty(0, np.int64), np.empty(0), np.empty(0))
 
@@ -89,6 +93,11 @@ def conclude(whole: Survey, params: AttackParams) -> Facts:
     attackers = round(params.ratio * whole.vehicles.size)
     threshold = choose_threshold(whole.vehicles, seed=params.seed, purpose=ATTACKER, count=attackers)
     return Facts(whole.vehicles.size, attackers, threshold, pool)
+
+
+def held_bytes(params: AttackParams) -> int:
+    """Return how many bytes surveys and facts take at most in a process (hashes of vehicles are few beside them)."""
+    return _POOLS_AT_ONCE * POOL_ROWS * _POOL_ROW_BYTES if params.uses_pool else 0
 
 
 def apply(frame: pd.DataFrame, params: AttackParams, facts: Facts | None) -> tuple[pd.DataFrame, Ledger]:

@@ -28,6 +28,8 @@ class GlobalStep:
         (survey, survey, params) -> the survey of both.
     conclude
         (survey of all, params) -> the facts that `Stage.apply` takes.
+    held_bytes
+        params -> bytes that surveys and facts take at most in a process, whatever the number of rows.
     """
 
     needed: Callable[[Any], bool]
@@ -35,6 +37,7 @@ class GlobalStep:
     survey: Callable[[pd.DataFrame, Any], Any]
     merge: Callable[[Any, Any, Any], Any]
     conclude: Callable[[Any, Any], Any]
+    held_bytes: Callable[[Any], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,11 @@ class Stage:
     default: Callable[[], Params]
     apply: Callable[[pd.DataFrame, Any, Any], tuple[pd.DataFrame, Ledger]]
     whole: GlobalStep | None = None
+
+    def held_bytes(self, params: Params) -> int:
+        """Return what the global step holds of the whole data set, at most; 0 where there is none."""
+        step = self.facts_needed(params)
+        return 0 if step is None else step.held_bytes(params)
 
     def facts_needed(self, params: Params) -> GlobalStep | None:
         """Return the global step that these parameters need, if any."""

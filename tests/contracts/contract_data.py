@@ -137,8 +137,8 @@ def write_dirty_csv(path, *, rows=ROWS, seed=42, every=100):
     return list(range(every + 1, len(lines) + 1, every))
 
 
-def config_of(paths, out, **tables):
-    """A configuration whose cache and outputs are in `out`, with one quick classifier unless others are named."""
+def tables_of(paths, out, **tables):
+    """Tables of a configuration whose cache and outputs are in `out`, with one quick classifier by default."""
     given = {
         "input": {"paths": [str(path) for path in paths]},
         "cache": {"directory": out / "cache"},
@@ -147,7 +147,12 @@ def config_of(paths, out, **tables):
     }
     for name, table in tables.items():
         given[name] = {**given.get(name, {}), **table} if isinstance(table, dict) else table
-    return parse_config(given)
+    return given
+
+
+def config_of(paths, out, **tables):
+    """The configuration of `tables_of`."""
+    return parse_config(tables_of(paths, out, **tables))
 
 
 def block_mb(path, blocks):

@@ -19,4 +19,15 @@ ATTACKS: Final[tuple[type[AttackParams], ...]] = (
     OverrideRand,
 )
 
-__all__ = ["ATTACKS", "AttackParams", "Pool", "Targets"]
+__all__ = [
+    "ATTACKS",
+    "AttackParams",
+    "OffsetConst",
+    "OffsetConstPerId",
+    "OffsetRand",
+    "OverrideConst",
+    "OverrideRand",
+    "Pool",
+    "SwapRand",
+    "Targets",
+]
