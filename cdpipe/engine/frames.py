@@ -139,7 +139,8 @@ def clean(frame: Frame, params: CleanParams | None = None) -> tuple[Frame, Any]:
     frame
         Of the same sort; a Dask one is not computed.
     ledger
-        A `Ledger`, or for a Dask frame a `Delayed` of it.
+        A `Ledger`, or for a Dask frame a `Delayed` of it. `dask.compute(frame.to_delayed(), ledger)` computes both
+        at once; one after the other does the work twice.
     """
     return apply_stage("clean", frame, params or CleanParams())
 

@@ -1,6 +1,7 @@
 """Where messages come from: files found, cut into blocks of whole lines or row groups, and read one block at a time."""
 
 import glob
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -257,6 +258,8 @@ def _cut_groups(file: SourceFile, block_bytes: int) -> Iterator[Block]:
 
 
 def _open(path: str) -> "fsspec.core.OpenFile":
+    if "://" not in path and stat.S_ISFIFO(Path(path).stat().st_mode):
+        raise ValueError("is a pipe, which can be read only once; write it to a file first")
     return fsspec.open(path, "rb").open() if "://" in path else Path(path).open("rb")
 
 

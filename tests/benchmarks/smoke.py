@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from asv_runner.discovery import disc_benchmarks
 
 from benchmarks import _sizes
 
@@ -45,12 +46,16 @@ def finished(tmp_path_factory):
 
 
 @pytest.mark.timeout(1200)
-def test_asv_ran_every_benchmark_and_none_failed(finished, described):
+def test_asv_ran_and_says_that_nothing_failed(finished):
     done, results = finished
     assert done.returncode == 0, done.stdout + done.stderr
-    values = {name: row[0] for name, row in results.items()}
-    failed = sorted(name for name, row in values.items() if row is None or None in row)
-    assert not failed, done.stdout + done.stderr
-    measured = {name for name, row in values.items() if any(not math.isnan(value) for value in row)}
-    assert len(measured) > 100
-    assert measured == {each["name"] for each in described}
+    assert len(results) > 100, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", [each.name for each in disc_benchmarks(str(ROOT / "benchmarks"))])
+def test_asv_measured(name, finished):
+    done, results = finished
+    values = results[name][0]
+    assert None not in values, done.stdout + done.stderr
+    assert any(not math.isnan(value) for value in values), f"{name} was skipped, or its smallest size not selected"

@@ -212,3 +212,10 @@ def test_columns_of_several_files_are_shared_or_named_with_the_files_that_lack_t
     assert absent_columns(files, ("coreData_heading",)) == {"coreData_heading": (full, short)}
     with pytest.raises(SourceError, match=r"full\.csv: has no column 'weather'; it has coreData_id, coreData_speed"):
         absent_columns(files, ("weather",))
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+    pipe = tmp_path / "m.csv"
+    os.mkfifo(pipe)
+    with pytest.raises(SourceError, match="is a pipe"):
+        find_sources([str(pipe)])
