@@ -43,7 +43,7 @@ bench: ASV := -a rounds=1 -a repeat=3,6,0.5 $(ASV)
 bench: bench-suite  ## synthetic data, a run, the quick suite on HEAD, the site and the bottleneck report
 
 bench-full: SUITE := full
-bench-full: bench-suite  ## the same with every size, 10M and 15M rows too: an hour or more, 8 GB of disk
+bench-full: bench-suite  ## the same with every size, 10M and 15M rows too: takes long
 
 .PHONY: bench-suite
 bench-suite: $(ENV)
@@ -65,7 +65,7 @@ bench-suite: $(ENV)
 	echo "  .asv/html                               the site: asv preview, then open the address that it prints"
 	echo "  .asv/html/bottlenecks/bottlenecks.md    the report above (index.html and .json beside it)"
 	echo "  .asv/results                            the samples"
-	echo "  $(OUT)/run                       one run of the pipeline: report.json, pictures, labelled data"
+	echo "  $(OUT)/run                    one run of the pipeline: report.json, pictures, labelled data"
 	exit $$failed
 
 # Eight samples a side, in rounds that alternate between the commits: with fewer than seven no change is significant.

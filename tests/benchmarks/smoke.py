@@ -24,7 +24,13 @@ def finished(tmp_path_factory):
     """What `asv run --quick` left: its exit status and output, and the results by benchmark."""
     folder = tmp_path_factory.mktemp("asv")
     conf = json.loads((ROOT / "asv.conf.json").read_text(encoding="utf-8"))
-    conf |= {"repo": str(ROOT), "benchmark_dir": str(ROOT / "benchmarks"), "results_dir": str(folder / "results")}
+    # A continuous-integration checkout is of a commit, and may have no branch `main`.
+    conf |= {
+        "repo": str(ROOT),
+        "branches": ["HEAD"],
+        "benchmark_dir": str(ROOT / "benchmarks"),
+        "results_dir": "results",
+    }
     (folder / "asv.conf.json").write_text(json.dumps(conf), encoding="utf-8")
     environment = {**os.environ, "HOME": str(folder)}
     asv = [sys.executable, "-m", "asv"]
