@@ -164,14 +164,18 @@ def apply_stage(name: str, frame: Frame, params: Params) -> tuple[Frame, Any]:
         return stage.apply(frame, params, _facts(name, frame, params))
     meta = frame._meta.iloc[:0]
     run = uuid4().hex[:8]
-    parts = frame.to_delayed()
+    parts = looked = frame.to_delayed()
+    whole = stage.facts_needed(params)
     if ROW_NUMBER not in meta.columns:
-        parts = _number(parts, run)
+        parts = looked = _number(parts, run)
         meta = number_rows(meta, 0)
+    elif whole is not None and set(whole.inputs(params)) <= set(meta.columns):
+        # A frame from Parquet is read twice, first these columns alone; else all partitions would wait in memory.
+        looked = frame[list(whole.inputs(params))].to_delayed()
     facts: Any = None
-    if stage.facts_needed(params) is not None:
+    if whole is not None:
         look = dask.delayed(_survey, pure=False)
-        facts = lay_facts([look(name, part, params) for part in parts], name, params)
+        facts = lay_facts([look(name, part, params) for part in looked], name, params)
     apply = dask.delayed(stage.apply, pure=False)
     done = [apply(part, params, facts, dask_key_name=f"{name}-{run}-{i}") for i, part in enumerate(parts)]
     empty, _ledger = stage.apply(meta, params, _facts(name, meta, params))

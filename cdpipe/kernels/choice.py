@@ -42,7 +42,7 @@ def _mark_chosen(
             out[start + i] = (key < threshold_key) | ((key == threshold_key) & (block[i] <= threshold_hash))
 
 
-def bottom_k(counters: ArrayLike, *, seed: int, purpose: int, k: int) -> NDArray[np.int64]:
+def bottom_k(counters: ArrayLike, *, seed: int, purpose: int, k: int, ordered: bool = True) -> NDArray[np.int64]:
     """Find the k counters with the smallest (key, counter): a sample without replacement that can be merged.
 
     The bottom k of a whole are the bottom k of the bottom k of its parts, however it was cut.
@@ -56,11 +56,13 @@ def bottom_k(counters: ArrayLike, *, seed: int, purpose: int, k: int) -> NDArray
         As for `cdpipe.kernels.draws.keys`.
     k
         How many, >= 0; all when k >= n.
+    ordered
+        Whether the result is in the order of (key, counter). To merge samples it need not be, which saves the sort.
 
     Returns
     -------
     numpy.ndarray
-        int64, shape (min(k, n),): places in `counters`, ordered by (key, counter).
+        int64, shape (min(k, n),): places in `counters`, ordered by (key, counter), or ascending.
 
     Raises
     ------
@@ -76,6 +78,8 @@ def bottom_k(counters: ArrayLike, *, seed: int, purpose: int, k: int) -> NDArray
     candidates = np.arange(words.size)
     if 0 < k < words.size:
         candidates = np.flatnonzero(drawn <= np.partition(drawn, k - 1)[k - 1])
+    if not ordered and candidates.size == min(k, words.size):
+        return candidates.astype(np.int64, copy=False)
     order = np.lexsort((words[candidates], drawn[candidates]))
     return candidates[order[:k]].astype(np.int64, copy=False)
 

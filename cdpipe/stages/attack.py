@@ -34,7 +34,7 @@ class Survey(NamedTuple):
     vehicles
         Distinct hashes of vehicle ids, ascending.
     pool
-        The messages first in the pool's order, at most `POOL_ROWS`.
+        The messages first in the pool's order, at most `POOL_ROWS`, in any order.
     """
 
     vehicles: NDArray[np.uint64]
@@ -87,7 +87,7 @@ def merge(first: Survey, second: Survey, params: AttackParams) -> Survey:
 
 def conclude(whole: Survey, params: AttackParams) -> Facts:
     """Decide, from the survey of all messages, exactly round(ratio x vehicles) attackers."""
-    pool = whole.pool if params.uses_pool else None
+    pool = _trim(whole.pool, params, ordered=True) if params.uses_pool else None
     if params.choose_by == "row":
         return Facts(0, 0, NOBODY, pool)
     attackers = round(params.ratio * whole.vehicles.size)
@@ -147,6 +147,6 @@ def _choose(
     return is_chosen(vehicle, seed=params.seed, purpose=ATTACKER, threshold_key=key, threshold_hash=last)
 
 
-def _trim(pool: Pool, params: AttackParams) -> Pool:
-    first = bottom_k(pool.row_number, seed=params.seed, purpose=POOL, k=POOL_ROWS)
+def _trim(pool: Pool, params: AttackParams, *, ordered: bool = False) -> Pool:
+    first = bottom_k(pool.row_number, seed=params.seed, purpose=POOL, k=POOL_ROWS, ordered=ordered)
     return Pool(pool.row_number[first], pool.x[first], pool.y[first])

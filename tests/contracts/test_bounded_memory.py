@@ -15,7 +15,7 @@ from cdpipe.engine.projection import MemoryLimitError
 from cdpipe.synth import SynthParams, synthesize
 
 SMALL, LARGE = 40_000, 160_000
-GROWTH_BYTES = 30_000_000
+GROWTH_BYTES = 50_000_000
 """Four times the rows are 27 MB more of CSV, and three times that as frames, which a run that kept them would show."""
 
 RUN = """
