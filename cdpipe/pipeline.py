@@ -62,7 +62,7 @@ def run(config: RunConfig, *, on_partition: OnPartition | None = None, say: Say 
     SourceError
         If an input cannot be read.
     MemoryLimitError
-        If the run would not fit into memory; then it has not started.
+        If streaming or training would not fit into memory; that part has not started.
     ValueError
         If stages do not fit together, results would replace an input, or there is nothing to learn from.
     """

@@ -51,7 +51,7 @@ class Projection(NamedTuple):
 
 
 class MemoryLimitError(MemoryError):
-    """A run would not fit; nothing was started."""
+    """A part of a run would not fit into memory; it was not started."""
 
 
 def project_streaming(session: Session, *, largest_block_bytes: int, facts_bytes: int = 0) -> Projection:
