@@ -69,8 +69,10 @@ def show_report(report: RunReport, console: Console | None = None) -> None:
     console.print(_ledger_table(report))
     for name, files in report.absent.items():
         console.print(f"{name}: not in {', '.join(files)}; read as null", soft_wrap=True)
-    if report.trained is not None:
+    if report.trained is not None and report.trained.fitted:
         console.print(_metrics_table(report.trained))
+        if report.trained.majority_rate == 1.0:
+            console.print("every test message is of one class, so rates of the other are undefined (nan) and mcc is 0")
         for reason, rows in report.trained.ledger.dropped.items():
             console.print(f"training left out {rows:,} messages: {reason}")
     console.print(_usage(report), highlight=False)
@@ -83,7 +85,7 @@ def show_cache(info: Mapping[str, Any]) -> None:
     console = _console()
     rate = "no look-up yet" if info["hit_rate"] is None else f"{info['hit_rate']:.1%}"
     console.print(f"{info['directory']}", soft_wrap=True, highlight=False)
-    console.print(f"{info['entries']} entries, {info['bytes'] / 1e6:,.1f} MB of {info['limit'] / 1e6:,.1f} MB")
+    console.print(f"{info['entries']} entries, {info['bytes'] / 1e9:,.3f} GB of {info['limit'] / 1e9:,.3f} GB")
     console.print(f"{info['hits']} hits, {info['misses']} misses, hit rate {rate}")
     for stage, held in info["by_stage"].items():
         console.print(f"  {stage}: {held['entries']} entries, {held['bytes'] / 1e6:,.1f} MB")
@@ -116,8 +118,8 @@ def _ledger_table(report: RunReport) -> Table:
 
 def _metrics_table(trained: Trained) -> Table:
     table = Table(
-        title=f"metrics on {trained.test_rows:,} messages, trained on {trained.train_rows:,}; "
-        f"always naming the commoner class scores {trained.majority_rate:.4f}",
+        title=f"metrics on {trained.test_rows:,} messages of {trained.test_vehicles:,} vehicles, trained on "
+        f"{trained.train_rows:,}; always naming the commoner class scores {trained.majority_rate:.4f}",
         title_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 0),

@@ -31,7 +31,7 @@ _SAMPLES: Final[dict[str, str]] = {
 def example_config() -> str:
     """Return a configuration in TOML: what must be set is set, all else is there as a comment with its default."""
     lines = [
-        "# A run of cdpipe. Keys that are commented out show their defaults.",
+        "# A run of cdpipe. Keys that are commented out show their defaults, or after 'unset' an example.",
         "",
         *_entries(RunConfig, ""),
     ]
@@ -93,9 +93,10 @@ def _kind(attack: Any) -> str:  # noqa: ANN401
 
 def _line(name: str, field: FieldInfo, *, off: bool = False, note: str = "") -> str:
     required = field.is_required()
-    value = _SAMPLES[name] if required or (field.default is None and name in _SAMPLES) else _toml(_default(field))
-    mark = "" if required and not off else "# "
-    return f"{mark}{name} = {value}  # {field.description}{note}".replace(";  # ", "; ")
+    sample = field.default is None and name in _SAMPLES
+    value = _SAMPLES[name] if required or sample else _toml(_default(field))
+    mark, unset = "" if required and not off else "# ", "unset; " if sample else ""
+    return f"{mark}{name} = {value}  # {unset}{field.description}{note}".replace(";  # ", "; ")
 
 
 def _default(field: FieldInfo) -> Any:  # noqa: ANN401

@@ -81,13 +81,11 @@ def run(config: RunConfig, *, on_partition: OnPartition | None = None, say: Say 
         used = stack.enter_context(probe(session))
         prepared = _prepare(config, sources, session, stack, on_partition, scratch=scratch)
         outputs = _publish(prepared, out, scratch, dataset=config.output.dataset)
-        trained = None
-        _require_rows(prepared)
-        if config.train is not None:
-            projections.append(_project_training(config, prepared))
-            tell(f"projected memory, {projections[1]}")
-            require_fit(projections[1])
-            trained = train(_read_all(prepared), config.train)
+        trained, failure = None, None
+        try:
+            trained = _train(config, prepared, projections, tell)
+        except (ValueError, MemoryError) as error:
+            failure = error  # the data set is there, so its report is written first
     outputs |= _write_pictures(trained, out)
     report = RunReport(
         config=config.model_dump(mode="json"),
@@ -102,8 +100,11 @@ def run(config: RunConfig, *, on_partition: OnPartition | None = None, say: Say 
         outputs={**outputs, "report": out / REPORT},
         versions=describe_versions(),
         machine=describe_machine(),
+        failed=None if failure is None else str(failure),
     )
     report.write(out / REPORT)
+    if failure is not None:
+        raise failure
     return report
 
 
@@ -159,6 +160,17 @@ def _prepare(
         on_partition=on_partition,
     )
     return runner.prepare(sources)
+
+
+def _train(config: RunConfig, prepared: Prepared, projections: list[Projection], tell: Say) -> Trained | None:
+    """Fit and measure the classifiers, if any are asked for and what they need fits."""
+    _require_rows(prepared)
+    if config.train is None or not config.train.classifiers:
+        return None
+    projections.append(_project_training(config, prepared))
+    tell(f"projected memory, {projections[-1]}")
+    require_fit(projections[-1])
+    return train(_read_all(prepared), config.train)
 
 
 def _require_rows(prepared: Prepared) -> None:

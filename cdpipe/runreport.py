@@ -43,6 +43,8 @@ class RunReport:
         Files written.
     versions, machine
         What it ran on.
+    failed
+        Why nothing was trained although the data set is there; None if all went well.
     """
 
     config: dict[str, Any]
@@ -57,10 +59,12 @@ class RunReport:
     outputs: dict[str, Path]
     versions: dict[str, str]
     machine: dict[str, Any]
+    failed: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON-able values."""
         return {
+            "failed": self.failed,
             "config": self.config,
             "machine": self.machine,
             "versions": self.versions,
@@ -126,6 +130,7 @@ def _training(trained: Trained) -> dict[str, Any]:
         "features": list(trained.features),
         "train_rows": trained.train_rows,
         "test_rows": trained.test_rows,
+        "test_vehicles": trained.test_vehicles,
         "majority_rate": trained.majority_rate,
         "classifiers": [
             {"name": each.classifier, "fit_s": each.fit_s, "predict_s": each.predict_s, **each.metrics.as_dict()}

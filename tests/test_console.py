@@ -32,6 +32,7 @@ TRAINED = Trained(
     ("x_pos",),
     36_000_000,
     9_000_000,
+    90_000,
     0.7012,
 )
 REPORT = RunReport(
@@ -158,6 +159,6 @@ def test_the_cache_s_figures_are_shown(capsys, rate, said):
          "hit_rate": rate, "by_stage": by_stage}
     )  # fmt: skip
     text = capsys.readouterr().out
-    assert "2 entries, 5.0 MB of 20,000.0 MB" in text
+    assert "2 entries, 0.005 GB of 20.000 GB" in text
     assert f"7 hits, 1 misses, hit rate {said}" in text
     assert "clean: 2 entries, 5.0 MB" in text

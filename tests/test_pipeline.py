@@ -19,6 +19,7 @@ from cdpipe.stages.split import split
 from cdpipe.synth import SynthParams, synthesize
 
 SCHEMA = {
+    "failed": type(None),
     "config": dict,
     "machine": dict,
     "versions": dict,
@@ -162,7 +163,6 @@ def test_columns_that_a_file_lacks_are_told(configure, tmp_path):
     [
         ({"input": {"paths": ["missing.csv"]}}, SourceError, r"missing\.csv: there is no such file"),
         ({"session": {"memory_limit_gb": 0.1}}, MemoryLimitError, r"of 0\.10 GB; it would not fit: set gather"),
-        ({"attack": {"ratio": 0}}, ValueError, r"change attack\.ratio"),
         ({"features": {"columns": ["metadata_recordType"]}}, ValueError, r"\[features\]: column 'metadata_recordType'"),
     ],
 )
@@ -214,3 +214,33 @@ def test_real_files_go_through_end_to_end(shared_data, configure, tmp_path, name
     assert report.ledgers["gather"].rows_in == rows
     assert report.trained.train_rows + report.trained.test_rows == report.ledgers["features"].rows_out > 0
     assert len(dataset(tmp_path / "out")) == report.ledgers["features"].rows_out
+
+
+def test_a_data_set_that_cannot_be_learnt_from_has_a_report_that_says_why(configure, tmp_path):
+    with pytest.raises(ValueError, match=r"training messages, of \d+ vehicles, have isAttacker = 0"):
+        run(configure(attack={"ratio": 0.0}))
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert "isAttacker = 0" in report["failed"]
+    assert report["training"] is None
+    assert report["ledgers"][-1]["rows_out"] == sum(len(read_part(p)) for p in (tmp_path / "out" / "dataset").iterdir())
+
+
+def test_no_classifiers_make_a_data_set_and_no_metrics(configure):
+    report = run(configure(train={"classifiers": []}))
+    assert report.trained is None
+    assert report.failed is None
+
+
+def test_the_vehicles_of_the_test_side_are_counted(configure, tmp_path):
+    trained = run(configure()).trained
+    parts = sorted((tmp_path / "out" / "dataset").iterdir())
+    frame = pd.concat([read_part(path) for path in parts], ignore_index=True)
+    test = split(
+        by="vehicle",
+        test_ratio=0.2,
+        seed=42,
+        row_number=frame["row_number"].to_numpy(),
+        vehicle=frame["vehicle"].to_numpy(),
+        time_us=frame["time_us"].to_numpy(),
+    )
+    assert trained.test_vehicles == frame["vehicle"][test].nunique() == 4

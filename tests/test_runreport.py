@@ -24,7 +24,9 @@ def report(**changed):
         "wall_s": 1.5,
         "used": {"cpu_percent": None},
         "projections": (("streaming", 10, 20),),
-        "trained": Trained((Fitted("KNeighbors", DEGENERATE, 0.1, 0.2),), Ledger("train", 4, 4), ("x_pos",), 3, 1, 1.0),
+        "trained": Trained(
+            (Fitted("KNeighbors", DEGENERATE, 0.1, 0.2),), Ledger("train", 4, 4), ("x_pos",), 3, 1, 1, 1.0
+        ),
         "absent": {"coreData_heading": ("a.csv",)},
         "outputs": {"report": Path("out/report.json")},
         "versions": describe_versions(),

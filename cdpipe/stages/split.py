@@ -54,7 +54,8 @@ def split(
     testing = int(np.count_nonzero(test))
     if testing in (0, rows):
         raise ValueError(
-            f"a split by {by} with test_ratio {test_ratio} puts {rows - testing} of {rows} messages in training and "
-            f"{testing} in testing; both need some: change train.test_ratio or train.split"
+            f"a split by {by} with test_ratio {test_ratio} puts {rows - testing} of {rows} messages, of "
+            f"{np.unique(vehicle).size} vehicles, in training and {testing} in testing; both need some: change "
+            "train.test_ratio or train.split, or train nothing: train.classifiers = []"
         )
     return test

@@ -49,7 +49,9 @@ CLASSIFIERS: Final[dict[str, Callable[["TrainParams"], Any]]] = {
 class TrainParams(Params):
     """Which classifiers learn, and how they are tested."""
 
-    classifiers: tuple[str, ...] = Field(tuple(CLASSIFIERS), description="any of " + ", ".join(CLASSIFIERS))
+    classifiers: tuple[str, ...] = Field(
+        tuple(CLASSIFIERS), description="any of " + ", ".join(CLASSIFIERS) + "; [] for none"
+    )
     split: SplitBy = Field(
         "vehicle", description="row, vehicle (none on both sides; by row flatters every score) or time (the last test)"
     )
@@ -101,6 +103,8 @@ class Trained:
         Names of the features, in order.
     train_rows, test_rows
         Messages on each side.
+    test_vehicles
+        Vehicles of the test side: with few, metrics say little, however many messages those sent.
     majority_rate
         Accuracy of always naming the commoner class of the test side: what a classifier must beat.
     """
@@ -110,6 +114,7 @@ class Trained:
     features: tuple[str, ...]
     train_rows: int
     test_rows: int
+    test_vehicles: int
     majority_rate: float
 
 
@@ -136,24 +141,26 @@ def train(frame: pd.DataFrame, params: TrainParams) -> Trained:
     if not whole.any():
         raise ValueError(f"no row of {len(frame)} has all features ({dropped or 'none at all'}); choose other features")
     matrix, frame = matrix[whole], frame.loc[whole]
-    label = frame[IS_ATTACKER].to_numpy(np.int8)
+    label, vehicle = frame[IS_ATTACKER].to_numpy(np.int8), frame[VEHICLE].to_numpy(np.uint64)
     test = split(
         by=params.split,
         test_ratio=params.test_ratio,
         seed=params.seed,
         row_number=frame[ROW_NUMBER].to_numpy(np.int64),
-        vehicle=frame[VEHICLE].to_numpy(np.uint64),
+        vehicle=vehicle,
         time_us=frame[TIME].to_numpy(np.int64),
     )
     if np.unique(label[~test]).size == 1:
         raise ValueError(
-            f"all {np.count_nonzero(~test)} training messages have isAttacker = {label[~test][0]}; "
-            "change attack.ratio, train.split or train.test_ratio"
+            f"all {np.count_nonzero(~test)} training messages, of {np.unique(vehicle[~test]).size} vehicles, have "
+            f"isAttacker = {label[~test][0]}; change attack.ratio, train.split or train.test_ratio, or train nothing: "
+            "train.classifiers = []"
         )
     sides = matrix[~test], label[~test], matrix[test], label[test]
     fitted = tuple(_fit(name, params, *sides) for name in params.classifiers)
     share = float(label[test].mean())
-    return Trained(fitted, ledger, names, int((~test).sum()), int(test.sum()), max(share, 1 - share))
+    testing, vehicles = int(test.sum()), np.unique(vehicle[test]).size
+    return Trained(fitted, ledger, names, test.size - testing, testing, vehicles, max(share, 1 - share))
 
 
 def _matrix(frame: pd.DataFrame, names: tuple[str, ...]) -> tuple[NDArray[np.float32], dict[str, int]]:

@@ -126,8 +126,10 @@ def test_closing_leaves_nothing(tmp_path):
 @pytest.mark.parametrize("scheduler", ["threads", "local"])
 def test_interrupt_leaves_nothing_running(tmp_path, scheduler):
     script = f"""
-        import time, dask, pathlib
+        import time, dask, pathlib, signal
         from cdpipe.engine.session import *
+        # Whatever started the tests may have told its children to ignore it, as a shell does in the background.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         def work(index):
             pathlib.Path({str(tmp_path)!r}, f"task-{{index}}").touch()
             time.sleep(0.2)

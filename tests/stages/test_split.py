@@ -72,5 +72,7 @@ def test_another_seed_is_another_draw_and_a_draw_is_no_head_or_tail(by):
 
 @pytest.mark.parametrize("by", SPLITS)
 def test_an_empty_side_is_an_error_that_says_what_to_change(by):
-    with pytest.raises(ValueError, match=r"test_ratio 0\.001 puts 10 of 10 messages in training.*train\.test_ratio"):
+    with pytest.raises(
+        ValueError, match=r"test_ratio 0\.001 puts 10 of 10 messages, of 3 vehicles, in training.*train\.test_ratio"
+    ):
         split(by=by, test_ratio=0.001, seed=0, **keys(10, 3))

@@ -111,7 +111,9 @@ def test_the_input_is_not_changed():
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_one_class_alone_is_an_error_that_says_what_to_change(label):
-    with pytest.raises(ValueError, match=rf"all \d+ training messages have isAttacker = {label}; change attack\.ratio"):
+    with pytest.raises(
+        ValueError, match=rf"all \d+ training messages, of \d+ .*isAttacker = {label}; change attack\.ratio"
+    ):
         train(labelled().assign(isAttacker=np.int8(label)), TrainParams())
 
 

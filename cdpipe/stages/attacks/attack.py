@@ -57,8 +57,12 @@ class AttackParams(Params):
         "vehicle", description="whether a vehicle attacks with all its messages, or each message is drawn alone"
     )
     seed: int = Field(42, ge=0, lt=2**63, description="seed of every draw")
-    coordinates: Literal["geographic", "local"] = Field("geographic", description="those of x_pos and y_pos")
-    centre: Centre | None = Field(None, description="centre of the study, for the override attacks")
+    coordinates: Literal["geographic", "local"] = Field(
+        "geographic", description="those of x_pos and y_pos; a run takes clean.coordinates"
+    )
+    centre: Centre | None = Field(
+        None, description="centre of the study, for the override attacks; a run takes clean.centre"
+    )
 
     def displace(self, targets: Targets, pool: Pool | None) -> Positions:
         """Return the positions that the attackers claim, shape (n,) each."""
