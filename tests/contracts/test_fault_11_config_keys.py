@@ -246,5 +246,5 @@ def test_fault_11_an_attack_ratio_of_nothing_is_said_and_not_the_default(dirty, 
     report = run(RunConfig(**tables_of([dirty], tmp_path)))
     attackers = report.ledgers["attack"].notes["messages of attackers"]
     assert attackers / report.ledgers["attack"].rows_out == pytest.approx(0.3, abs=0.05)
-    with pytest.raises(ValueError, match=r"all .* training messages have isAttacker = 0; change attack\.ratio"):
+    with pytest.raises(ValueError, match=r"all .* training messages, .* have isAttacker = 0; change attack\.ratio"):
         run(RunConfig(**tables_of([dirty], tmp_path, attack={"ratio": 0.0})))

@@ -170,7 +170,9 @@ def test_a_report_never_stands_beside_the_data_set_of_another_run(dirty_csv, tmp
         run(config_of([dirty_csv], tmp_path, attack={"ratio": 0}))
     frame, _ = read_dataset(tmp_path / "out" / "dataset")
     assert frame["isAttacker"].max() == 0
-    assert not (tmp_path / "out" / "report.json").exists()
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["config"]["attack"]["ratio"] == 0
+    assert "change attack.ratio" in report["failed"]
     assert not list((tmp_path / "out").glob("*.png"))
 
 
