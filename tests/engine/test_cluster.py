@@ -10,35 +10,11 @@ import dask
 import psutil
 import pytest
 from clusters import environment, start_scheduler, start_workers
+from work import BrokenVehicleError, double, fail, pick
 
 from cdpipe.engine.session import SessionError, SessionParams, SessionWarning, open_session
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
-
-
-@dask.delayed
-def double(value):
-    return 2 * value
-
-
-@dask.delayed
-def pick(container, name):
-    return container[name]
-
-
-class BrokenVehicleError(Exception):
-    pass
-
-
-@dask.delayed
-def fail(text):
-    raise BrokenVehicleError(text)
-
-
-@dask.delayed
-def touch(path, index, seconds):
-    (path / str(index)).touch()
-    time.sleep(seconds)
 
 
 # A cluster of our own
