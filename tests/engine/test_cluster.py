@@ -7,15 +7,38 @@ import time
 
 import cloudpickle
 import dask
-import distributed  # noqa: F401 - a test that sets one of its options before it is imported takes all away again
 import psutil
 import pytest
 from clusters import environment, start_scheduler, start_workers
-from work import BrokenVehicleError, double, fail, pick
 
 from cdpipe.engine.session import SessionError, SessionParams, SessionWarning, open_session
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+@dask.delayed
+def double(value):
+    return 2 * value
+
+
+@dask.delayed
+def pick(container, name):
+    return container[name]
+
+
+class BrokenVehicleError(Exception):
+    pass
+
+
+@dask.delayed
+def fail(text):
+    raise BrokenVehicleError(text)
+
+
+@dask.delayed
+def touch(path, index, seconds):
+    (path / str(index)).touch()
+    time.sleep(seconds)
 
 
 # A cluster of our own
@@ -161,7 +184,7 @@ def test_tls_without_certificates_says_what_to_set():
 
 
 def hurry(address, patch):
-    patch.setattr("cdpipe.engine.cluster.CONNECT_SECONDS", 4.0)  # a busy machine needs more than one
+    patch.setattr("cdpipe.engine.cluster.CONNECT_SECONDS", 1.0)
     return address
 
 

@@ -8,9 +8,9 @@ import threading
 import time
 
 import cloudpickle
+import dask
 import psutil
 import pytest
-from work import burn, burn_thread
 
 from cdpipe.engine import probe as room
 from cdpipe.engine.probe import ProbeResult, probe
@@ -19,6 +19,25 @@ from cdpipe.engine.session import SessionParams, open_session
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 BURN = "import time\nwhile time.process_time() < {seconds}: pass"
+
+
+def burn_thread(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        sum(range(1000))
+
+
+@dask.delayed
+def burn(index, seconds):
+    burn_thread(seconds)
+    return index
+
+
+@dask.delayed
+def hold(index, size):
+    ballast = bytearray(b"1") * size
+    time.sleep(0.3)
+    return len(ballast)
 
 
 def test_empty_until_the_block_ends(threads):

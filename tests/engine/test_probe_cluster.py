@@ -4,16 +4,35 @@ import sys
 import time
 
 import cloudpickle
+import dask
 import psutil
 import pytest
 from clusters import start_scheduler, start_workers
-from work import burn, hold
 
 from cdpipe.engine import probe as room
 from cdpipe.engine.probe import probe
 from cdpipe.engine.session import SessionParams, open_session
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+def burn_thread(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        sum(range(1000))
+
+
+@dask.delayed
+def burn(index, seconds):
+    burn_thread(seconds)
+    return index
+
+
+@dask.delayed
+def hold(index, size):
+    ballast = bytearray(b"1") * size
+    time.sleep(0.3)
+    return len(ballast)
 
 
 def check_workers(session):

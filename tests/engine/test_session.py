@@ -11,11 +11,35 @@ import psutil
 import pytest
 from clusters import environment
 from pydantic import ValidationError
-from work import BrokenVehicleError, double, fail, pick, touch
 
 from cdpipe.engine.session import SessionParams, open_session
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+@dask.delayed
+def double(value):
+    return 2 * value
+
+
+@dask.delayed
+def pick(container, name):
+    return container[name]
+
+
+class BrokenVehicleError(Exception):
+    pass
+
+
+@dask.delayed
+def fail(text):
+    raise BrokenVehicleError(text)
+
+
+@dask.delayed
+def touch(path, index, seconds):
+    (path / str(index)).touch()
+    time.sleep(seconds)
 
 
 # Parameters
