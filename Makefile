@@ -18,7 +18,19 @@ ASV ?=
 # The commit that `make compare` holds HEAD against.
 BASE ?= HEAD~1
 
-.PHONY: help test lint bench bench-full compare clean
+# What `make peers` measures: messages, rounds, a comma-separated list of stages (all), and the file it writes (none).
+ROWS ?= 5000000
+REPEATS ?= 5
+STAGES ?=
+JSON ?=
+
+# What `make ground-truth` measures: runs of each workload, a part of their names (all), and 1 beside a busy core alone,
+# 0 on an idle machine alone (both).
+RUNS ?= 5
+ONLY ?=
+BUSY ?=
+
+.PHONY: help test lint bench bench-full compare peers ground-truth clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,6 +87,15 @@ compare: $(ENV)  ## HEAD against BASE (HEAD~1), interleaved; fails if something 
 	asv machine --yes </dev/null >/dev/null
 	asv continuous --interleave-rounds -a rounds=4 -a repeat=2 --record-samples --show-stderr $(ASV) \
 	  --bench "$$(python -m benchmarks select compare)" $(BASE) HEAD </dev/null
+
+# polars and DuckDB are of no use elsewhere, so they are fetched when this is first asked for.
+peers: $(ENV)  ## cdpipe beside polars, DuckDB and pandas: ROWS=5000000 REPEATS=5 STAGES=clean,features JSON=FILE
+	@$(BIN)/python -c 'import duckdb, polars' 2>/dev/null || \
+	  PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,peers]'
+	$(BIN)/python -m benchmarks peers --rows '$(ROWS)' --repeats '$(REPEATS)' --stages '$(STAGES)' --json '$(JSON)'
+
+ground-truth: $(ENV)  ## runs of known bottleneck, and whether they are named right: RUNS=5 ONLY=disk/ BUSY=1 JSON=FILE
+	@$(BIN)/python -m tests.ground_truth --runs '$(RUNS)' --only '$(ONLY)' --busy '$(BUSY)' --json '$(JSON)'
 
 clean:  ## remove what make made, environments too
 	@rm -rf .venv .asv cdpipe-out build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

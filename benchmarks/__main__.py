@@ -1,4 +1,4 @@
-"""`python -m benchmarks select SUITE`, `data SUITE`, `make KIND ROWS`, `pins`."""
+"""`python -m benchmarks select SUITE`, `data SUITE`, `make KIND ROWS`, `pins`, `peers`."""
 
 import sys
 
@@ -9,6 +9,7 @@ USAGE = (
     "       python -m benchmarks data SUITE       make a suite's data sets, if they are missing\n"
     "       python -m benchmarks make KIND ROWS   make one: " + ", ".join(_data.KINDS) + "; 10k, 5M\n"
     "       python -m benchmarks pins             pin in constraints.txt and asv.conf.json what is installed\n"
+    "       python -m benchmarks peers [OPTIONS]  hold cdpipe against polars, DuckDB and pandas; --help says how\n"
 )
 
 
@@ -28,6 +29,10 @@ def main(arguments: list[str]) -> int:
                 sys.stdout.write(f"{_make.make(kind, label)}\n")
             case ["pins"]:
                 _pins.write()
+            case ["peers", *options]:
+                from benchmarks._peers import command
+
+                return command.run(options)
             case _:
                 sys.stderr.write(USAGE)
                 return 2

@@ -7,7 +7,7 @@ writes them anew after an upgrade; a test holds them against each other.
 import json
 import tomllib
 from collections.abc import Collection, Iterable
-from importlib.metadata import distribution
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,12 +21,39 @@ ASV_OWN: Final = {"pip+asv_runner": "asv-runner", "pip+build": "build", "pip+pym
 HEADER: Final = "# Exact versions of the whole development environment, written by `python -m benchmarks pins`.\n"
 
 
+PEERS: Final = "peers"
+"""The extra that only `make peers` installs."""
+
+FAST: Final = "fast"
+"""The extra that nothing here installs, so that there is no version of it to pin."""
+
+
 def pin_development() -> dict[str, str]:
     """Return name and installed version of all that developing, testing and asv need."""
     project = read_project()
-    extras = [each for group in project["optional-dependencies"].values() for each in group]
+    groups = project["optional-dependencies"].items()
+    extras = [each for extra, group in groups if extra not in (PEERS, FAST) for each in group]
     wanted = [*project["dependencies"], *extras, *ASV_OWN.values()]
     return dict(sorted(close(each for each in wanted if not each.startswith(project["name"])).items()))
+
+
+def pin_peers() -> dict[str, str]:
+    """Return name and installed version of what only `make peers` needs.
+
+    Raises
+    ------
+    ValueError
+        If it is not installed.
+    """
+    wanted = read_project()["optional-dependencies"][PEERS]
+    try:
+        pins = close(wanted)
+    except PackageNotFoundError as error:
+        raise ValueError(
+            f"{error.name} is not installed, so it cannot be pinned; run pip install -e '.[peers]'"
+        ) from None
+    shared = pin_development()
+    return {name: version for name, version in sorted(pins.items()) if name not in shared}
 
 
 def pin_runtime() -> dict[str, str]:
@@ -69,7 +96,8 @@ def read_project() -> dict[str, Any]:
 
 def write() -> None:
     """Write both files from what is installed."""
-    lines = [f"{name}=={version}\n" for name, version in pin_development().items()]
+    pins = sorted((pin_development() | pin_peers()).items())
+    lines = [f"{name}=={version}\n" for name, version in pins]
     (HERE / "constraints.txt").write_text(HEADER + "".join(lines), encoding="utf-8")
     path = HERE / "asv.conf.json"
     conf = json.loads(path.read_text(encoding="utf-8"))

@@ -24,7 +24,8 @@ class Family:
     names
         Pattern of their asv names, from the beginning.
     full, quick
-        Sizes of each suite, as labels; none for benchmarks without `rows`.
+        Sizes of each suite, as labels; none for benchmarks without `rows`. Four sizes over one and a half decades are
+        the least that growth can be judged from (`cdpipe.perf.scaling`).
     data
         Kinds of input they read (`_data.KINDS`).
     """
@@ -41,16 +42,17 @@ class Family:
 
 
 FAMILIES: Final[dict[str, Family]] = {
-    "gather": Family(r"gather\.", ("1M", "5M", "10M"), ("100k", "1M"), ("csv",)),
-    "clean": Family(r"clean\.", ("1M", "5M", "10M"), ("100k", "1M"), ("raw", "gathered")),
-    "attack": Family(r"attack\.", ("5M", "10M", "15M"), ("1M",), ("cleaned",)),
-    "features": Family(r"features\.", ("1M", "5M", "10M", "15M"), ("100k", "1M"), ("attacked",)),
-    "train": Family(r"train\.", ("10k", "50k", "100k"), ("10k",), ("features",)),
-    "pipeline": Family(r"pipeline\.", ("10k", "50k", "100k"), ("10k",), ("csv",)),
+    "gather": Family(r"gather\.", ("100k", "1M", "5M", "10M"), ("100k", "1M"), ("csv",)),
+    "clean": Family(r"clean\.", ("100k", "1M", "5M", "10M"), ("100k", "1M"), ("raw", "gathered")),
+    "attack": Family(r"attack\.", ("100k", "1M", "5M", "10M", "15M"), ("1M",), ("cleaned",)),
+    "features": Family(r"features\.", ("100k", "1M", "5M", "10M", "15M"), ("100k", "1M"), ("attacked",)),
+    "train": Family(r"train\.", ("10k", "50k", "100k", "1M"), ("10k",), ("features",)),
+    "pipeline": Family(r"pipeline\.", ("10k", "50k", "100k", "1M"), ("10k",), ("csv",)),
     "lookup": Family(r"cache\.Lookup\.", ("10k", "1M"), ("10k",), ("csv", "features")),
     "study": Family(r"cache\.Study\.", ("10k",), ("10k",), ("csv",)),
     "kernels": Family(r"kernels\.", ("1M", "10M"), ("1M",), ("csv", "raw", "gathered")),
     "baseline": Family(r"baseline\.", ("5M", "10M"), ("1M",), ("raw", "gathered", "cleaned", "attacked")),
+    "curves": Family(r"curves\.", ("1M", "5M"), (), ("raw", "cleaned")),
     "imports": Family(r"imports\."),
 }
 
@@ -75,7 +77,7 @@ def sizes(suite: str, family: str) -> tuple[str, ...]:
     Parameters
     ----------
     suite
-        `quick`, `full`, `smoke` (the smallest of `quick`) or `compare` (those of `quick`).
+        `quick`, `full`, `smoke` (the smallest of both) or `compare` (those of `quick`).
     family
         Key of `FAMILIES`.
 
@@ -85,7 +87,12 @@ def sizes(suite: str, family: str) -> tuple[str, ...]:
         If there is no such suite.
     """
     quick = FAMILIES[family].quick
-    table = {"quick": quick, "full": FAMILIES[family].full, "smoke": quick[:1], "compare": quick}
+    table = {
+        "quick": quick,
+        "full": FAMILIES[family].full,
+        "smoke": tuple(FAMILIES[family].labels[:1]),
+        "compare": quick,
+    }
     if suite not in table:
         raise ValueError(f"there is no suite {suite!r}; use {', '.join(table)}")
     return table[suite]
@@ -94,9 +101,9 @@ def sizes(suite: str, family: str) -> tuple[str, ...]:
 def select(suite: str) -> str:
     r"""Return the regular expression that selects a suite, for asv's `--bench`.
 
-    asv matches it against `name(param, param)`, each parameter as its `repr`: `clean.Spatial.time_run('1M')`. All but
-    `full` leave out peak memory and graph building at sizes below a family's largest: they cost a process each, and
-    the probed run tells memory too.
+    asv matches it against `name(param, param)`, each parameter as its `repr`, `rows` first:
+    `clean.Spatial.time_run('1M')`. All but `full` leave out peak memory and graph building at sizes below a family's
+    largest: they cost a process each, and the probed run tells memory too.
     `compare` leaves out what says nothing of a commit's speed: asv takes any change of a `track_` by a tenth for a
     regression if it is upwards, busier processors too, and pandas is not ours.
     """
@@ -105,7 +112,10 @@ def select(suite: str) -> str:
         labels = sizes(suite, name)
         whole = labels if suite == "full" else labels[-1:]
         partly = labels[: len(labels) - len(whole)]
-        choices.append(rf"{family.names}.*'({'|'.join(whole)})'\)$" if labels else family.names)
+        if whole:
+            choices.append(rf"{family.names}[\w.]*\('({'|'.join(whole)})'[,)]")
+        elif not family.labels:
+            choices.append(family.names)
         if partly:
             choices.append(rf"{family.names}\w+\.(time_run|track_\w+)\('({'|'.join(partly)})'\)$")
     only = r"(?!baseline\.)(?=[\w.]*\.(time|timeraw|peakmem)_)" if suite == "compare" else ""

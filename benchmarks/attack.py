@@ -1,8 +1,8 @@
 """Attack: clean messages -> labelled ones. Three vehicles in ten attack, in degrees on the ellipsoid unless said."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
-from benchmarks import _data
 from benchmarks._data import LATITUDE_DEG, LONGITUDE_DEG
 from benchmarks._stage import Stage
 
@@ -17,7 +17,7 @@ class Attack(Stage):
 
     needs = ("cdpipe:attack", "cdpipe.stages.attacks:ATTACKS")
 
-    def build(self, rows: str) -> Any:
+    def account(self, folder: Path) -> Any:
         import dask.dataframe as dd
 
         import cdpipe
@@ -25,7 +25,7 @@ class Attack(Stage):
 
         kinds = {each.model_fields["kind"].default: each for each in ATTACKS}
         params = kinds[self.settings["kind"]](ratio=0.3, seed=42, **self.settings)
-        return cdpipe.attack(dd.read_parquet(_data.place("cleaned", rows)), params)[1]
+        return cdpipe.attack(dd.read_parquet(folder), params)[1]
 
 
 class Choose(Attack, stage="attack/choose", family="attack", data=("cleaned",), graph=False):

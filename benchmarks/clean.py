@@ -1,8 +1,8 @@
 """Clean: messages -> the messages and columns a study is about. Each reads its input inside the measured call."""
 
+from pathlib import Path
 from typing import Any
 
-from benchmarks import _data
 from benchmarks._stage import Stage
 
 ID, STAMP, POINT = "coreData_id", "metadata_generatedAt", "coreData_position"
@@ -16,14 +16,14 @@ class Basic(Stage, stage="clean/basic", family="clean", data=("raw",)):
 
     needs = ("cdpipe:clean", "cdpipe.stages.clean:CleanParams")
 
-    def build(self, rows: str) -> Any:
+    def account(self, folder: Path) -> Any:
         import dask.dataframe as dd
 
         import cdpipe
         from cdpipe.stages.clean import CleanParams
 
         kept = (ID, *NUMBERS)
-        frame = dd.read_parquet(_data.place("raw", rows), columns=[*kept, POINT])
+        frame = dd.read_parquet(folder, columns=[*kept, POINT])
         params = CleanParams(columns=kept, required=kept, position="point", timestamp_parts=False)
         return cdpipe.clean(frame, params)[1]
 
@@ -33,14 +33,14 @@ class Timestamps(Stage, stage="clean/timestamps", family="clean", data=("raw",))
 
     needs = ("cdpipe:clean", "cdpipe.stages.clean:CleanParams")
 
-    def build(self, rows: str) -> Any:
+    def account(self, folder: Path) -> Any:
         import dask.dataframe as dd
 
         import cdpipe
         from cdpipe.stages.clean import CleanParams
 
         kept = (STAMP, ID, *NUMBERS)
-        frame = dd.read_parquet(_data.place("raw", rows), columns=[*kept, POINT])
+        frame = dd.read_parquet(folder, columns=[*kept, POINT])
         params = CleanParams(columns=kept, required=kept, position="point", timestamp_parts=True)
         return cdpipe.clean(frame, params)[1]
 
@@ -50,7 +50,7 @@ class Spatial(Stage, stage="clean/spatial", family="clean", data=("gathered",)):
 
     needs = ("cdpipe:clean", "cdpipe.stages.clean:CleanParams")
 
-    def build(self, rows: str) -> Any:
+    def account(self, folder: Path) -> Any:
         import dask.dataframe as dd
 
         import cdpipe
@@ -58,7 +58,7 @@ class Spatial(Stage, stage="clean/spatial", family="clean", data=("gathered",)):
         from cdpipe.stages.clean import CleanParams
 
         kept = (ID, *NUMBERS)
-        frame = dd.read_parquet(_data.place("gathered", rows), columns=["row_number", *kept, *POSITION])
+        frame = dd.read_parquet(folder, columns=["row_number", *kept, *POSITION])
         within = {"latitude": LATITUDE_DEG, "longitude": LONGITUDE_DEG, "radius_m": RADIUS_M}
         params = CleanParams(columns=kept, required=kept, timestamp_parts=False, filters={"within": within})
         return cdpipe.clean(frame, params)[1]

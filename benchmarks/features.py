@@ -1,8 +1,8 @@
 """Features: attacked messages -> numbers."""
 
+from pathlib import Path
 from typing import Any
 
-from benchmarks import _data
 from benchmarks._stage import Stage
 
 
@@ -11,12 +11,12 @@ class Extended(Stage, stage="features", family="features", data=("attacked",)):
 
     needs = ("cdpipe:features", "cdpipe.stages.features:FeatureParams")
 
-    def build(self, rows: str) -> Any:
+    def account(self, folder: Path) -> Any:
         import dask.dataframe as dd
 
         import cdpipe
         from cdpipe.stages.features import FeatureParams
 
         columns = ("coreData_id", "x_pos", "y_pos", "coreData_elevation", "coreData_speed", "coreData_heading")
-        frame = dd.read_parquet(_data.place("attacked", rows))
+        frame = dd.read_parquet(folder)
         return cdpipe.features(frame, FeatureParams(columns=columns))[1]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import _data
+from benchmarks._columns import read_cells, read_column, read_positions
 from benchmarks._data import LATITUDE_DEG, LONGITUDE_DEG
 from benchmarks._sizes import count_rows
 from benchmarks._stage import Sized, add
@@ -102,7 +103,7 @@ class BearingsAndDistances(Kernel, kernel="bearings_and_distances", kind="gather
 
 
 class CalendarParts(Kernel, kernel="calendar_parts", kind="gathered"):
-    """Month, day, year, hour, minute and second of microseconds."""
+    """Month, day, year, hour, minute, second and half of the day of microseconds."""
 
     needs = ("cdpipe.kernels.timestamps:calendar_parts",)
 
@@ -157,8 +158,22 @@ class ParseHex(Kernel, kernel="parse_hex", kind="raw"):
         parse_hex(*given)
 
 
+class NumberCells(Kernel, kernel="number_cells", kind="raw"):
+    """Vehicle ids to labels: the number of each one's text."""
+
+    needs = ("cdpipe.kernels.labels:number_cells",)
+
+    def prepare(self, rows: str) -> Any:
+        return read_cells("raw", rows, "coreData_id")
+
+    def call(self, given: Any) -> None:
+        from cdpipe.kernels.labels import number_cells
+
+        number_cells(*given)
+
+
 class HashText(Kernel, kernel="hash_text", kind="raw"):
-    """XXH64 of vehicle ids."""
+    """XXH64 of vehicle ids, one a row: where ids are labels, one a vehicle."""
 
     needs = ("cdpipe.kernels.hashing:hash_text",)
 
@@ -185,29 +200,93 @@ class FindCells(Kernel, kernel="find_cells", kind="csv"):
         find_cells(given, [0, 1, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18], 19)
 
 
+class ReadRecords(Kernel, kernel="read_records", kind="csv"):
+    """The 19 columns of CSV text as gathering types them: 8 floats, 5 integers, 2 times, 4 texts."""
+
+    needs = ("cdpipe.kernels.records:read_records", "cdpipe.kernels.records:want")
+
+    def prepare(self, rows: str) -> Any:
+        from cdpipe.kernels.records import want
+
+        floats, integers = (10, 11, 12, 13, 14, 15, 16, 17), (3, 4, 5, 6, 9)
+        wanted = want(
+            floats=floats,
+            integers=integers,
+            times=(0, 7),
+            texts=(1, 2, 8, 18),
+            float_nulls=[()] * len(floats),
+            integer_nulls=[()] * len(integers),
+        )
+        return np.fromfile(_data.place("csv", rows), np.uint8), wanted
+
+    def call(self, given: Any) -> None:
+        from cdpipe.kernels.records import read_records
+
+        read_records(*given, fields=19)
+
+
+class KeptOf(Kernel, kernel="kept", kind="gathered"):
+    """A column's values in the rows that stay, where one in a hundred does not: finding and copying them."""
+
+    needs = ("cdpipe.kernels.rows:Kept",)
+
+    def prepare(self, rows: str) -> Any:
+        lon, _lat = read_positions(rows)
+        return ~np.isnan(lon), lon
+
+    def call(self, given: Any) -> None:
+        from cdpipe.kernels.rows import Kept
+
+        marks, values = given
+        Kept(marks).of(values)
+
+
+class JudgePositions(Kernel, kernel="judge_positions", kind="gathered"):
+    """Which positions are missing or off the globe."""
+
+    needs = ("cdpipe.kernels.positions:judge_positions",)
+
+    def prepare(self, rows: str) -> Any:
+        return read_positions(rows)
+
+    def call(self, given: Any) -> None:
+        from cdpipe.kernels.positions import judge_positions
+
+        judge_positions(*given)
+
+
+class Move(Kernel, kernel="move", kind="gathered"):
+    """Points moved in the plane by 25 to 250 m."""
+
+    needs = ("cdpipe.kernels.plane:move",)
+
+    def prepare(self, rows: str) -> Any:
+        count = count_rows(rows)
+        x, y, turns, metres = np.random.default_rng(SEED).random((4, count))
+        return 1e5 * x, 1e5 * y, 360 * turns, 25 + 225 * metres
+
+    def call(self, given: Any) -> None:
+        from cdpipe.kernels.plane import move
+
+        move(*given)
+
+
+class RefineSeconds(Kernel, kernel="refine_seconds", kind="gathered"):
+    """Milliseconds of the second mark added to whole seconds."""
+
+    needs = ("cdpipe.kernels.calendar:refine_seconds",)
+
+    def prepare(self, rows: str) -> Any:
+        instants = read_column("gathered", rows, "metadata_generatedAt").cast("int64").to_numpy()
+        return instants, read_column("gathered", rows, "coreData_secMark").cast("int64").to_numpy()
+
+    def call(self, given: Any) -> None:
+        from cdpipe.kernels.calendar import refine_seconds
+
+        refine_seconds(*given)
+
+
 @cache
 def arguments(cls: type[Kernel], rows: str) -> Any:
     """Return the kernel's arguments, made once a process."""
     return cls().prepare(rows)
-
-
-def read_column(kind: str, rows: str, name: str) -> Any:
-    """Return a column of a data set as one Arrow array."""
-    import pyarrow.parquet as pq
-
-    return pq.read_table(_data.place(kind, rows), columns=[name])[name].combine_chunks()
-
-
-def read_positions(rows: str) -> tuple[Any, Any]:
-    """Return longitudes and latitudes, NaN where there is none."""
-    names = ("coreData_position_long", "coreData_position_lat")
-    lon, lat = (read_column("gathered", rows, name).to_numpy(zero_copy_only=False) for name in names)
-    return lon, lat
-
-
-def read_cells(kind: str, rows: str, name: str) -> tuple[Any, Any, Any]:
-    """Return a text column as bytes and the bounds of each cell."""
-    column = read_column(kind, rows, name).cast("large_string")
-    _nulls, offsets, data = column.buffers()
-    bounds = np.frombuffer(offsets, np.int64)[: len(column) + 1]
-    return np.frombuffer(data, np.uint8), bounds[:-1], bounds[1:]

@@ -3,7 +3,7 @@
 Everything public is a name of this package; it is imported when it is first used, so that `import cdpipe` is quick.
 """
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     from cdpipe.engine.frames import attack as attack
     from cdpipe.engine.frames import clean as clean
     from cdpipe.engine.frames import features as features
-    from cdpipe.engine.frames import gather as gather
-    from cdpipe.engine.frames import read as read
+    from cdpipe.engine.reading import gather as gather
+    from cdpipe.engine.reading import read as read
     from cdpipe.engine.session import SessionParams as SessionParams
     from cdpipe.engine.session import open_session as open_session
     from cdpipe.pipeline import run as run
     from cdpipe.stages.train import train as train
     from cdpipe.synth import synthesize as synthesize
 
-__version__ = metadata.version("cdpipe")
+    __version__: str
 
 _PLACES = {
     "RunConfig": "cdpipe.config",
     "run": "cdpipe.pipeline",
-    "read": "cdpipe.engine.frames",
-    "gather": "cdpipe.engine.frames",
+    "read": "cdpipe.engine.reading",
+    "gather": "cdpipe.engine.reading",
     "clean": "cdpipe.engine.frames",
     "attack": "cdpipe.engine.frames",
     "features": "cdpipe.engine.frames",
@@ -38,6 +38,10 @@ __all__ = ["__version__", *_PLACES]  # noqa: PLE0604 - the names are strings, if
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - it takes as long as all else here
+
+        return version("cdpipe")
     if name not in _PLACES:
         raise AttributeError(f"module 'cdpipe' has no attribute {name!r}; it has {', '.join(__all__)}")
     return getattr(import_module(_PLACES[name]), name)

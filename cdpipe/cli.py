@@ -6,11 +6,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_MESSAGES: Final = Path("bsm.csv")
+"""Where the example of a configuration looks for messages."""
 
 
 @contextmanager
@@ -56,13 +59,20 @@ def main(*, debug: bool) -> None:
 
 @main.command()
 @click.option("--rows", type=_Rows(), required=True, help="How many messages, e.g. 250k or 1e6.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help=".csv, .parquet or .jsonl.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f".csv, .parquet or .jsonl.  [default: {_MESSAGES}, unless it is there]",
+)
 @click.option(
     "--seed", type=click.IntRange(0), default=42, show_default=True, help="The same seed gives the same bytes."
 )
-def synth(rows: int, out: Path, seed: int) -> None:
+def synth(rows: int, out: Path | None, seed: int) -> None:
     """Write synthetic messages: trips of vehicles whose position, speed and heading agree."""
     with _explaining():
+        if out is None and _MESSAGES.exists():
+            raise FileExistsError(f"{_MESSAGES}: is there already; name it with --out to replace it, or another")
+        out = out or _MESSAGES
         from cdpipe.synth import SynthParams, synthesize
 
         made = synthesize(out, SynthParams(rows=rows, seed=seed))
@@ -95,20 +105,63 @@ def run_command(config: Path | None, scheduler: str | None, out: Path | None, *,
         show_run(lambda watch, say: run(chosen, on_partition=watch, say=say))
 
 
+def _rules(function: F) -> F:
+    return click.option(
+        "--rules",
+        type=click.Choice(["attribution", "report"]),
+        default="attribution",
+        show_default=True,
+        help="Name classes by where the time went, or by the fixed thresholds of the design.",
+    )(function)
+
+
+def _format(function: F) -> F:
+    formats = click.Choice(["text", "md", "json"])
+    return click.option("--format", "format_", type=formats, default="text", show_default=True)(function)
+
+
+@main.command("profile")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--scheduler", help="Instead of session.scheduler: threads, local or tcp://HOST:PORT.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Instead of output.directory.")
+@_rules
+@_format
+def profile_command(config: Path, scheduler: str | None, out: Path | None, rules: str, format_: str) -> None:
+    """Run the pipeline that CONFIG describes, and say what limits each part of it."""
+    with _explaining():
+        from cdpipe.config import load_config, override
+        from cdpipe.console import show_profile
+        from cdpipe.perf.report import Rules
+        from cdpipe.profiling import profile
+
+        chosen = override(load_config(config), scheduler=scheduler, directory=out)
+        made = show_profile(
+            lambda watch, say: profile(chosen, rules=Rules(rules), on_partition=watch, say=say), format_=format_
+        )
+        if made.failure is not None:
+            raise made.failure
+
+
 @main.command()
 @click.option("--results", type=click.Path(path_type=Path), default=Path(".asv/results"), show_default=True)
 @click.option("--commit", help="Commit (or its beginning) instead of the newest with results.")
 @click.option("--machine", help="Machine instead of all.")
-@click.option("--format", "format_", type=click.Choice(["text", "md", "json"]), default="text", show_default=True)
-def bottlenecks(results: Path, commit: str | None, machine: str | None, format_: str) -> None:
+@_rules
+@click.option(
+    "--history", type=click.IntRange(1), default=100, show_default=True, help="How many commits to look back on."
+)
+@_format
+def bottlenecks(results: Path, commit: str | None, machine: str | None, rules: str, history: int, format_: str) -> None:
     """Say what each stage is bound by, from asv's results, and what to do about it."""
     with _explaining():
         from rich.console import Console
 
         from cdpipe.perf.commits import resolve_commit
-        from cdpipe.perf.report import build_report, render_json, render_markdown, render_text
+        from cdpipe.perf.report import Rules, build_report, render_json, render_markdown, render_text
 
-        report = build_report(results, commit=commit and resolve_commit(commit), machine=machine)
+        report = build_report(
+            results, commit=commit and resolve_commit(commit), machine=machine, rules=Rules(rules), history=history
+        )
         if format_ == "text":
             render_text(report, Console(width=None if sys.stdout.isatty() else 100))
         else:

@@ -8,15 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Kind = Literal["text", "float", "integer", "time", "count", "part", "flag", "hash"]
+Kind = Literal["text", "label", "float", "integer", "time", "count", "part", "year", "flag", "hash"]
 
 PANDAS_DTYPES: Final[dict[Kind, str]] = {
     "text": "str",
+    "label": "category",
     "float": "float64",
     "integer": "Int64",
     "time": "datetime64[us]",
     "count": "int64",
-    "part": "int32",
+    "part": "int8",
+    "year": "int16",
     "flag": "int8",
     "hash": "uint64",
 }
@@ -31,8 +33,8 @@ class Column:
     name
         Canonical name, in the data set's own spelling.
     kind
-        What sort of value it holds; the pandas dtype follows from it (`PANDAS_DTYPES`). The first four may be
-        null, the others never are.
+        What sort of value it holds; the pandas dtype follows from it (`PANDAS_DTYPES`). The first five may be
+        null, the others never are. A label is text that recurs: each row holds the number of one of a few texts.
     unit
         Unit of the values, `""` where there is none.
     meaning
@@ -74,14 +76,14 @@ _ACCEL, _ACCURACY = _CORE + "accelSet.", _CORE + "accuracy."
 
 SOURCE: Final[tuple[Column, ...]] = (
     Column(GENERATED_AT, "time", "UTC", "when the message was generated", (), _META + "recordGeneratedAt"),
-    Column("metadata_recordType", "text", "", "which log the message comes from", (), _META + "recordType"),
-    Column("metadata_serialId_streamId", "text", "", "stream", (), _META + "serialId.streamId"),
+    Column("metadata_recordType", "label", "", "which log the message comes from", (), _META + "recordType"),
+    Column("metadata_serialId_streamId", "label", "", "stream", (), _META + "serialId.streamId"),
     Column("metadata_serialId_bundleSize", "integer", "", "records in the bundle", (), _META + "serialId.bundleSize"),
     Column("metadata_serialId_bundleId", "integer", "", "bundle in the stream", (), _META + "serialId.bundleId"),
     Column("metadata_serialId_recordId", "integer", "", "record in the bundle", (), _META + "serialId.recordId"),
     Column("metadata_serialId_serialNumber", "integer", "", "record in all", (), _META + "serialId.serialNumber"),
     Column("metadata_receivedAt", "time", "UTC", "when the back office received it", (), _META + "odeReceivedAt"),
-    Column(VEHICLE_ID, "text", "", "temporary vehicle id, hexadecimal", (), _CORE + "id"),
+    Column(VEHICLE_ID, "label", "", "temporary vehicle id, hexadecimal", (), _CORE + "id"),
     Column("coreData_msgCnt", "integer", "", "message counter, 0-127", (), _CORE + "msgCnt"),
     Column(SEC_MARK, "integer", "ms", "milliseconds within the minute", (65535.0,), _CORE + "secMark"),
     Column(LATITUDE, "float", "deg", "latitude, WGS84", (90.0000001, 900000001.0), _CORE + "position.latitude"),
@@ -126,7 +128,7 @@ DERIVED: Final[tuple[Column, ...]] = (
     Column(Y_POS, "float", "deg or m", "latitude, or metres north of the centre"),
     Column("month", "part", "", "month of generatedAt, 1-12"),
     Column("day", "part", "", "day of the month, 1-31"),
-    Column("year", "part", "", "year"),
+    Column("year", "year", "", "year"),
     Column("hour", "part", "", "hour, 0-23"),
     Column("minute", "part", "", "minute, 0-59"),
     Column("second", "part", "", "second, 0-59"),

@@ -20,7 +20,19 @@ from cdpipe.stages.params import Params
 from cdpipe.stages.train import TrainParams
 
 _SOURCE_NAMES: Final = frozenset(column.name for column in SOURCE)
-_KINDS: Final = tuple(kind.model_fields["kind"].default for kind in ATTACKS)
+_BY_KIND: Final[dict[str, Any]] = {each.model_fields["kind"].default: each for each in ATTACKS}
+_BOUNDS: Final = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than", "min_length": "at least"}
+_WANTED: Final = {
+    "float": "a number",
+    "int": "a whole number",
+    "bool": "true or false",
+    "string": "text, in quotes",
+    "path": "a path, in quotes",
+    "date": "a date such as 2019-07-31",
+    "finite": "a finite number",
+    "model": "a table",
+}
+"""What a value must be, by the first word of pydantic's type of the problem."""
 
 
 class ConfigError(ValueError):
@@ -55,6 +67,20 @@ class _Base(Params):
     cache: CacheParams = Field(default_factory=CacheParams)
     session: SessionParams = Field(default_factory=SessionParams)
     output: OutputParams = Field(default_factory=OutputParams)
+
+    def __init__(self, /, **given: Any) -> None:  # noqa: ANN401 - tables, or parameters made from Python
+        """Check what is given.
+
+        Raises
+        ------
+        ConfigError
+            Naming every wrong key, its table and its value.
+        """
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            problems = [_explain(each, given) for each in error.errors() if not _is_shared(each["loc"], given)]
+            raise ConfigError("\n".join(dict.fromkeys(problems))) from None
 
     @model_validator(mode="before")
     @classmethod
@@ -112,10 +138,9 @@ def parse_config(given: dict[str, Any], *, source: str = "configuration") -> Run
         Naming every wrong key, its table and its value.
     """
     try:
-        return RunConfig.model_validate(given)
-    except ValidationError as error:
-        problems = dict.fromkeys(f"{source}: {_explain(problem, given)}" for problem in error.errors())
-        raise ConfigError("\n".join(problems)) from None
+        return RunConfig(**given)
+    except ConfigError as error:
+        raise ConfigError("\n".join(f"{source}: {problem}" for problem in str(error).splitlines())) from None
 
 
 def override(config: RunConfig, *, scheduler: str | None = None, directory: Path | None = None) -> RunConfig:
@@ -179,8 +204,13 @@ def _plain(table: Any) -> dict[str, Any]:  # noqa: ANN401 - a model, a table or 
     return dict(table) if isinstance(table, dict) else {}
 
 
+def _is_shared(place: tuple[int | str, ...], given: dict[str, Any]) -> bool:
+    """Say whether a value at fault is one that its table took from another, where it is named already."""
+    return any(key in place[1:] and key not in _plain(given.get(str(place[0]))) for key in ("seed", "centre"))
+
+
 def _explain(problem: Any, given: dict[str, Any]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
-    steps = [str(step) for step in problem["loc"] if step not in _KINDS]
+    steps = [str(step) for step in problem["loc"] if step not in _BY_KIND]
     if problem["type"] != "extra_forbidden":
         # Behind the key is a place in a list, or one of the types that the value may have.
         steps = list(takewhile(str.isidentifier, [step for step in steps if step not in ("bool", "int")]))
@@ -189,32 +219,58 @@ def _explain(problem: Any, given: dict[str, Any]) -> str:  # noqa: ANN401 - pyda
     *tables, key = steps or [""]
     table = f"[{'.'.join(tables)}]" if tables else "top level"
     if problem["type"] == "extra_forbidden":
-        keys = _keys_of(tables, given)
-        close = difflib.get_close_matches(key, keys, n=1) or [each for each in keys if each.startswith(key)]
-        hint = f"; did you mean {close[0]!r}?" if close else f"; it takes {', '.join(keys)}"
-        return f"{table}: unknown key {key!r}{hint}"
+        return f"{table}: unknown key {key!r}{_suggest(key, tables, given)}"
     if problem["type"] == "missing":
         return f"{table}: {key!r} is missing; see `cdpipe run --example`"
     if problem["type"] == "union_tag_invalid":
-        return f"{table}: kind = {problem['ctx']['tag']!r}: use one of {', '.join(_KINDS)}"
+        return f"{table}: kind = {problem['ctx']['tag']!r}: use one of {', '.join(_BY_KIND)}"
     if problem["type"] == "tuple_type":
         return f"{table}: {key} = {problem['input']!r}: must be a list; write [{json.dumps(str(problem['input']))}]"
-    message = problem["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(problem["input"], dict | BaseModel) else f" = {problem['input']!r}"
+    message = _word(problem)
     if not key:
         return f"{table}: {message}" if tables else message
-    return f"{table}: {key}{shown}: {message}"
+    field = _model_of(tables, given).model_fields.get(key)
+    usual = field.default if field and problem.get("ctx", {}).keys() & _BOUNDS.keys() else None
+    remedy = f"; leave it out for the default, {usual:g}" if isinstance(usual, int | float) else ""
+    return f"{table}: {key}{shown}: {message}{remedy}"
 
 
-def _keys_of(tables: list[str], given: dict[str, Any]) -> list[str]:
-    """Return the keys that a table takes."""
+def _suggest(key: str, tables: list[str], given: dict[str, Any]) -> str:
+    """Say what may have been meant by an unknown key."""
+    keys = list(_model_of(tables, given).model_fields)
+    others = [kind for kind, each in _BY_KIND.items() if key in each.model_fields]
+    if tables == ["attack"] and others:
+        has = "have" if others[1:] else "has"
+        return f"; {', '.join(others)} {has} it, while {_kind_of(given)} takes {', '.join(keys)}"
+    close = difflib.get_close_matches(key, keys, n=1) or [each for each in keys if each.startswith(key)]
+    return f"; did you mean {close[0]!r}?" if close else f"; it takes {', '.join(keys)}"
+
+
+def _word(problem: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    """Say what a value must be; pydantic's own words where ours are none."""
+    context = problem.get("ctx", {})
+    for bound, words in _BOUNDS.items():
+        if bound in context:
+            return f"must {'list' if bound == 'min_length' else 'be'} {words} {context[bound]:g}"
+    if problem["type"] == "literal_error":
+        return f"use {context['expected']}"
+    wanted = _WANTED.get(problem["type"].partition("_")[0])
+    return f"must be {wanted}" if wanted else problem["msg"].removeprefix("Value error, ")
+
+
+def _model_of(tables: list[str], given: dict[str, Any]) -> Any:  # noqa: ANN401 - a pydantic model class
+    """Return the parameters that a table holds."""
     model: Any = RunConfig
     for name in tables:
         if name == "attack":
-            kind = _plain(given.get("attack")).get("kind", "offset_rand")
-            model = next((each for each in ATTACKS if each.model_fields["kind"].default == kind), ATTACKS[0])
+            model = _BY_KIND.get(_kind_of(given), ATTACKS[0])
             continue
         annotation = model.model_fields[name].annotation if name in model.model_fields else None
         choices = (annotation, *getattr(annotation, "__args__", ()))
         model = next((each for each in choices if isinstance(each, type) and issubclass(each, BaseModel)), _Base)
-    return list(model.model_fields)
+    return model
+
+
+def _kind_of(given: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever stands there
+    return _plain(given.get("attack")).get("kind", "offset_rand")

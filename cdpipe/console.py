@@ -1,8 +1,10 @@
 """What a person sees in the terminal while a run goes and when it is over."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -13,6 +15,11 @@ from cdpipe.engine.graph import Outcome
 from cdpipe.engine.runner import OnPartition
 from cdpipe.runreport import RunReport
 from cdpipe.stages.train import Trained
+
+if TYPE_CHECKING:
+    from cdpipe.profiling import Profile
+
+T = TypeVar("T")
 
 _NARROWEST = 100
 
@@ -26,6 +33,24 @@ def show_run(run: Callable[[OnPartition, Callable[[str], None]], RunReport]) -> 
         Runs the pipeline, given what to call for each partition and for each sentence.
     """
     console = _console()
+    show_report(_follow(run, console), console)
+
+
+def show_profile(profile: Callable[[OnPartition, Callable[[str], None]], Profile], *, format_: str) -> Profile:
+    """Run with a progress bar, print what limits the run as `text`, `md` or `json`, and return it.
+
+    Where another program is to read it (`md`, `json`), progress and sentences go to standard error.
+    """
+    console = _console()
+    made = _follow(profile, console if format_ == "text" else Console(stderr=True))
+    if format_ == "text":
+        made.print(console)
+    else:
+        sys.stdout.write(made.render(format_))
+    return made
+
+
+def _follow(run: Callable[[OnPartition, Callable[[str], None]], T], console: Console) -> T:
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -35,8 +60,7 @@ def show_run(run: Callable[[OnPartition, Callable[[str], None]], RunReport]) -> 
         console=console,
     ) as progress:
         watch = _Watch(progress)
-        report = run(watch.see, lambda sentence: progress.console.print(sentence, highlight=False, soft_wrap=True))
-    show_report(report, console)
+        return run(watch.see, lambda sentence: progress.console.print(sentence, highlight=False, soft_wrap=True))
 
 
 class _Watch:
@@ -71,6 +95,7 @@ def show_report(report: RunReport, console: Console | None = None) -> None:
         console.print(f"{name}: not in {', '.join(files)}; read as null", soft_wrap=True)
     if report.trained is not None and report.trained.fitted:
         console.print(_metrics_table(report.trained))
+        console.print()
         if report.trained.majority_rate == 1.0:
             console.print("every test message is of one class, so rates of the other are undefined (nan) and mcc is 0")
         for reason, rows in report.trained.ledger.dropped.items():
@@ -123,6 +148,7 @@ def _metrics_table(trained: Trained) -> Table:
         title_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 0),
+        show_edge=False,
     )
     table.add_column("classifier", no_wrap=True)
     names = ("accuracy", "precision", "recall", "f1", "specificity", "balanced_accuracy", "mcc")

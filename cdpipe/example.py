@@ -24,6 +24,7 @@ _SAMPLES: Final[dict[str, str]] = {
     "east": "-105.0",
     "first": "2019-07-01",
     "last": "2019-07-31",
+    "sample_rows": "1000000",
 }
 """Values for keys that have no default, so that the lines can be uncommented as they stand."""
 

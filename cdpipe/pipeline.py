@@ -1,7 +1,7 @@
 """The pipeline: gather -> clean -> attack -> features -> train -> metrics, in one function."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -10,9 +10,10 @@ import pandas as pd
 
 from cdpipe.config import RunConfig
 from cdpipe.engine.cache import CacheParams, Store, identify, key
-from cdpipe.engine.frames import plan_sources, rehearse
+from cdpipe.engine.frames import rehearse
 from cdpipe.engine.graph import Raw
 from cdpipe.engine.memory import machine_memory_bytes
+from cdpipe.engine.metering import Metering, OnPart, meter_whole
 from cdpipe.engine.outputs import (
     DATASET,
     REPORT,
@@ -22,8 +23,8 @@ from cdpipe.engine.outputs import (
     scratch_folder,
 )
 from cdpipe.engine.parts import read_part
-from cdpipe.engine.probe import probe
 from cdpipe.engine.projection import Projection, project_streaming, project_training, require_fit
+from cdpipe.engine.reading import plan_sources
 from cdpipe.engine.rejects import REJECTS
 from cdpipe.engine.runner import OnPartition, Prepared, Runner
 from cdpipe.engine.session import Session, open_session
@@ -33,13 +34,19 @@ from cdpipe.stages import STAGES
 from cdpipe.stages.gather import NAME as GATHER
 from cdpipe.stages.gather import GatherParams
 from cdpipe.stages.params import Params
-from cdpipe.stages.train import Trained, train
+from cdpipe.stages.train import Trained, TrainParams, count_processors, train_parts
 
 _GB: Final = 1e9
 Say = Callable[[str], None]
 
 
-def run(config: RunConfig, *, on_partition: OnPartition | None = None, say: Say | None = None) -> RunReport:
+def run(
+    config: RunConfig,
+    *,
+    on_partition: OnPartition | None = None,
+    say: Say | None = None,
+    metering: Metering = meter_whole,
+) -> RunReport:
     """Run the pipeline.
 
     Parameters
@@ -50,6 +57,8 @@ def run(config: RunConfig, *, on_partition: OnPartition | None = None, say: Say 
         Told of each partition as it is done, for a progress bar.
     say
         Given sentences worth telling: the dashboard's link, the projected memory.
+    metering
+        Measures what the run uses: as one, or each of its parts (surveys and passes by name, "publish", "train").
 
     Returns
     -------
@@ -66,9 +75,8 @@ def run(config: RunConfig, *, on_partition: OnPartition | None = None, say: Say 
     ValueError
         If stages do not fit together, results would replace an input, or there is nothing to learn from.
     """
-    start = time.perf_counter()
+    start, out = time.perf_counter(), config.output.directory
     tell = say or (lambda _sentence: None)
-    out = config.output.directory
     with ExitStack() as stack:
         sources, absent = _plan(config)
         scratch = stack.enter_context(scratch_folder(out))
@@ -78,12 +86,13 @@ def run(config: RunConfig, *, on_partition: OnPartition | None = None, say: Say 
         projections = [_project(config, session, sources)]
         tell(f"projected memory, {projections[0]}")
         require_fit(projections[0])
-        used = stack.enter_context(probe(session))
-        prepared = _prepare(config, sources, session, stack, on_partition, scratch=scratch)
-        outputs = _publish(prepared, out, scratch, dataset=config.output.dataset)
+        meter = stack.enter_context(metering(session))
+        prepared = _prepare(config, sources, session, stack, on_partition, meter.part, scratch=scratch)
+        with meter.part("publish"):
+            outputs = _publish(prepared, out, scratch, dataset=config.output.dataset)
         trained, failure = None, None
         try:
-            trained = _train(config, prepared, projections, tell)
+            trained = _train(config, session, prepared, projections, tell, meter.part)
         except (ValueError, MemoryError) as error:
             failure = error  # the data set is there, so its report is written first
     outputs |= _write_pictures(trained, out)
@@ -93,7 +102,7 @@ def run(config: RunConfig, *, on_partition: OnPartition | None = None, say: Say 
         cache=prepared.cache,
         seconds=prepared.seconds,
         wall_s=time.perf_counter() - start,
-        used=used.as_dict(),
+        used=meter.used(),
         projections=tuple((each.what, each.needed_bytes, each.limit_bytes) for each in projections),
         trained=trained,
         absent=absent,
@@ -124,13 +133,14 @@ def _project(config: RunConfig, session: Session, sources: list[Raw]) -> Project
     return project_streaming(session, largest_block_bytes=largest, facts_bytes=held)
 
 
-def _project_training(config: RunConfig, prepared: Prepared) -> Projection:
+def _project_training(config: RunConfig, params: TrainParams, prepared: Prepared, threads: int) -> Projection:
     limit_gb = config.session.memory_limit_gb if config.session.scheduler == "threads" else None
-    frame = read_part(prepared.entry.parts[0])
+    rows = prepared.entry.manifest.rows
     return project_training(
-        rows=prepared.entry.manifest.rows,
-        features=frame.shape[1],
-        trees=config.train.trees if config.train and "RandomForest" in config.train.classifiers else 1,
+        rows=rows if params.sample_rows is None else min(rows, params.sample_rows),
+        features=read_part(prepared.entry.parts[0]).shape[1],
+        trees=params.trees if "RandomForest" in params.classifiers else 1,
+        threads=threads,
         limit_bytes=machine_memory_bytes() if limit_gb is None else int(limit_gb * _GB),
     )
 
@@ -141,6 +151,7 @@ def _prepare(
     session: Session,
     stack: ExitStack,
     on_partition: OnPartition | None,
+    on_part: OnPart,
     *,
     scratch: Path,
 ) -> Prepared:
@@ -158,19 +169,34 @@ def _prepare(
         scratch=passing,
         kept=config.cache.stages,
         on_partition=on_partition,
+        on_part=on_part,
     )
     return runner.prepare(sources)
 
 
-def _train(config: RunConfig, prepared: Prepared, projections: list[Projection], tell: Say) -> Trained | None:
+def _train(
+    config: RunConfig,
+    session: Session,
+    prepared: Prepared,
+    projections: list[Projection],
+    tell: Say,
+    on_part: OnPart,
+) -> Trained | None:
     """Fit and measure the classifiers, if any are asked for and what they need fits."""
     _require_rows(prepared)
     if config.train is None or not config.train.classifiers:
         return None
-    projections.append(_project_training(config, prepared))
+    # Workers elsewhere have nothing to do meanwhile, so all processors are there for it.
+    threads = session.threads if session.runs_here else count_processors()
+    projections.append(_project_training(config, config.train, prepared, threads))
     tell(f"projected memory, {projections[-1]}")
     require_fit(projections[-1])
-    return train(_read_all(prepared), config.train)
+
+    def read(columns: Sequence[str] | None) -> Iterator[pd.DataFrame]:
+        return (read_part(path, columns) for path in prepared.entry.parts)
+
+    with on_part("train"):
+        return train_parts(read, config.train, rows=prepared.entry.manifest.rows, threads=threads)
 
 
 def _require_rows(prepared: Prepared) -> None:
@@ -182,12 +208,10 @@ def _require_rows(prepared: Prepared) -> None:
             for reason, rows in ledger.dropped.items()
         ]
         read = next(iter(prepared.ledgers.values())).rows_in
-        why = "; ".join(lost) or "none was read"
+        if read == 0:
+            raise ValueError("no message was read: the input has columns but no record; check input.paths")
+        why = "; ".join(lost)
         raise ValueError(f"no message of {read:,} is left ({why}); loosen what drops them")
-
-
-def _read_all(prepared: Prepared) -> pd.DataFrame:
-    return pd.concat([read_part(path) for path in prepared.entry.parts], ignore_index=True)
 
 
 def _publish(prepared: Prepared, out: Path, scratch: Path, *, dataset: bool) -> dict[str, Path]:

@@ -13,6 +13,8 @@ from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.train import Trained
 
 _PACKAGES: Final = ("cdpipe", "dask", "distributed", "numba", "numpy", "pandas", "pyarrow", "scikit-learn")
+_FAST_ENGINE: Final = "scikit-learn-intelex"
+"""Optional; what `train.engine = "intelex"` rests on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,9 @@ class RunReport:
 
 def describe_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that results can depend on."""
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in _PACKAGES}}
+    installed = {each.name for each in metadata.distributions(name=_FAST_ENGINE)}
+    names = [*_PACKAGES, *installed]
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
 
 def describe_machine() -> dict[str, Any]:

@@ -18,8 +18,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, model_validator
 
-from cdpipe.columns import GENERATED_AT, LATITUDE, LONGITUDE, POINT, ROW_NUMBER, SEC_MARK, VEHICLE_ID
+from cdpipe.columns import BY_NAME, GENERATED_AT, LATITUDE, LONGITUDE, POINT, ROW_NUMBER, SEC_MARK, VEHICLE_ID
 from cdpipe.messages import COLUMNS, EPOCH, RECEIVED_AT, WRITERS, Messages, replacing, typed_table
+from cdpipe.stages.cells import type_series
 from cdpipe.trips import WAVE_MS, Fleet, Ints, Trips, draw_words, drive, make_trips, row_words
 
 _CHUNK_ROWS: Final = 100_000
@@ -169,6 +170,9 @@ def synthesize_frame(params: SynthParams, *, names: Sequence[str] = COLUMNS) -> 
     chunks = _make_chunks(fleet, params, np.zeros(fleet.vehicles, np.bool_))
     table = pa.concat_tables(typed_table(messages, names, gathered=True) for messages in chunks)
     frame: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    for name in names:
+        if BY_NAME[name].kind == "label":
+            frame[name] = type_series(BY_NAME[name], frame[name]).series
     frame.insert(0, ROW_NUMBER, np.arange(params.rows))
     return frame
 

@@ -47,7 +47,7 @@ def configured(tmp_path):
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 @pytest.mark.parametrize(
-    "command", [[], ["synth"], ["run"], ["bottlenecks"], ["cache"], ["cache", "info"], ["cache", "clear"]]
+    "command", [[], ["synth"], ["run"], ["profile"], ["bottlenecks"], ["cache"], ["cache", "info"], ["cache", "clear"]]
 )
 def test_every_command_explains_itself(call, command, flag):
     status, out, _ = call(*command, flag)
@@ -62,6 +62,21 @@ def test_the_version_is_the_package_s(call):
         call("--version") == (0, f"main, version {cdpipe.__version__}\n", "")
         or cdpipe.__version__ in call("--version")[1]
     )
+
+
+def test_messages_go_to_a_file_that_the_example_reads_unless_told_otherwise(call, tmp_path):
+    status, out, _ = call("synth", "--rows", 20)
+    assert (status, (tmp_path / "bsm.csv").is_file()) == (0, True)
+    assert out.startswith("bsm.csv: 20 messages of ")
+    assert tomllib.loads(call("run", "--example")[1])["input"]["paths"] == ["bsm.csv"]
+
+
+def test_a_file_that_is_there_is_replaced_only_if_named(call, tmp_path):
+    (tmp_path / "bsm.csv").write_text("mine")
+    status, _, err = call("synth", "--rows", 20)
+    assert (status, err) == (1, "cdpipe: bsm.csv: is there already; name it with --out to replace it, or another\n")
+    assert (tmp_path / "bsm.csv").read_text() == "mine"
+    assert call("synth", "--rows", 20, "--out", "bsm.csv")[0] == 0
 
 
 def test_an_unknown_command_is_an_error(call):
@@ -166,7 +181,7 @@ def test_what_is_wrong_is_one_message_and_a_status(call, configured, words, stat
     ("tables", "message"),
     [
         ("[attack]\nratoi = 1\n", "[attack]: unknown key 'ratoi'; did you mean 'ratio'?"),
-        ("[features]\ncolumns = ['metadata_recordType']\n", "'metadata_recordType' is str, which is no feature"),
+        ("[features]\ncolumns = ['metadata_recordType']\n", "'metadata_recordType' is category, which is no feature"),
         ("[clean]\ntimestamp_parts = false\n[features]\ncolumns = 'extended_timestamps'\n", "month"),
         ("[features]\ncolumns = ['weather']\n", "has no column 'weather'"),
         ("[features]\ncolumns = ['vehicle']\n", "'vehicle'" ),
@@ -230,3 +245,45 @@ def test_another_cache_folder_can_be_named(call, tmp_path):
     status, _, err = call("cache", "info", "--directory", tmp_path / "file")
     assert status == 1
     assert err.startswith("cdpipe: ")
+
+
+@pytest.mark.parametrize("rules", ["attribution", "report"])
+def test_a_profile_says_what_limits_the_run_and_where_it_is_written(call, configured, tmp_path, rules):
+    status, out, _ = call("profile", configured, "--rules", rules, "--out", tmp_path / "here")
+    assert status == 0
+    for words in ("Bottlenecks", "whole run", "gather → clean", "attack → features", "train", "About this run"):
+        assert words in out
+    assert ("by thresholds" in out.split("Stages on")[0]) == (rules == "report")
+    for name in ("profile.txt", "profile.md", "profile.json", "dask-report.html", "report.json"):
+        assert (tmp_path / "here" / name).is_file()
+    assert str(tmp_path / "here" / "dask-report.html") in out
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_profile_for_another_program_is_alone_on_standard_output(call, configured, tmp_path):
+    status, out, err = call("profile", configured, "--format", "json")
+    assert status == 0
+    assert out == (tmp_path / "out" / "profile.json").read_text()
+    assert "whole run" in [cell["stage"] for cell in json.loads(out)["subjects"][0]["cells"]]
+    assert "projected memory" in err
+    status, out, _ = call("profile", configured, "--format", "md")
+    assert status == 0
+    assert out == (tmp_path / "out" / "profile.md").read_text()
+
+
+def test_a_profiled_run_that_fails_prints_its_parts_and_fails(call, configured, tmp_path):
+    nowhere = "[clean.filters.within]\nlatitude = 0\nlongitude = 0\nradius_m = 1\n"
+    configured.write_text(configured.read_text() + nowhere)
+    status, out, err = call("profile", configured)
+    assert status == 1
+    assert "gather → clean" in out
+    assert "the run failed: no message of 1,000 is left" in out
+    assert err.startswith("cdpipe: no message of 1,000 is left")
+
+
+def test_a_profile_of_what_cannot_be_read_is_one_message(call, configured, tmp_path):
+    (tmp_path / "bsm.csv").unlink()
+    status, out, err = call("profile", configured)
+    assert (status, out.strip()) == (1, "")
+    assert err.startswith("cdpipe: ")
+    assert not (tmp_path / "out").exists()

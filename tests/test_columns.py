@@ -59,3 +59,12 @@ def test_the_codes_for_unavailable_are_those_of_the_standard():
     }
     for column in SOURCE:
         assert sorted(column.unavailable) == pytest.approx(sorted(standard.get(column.name, ())), rel=1e-12)
+
+
+def test_text_that_recurs_is_labels_and_calendar_parts_are_as_small_as_their_values():
+    by_kind = {kind: [column.name for column in BY_NAME.values() if column.kind == kind] for kind in PANDAS_DTYPES}
+    assert by_kind["label"] == ["metadata_recordType", "metadata_serialId_streamId", "coreData_id"]
+    assert by_kind["text"] == ["coreData_position"]
+    assert by_kind["part"] == ["month", "day", "hour", "minute", "second", "pm"]
+    assert by_kind["year"] == ["year"]
+    assert [PANDAS_DTYPES[kind] for kind in ("label", "text", "part", "year")] == ["category", "str", "int8", "int16"]

@@ -29,8 +29,15 @@ def refusal(**tables):
     [
         ({"sede": 1}, "top level: unknown key 'sede'; did you mean 'seed'?"),
         ({"attack": {"ratoi": 0.5}}, "[attack]: unknown key 'ratoi'; did you mean 'ratio'?"),
+        (
+            {"attack": {"distance_m": 5}},
+            "[attack]: unknown key 'distance_m'; offset_const, override_const have it, while offset_rand",
+        ),
         ({"attack": {"foo-bar": 0.5}}, "[attack]: unknown key 'foo-bar'; it takes kind, ratio, choose_by"),
-        ({"attack": {"kind": "swap_rand", "distance_m": 5}}, "[attack]: unknown key 'distance_m'"),
+        (
+            {"attack": {"kind": "swap_rand", "distance_m": 5}},
+            "[attack]: unknown key 'distance_m'; offset_const, override_const have it, while swap_rand takes",
+        ),
         ({"clean": {"filters": {"whitin": {}}}}, "[clean.filters]: unknown key 'whitin'; did you mean 'within'?"),
         ({"clean": {"centre": {**CENTRE, "lat": 1}}}, "[clean.centre]: unknown key 'lat'; did you mean 'latitude'?"),
         (
@@ -53,8 +60,8 @@ def test_an_unknown_key_is_named_with_its_table_and_the_nearest_key(tables, mess
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ({"attack": {"ratio": 1.5}}, "[attack]: ratio = 1.5: Input should be less than or equal to 1"),
-        ({"attack": {"ratio": "x"}}, "[attack]: ratio = 'x': Input should be a valid number"),
+        ({"attack": {"ratio": 1.5}}, "[attack]: ratio = 1.5: must be at most 1; leave it out for the default, 0.3"),
+        ({"attack": {"ratio": "x"}}, "[attack]: ratio = 'x': must be a number"),
         ({"attack": {"kind": "teleport"}}, "[attack]: kind = 'teleport': use one of offset_const, offset_rand"),
         ({"attack": {"kind": "override_const"}}, "[attack]: override_const needs a centre: set clean.centre"),
         ({"attack": {"min_m": 5, "max_m": 1}}, "[attack]: min_m 5.0 is greater than max_m 1.0; swap them"),
@@ -64,9 +71,9 @@ def test_an_unknown_key_is_named_with_its_table_and_the_nearest_key(tables, mess
             {"clean": {"columns": "coreData_id"}},
             "[clean]: columns = 'coreData_id': must be a list; write [\"coreData_id\"]",
         ),
-        ({"clean": {"columns": [5]}}, "[clean]: columns = 5: Input should be a valid string"),
+        ({"clean": {"columns": [5]}}, "[clean]: columns = 5: must be text, in quotes"),
         ({"clean": {"filters": {"within": {"latitude": 1}}}}, "[clean.filters.within]: 'radius_m' is missing"),
-        ({"features": {"columns": "minimal"}}, "[features]: columns = 'minimal': Input should be 'minimal_xy_elev'"),
+        ({"features": {"columns": "minimal"}}, "[features]: columns = 'minimal': use 'minimal_xy_elev'"),
         ({"features": {"columns": 5}}, "[features]: columns = 5: must be a list"),
         ({"features": {"columns": ["isAttacker"]}}, "[features]: columns = ['isAttacker']: isAttacker is the label"),
         ({"features": {"columns": ["vehicle"]}}, "[features]: columns = ['vehicle']: vehicle is a key"),
@@ -75,17 +82,30 @@ def test_an_unknown_key_is_named_with_its_table_and_the_nearest_key(tables, mess
         ({"session": {"dashboard": "no way"}}, "[session]: dashboard = 'no way'"),
         ({"input": {"paths": "bsm.csv"}}, "[input]: paths = 'bsm.csv': must be a list; write [\"bsm.csv\"]"),
         ({"input": {}}, "[input]: 'paths' is missing; see `cdpipe run --example`"),
-        ({"input": {"paths": []}}, "[input]: paths = []"),
-        ({"seed": -1}, "top level: seed = -1: Input should be greater than or equal to 0"),
+        ({"input": {"paths": []}}, "[input]: paths = []: must list at least 1"),
+        ({"seed": -1}, "top level: seed = -1: must be at least 0; leave it out for the default, 42"),
         *(
-            ({table: 5}, f"top level: {table} = 5: Input should be")
+            ({table: 5}, f"top level: {table} = 5: must be a table")
             for table in ("clean", "features", "train", "cache")
         ),
-        ({"attack": [1]}, "top level: attack = [1]: Input should be"),
+        ({"attack": [1]}, "top level: attack = [1]: must be a table"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_key_its_table_and_the_limit(tables, message):
     assert f"configuration: {message}" in refusal(**tables)
+
+
+def test_a_value_that_tables_share_is_named_once():
+    assert len(refusal(seed=-1, clean={"centre": {"latitude": 95, "longitude": 0}}).splitlines()) == 2
+
+
+def test_a_configuration_made_from_python_fails_as_readably():
+    with pytest.raises(ConfigError) as caught:
+        RunConfig(**INPUT, seed=-1, attack={"ratoi": 0.5})
+    assert str(caught.value).splitlines() == [
+        "top level: seed = -1: must be at least 0; leave it out for the default, 42",
+        "[attack]: unknown key 'ratoi'; did you mean 'ratio'?",
+    ]
 
 
 def test_no_input_is_the_first_thing_said():

@@ -7,11 +7,15 @@ import pytest
 import cdpipe
 
 
-def loaded(code):
+def modules(code):
     """Modules that a fresh interpreter has after running some code."""
     script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
-    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def loaded(code):
+    return {name.partition(".")[0] for name in modules(code)}
 
 
 HEAVY = {"pandas", "dask", "distributed", "numba", "numpy", "pyarrow", "sklearn", "scipy", "matplotlib", "pydantic"}
@@ -19,6 +23,22 @@ HEAVY = {"pandas", "dask", "distributed", "numba", "numpy", "pyarrow", "sklearn"
 
 def test_importing_the_package_loads_nothing_heavy():
     assert not loaded("import cdpipe") & HEAVY
+
+
+def test_importing_the_package_does_not_look_up_its_version():
+    assert "importlib.metadata" not in modules("import cdpipe")
+
+
+def test_stages_on_pandas_frames_do_not_load_dask():
+    assert not loaded("import cdpipe; cdpipe.clean, cdpipe.attack, cdpipe.features") & {
+        "dask",
+        "distributed",
+        "sklearn",
+    }
+
+
+def test_a_pipeline_does_not_load_frames_of_dask_nor_its_clusters():
+    assert not modules("import cdpipe; cdpipe.run, cdpipe.gather") & {"dask.dataframe", "dask.array", "distributed"}
 
 
 def test_importing_the_command_line_loads_nothing_heavy():

@@ -143,7 +143,6 @@ def test_progress_and_sentences_are_told(configure):
     run(configure(), on_partition=lambda *told: seen.append(told[:3]), say=said.append)
     assert list(dict.fromkeys(label for label, *_ in seen)) == [
         "gather → clean",
-        "survey for attack",
         "attack → features",
     ]
     assert re.fullmatch(r"projected memory, streaming: at most [\d.]+ GB of [\d.]+ GB", said[0])

@@ -359,8 +359,13 @@ def test_fault_09_ids_silently_became_floats(tmp_path):
     text += "".join(f"2019-07-01T06:00:00Z,{name},41.5,-106.0\n" for name in ("00000012", "12345678", "1E5", ""))
     (tmp_path / "a.csv").write_text(text)
     frame = read(tmp_path / "a.csv")[0].compute()
-    assert frame["coreData_id"].dtype == "str"
-    assert frame["coreData_id"].fillna("-").tolist() == ["00000012", "12345678", "1E5", "-"]
+    assert frame["coreData_id"].cat.categories.dtype == "str"
+    assert frame["coreData_id"].astype(object).where(frame["coreData_id"].notna(), "-").tolist() == [
+        "00000012",
+        "12345678",
+        "1E5",
+        "-",
+    ]
     numbers = messages([-106.0], 41.5).assign(coreData_id=[12345678.0])
     with pytest.raises(TypeError, match="'coreData_id' must hold text"):
         clean(numbers, PLAIN)

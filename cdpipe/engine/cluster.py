@@ -11,16 +11,16 @@ from concurrent.futures import CancelledError
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from uuid import uuid4
 
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, Scheduler, as_completed
-from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.versions import VersionMismatchWarning
 
 from cdpipe.engine.memory import machine_memory_bytes
+from cdpipe.engine.plugins import ClusterBooks, make_queue_plugin
 from cdpipe.engine.session import (
     GB,
+    Books,
     OnDone,
     QueueWatch,
     Session,
@@ -30,6 +30,7 @@ from cdpipe.engine.session import (
     SessionWarning,
     summarise_memory,
 )
+from cdpipe.engine.tasks import building_graph, scheduling
 
 CONNECT_SECONDS: Final = 5.0
 """How long to wait for a scheduler to answer, and then for its first worker."""
@@ -58,8 +59,13 @@ class ClusterSession(Session):
 
     def run(self, tasks: Sequence[Any], *, on_done: OnDone | None = None) -> list[Any]:
         """Run every task and return their results in order; see `Session.run`."""
+        with scheduling():
+            return self._run(tasks, on_done)
+
+    def _run(self, tasks: Sequence[Any], on_done: OnDone | None) -> list[Any]:
         results: list[Any] = [None] * len(tasks)
-        futures = dict(enumerate(self.client.compute(list(tasks))))
+        with building_graph():
+            futures = dict(enumerate(self.client.compute(list(tasks))))
         places: dict[Any, list[int]] = {}
         for index, future in futures.items():
             places.setdefault(future.key, []).append(index)
@@ -103,10 +109,10 @@ class ClusterSession(Session):
         held it, while a task's result is made again. The scheduler keeps the pickled value while the session lasts.
         """
         # Dask warns of large values in a graph, which its users repeat for every task; this one goes once.
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
+        with scheduling(), dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
             future = self.client.submit(operator.itemgetter(0), (value,), pure=False)
-        future.result()
-        self.client.replicate([future])
+            future.result()
+            self.client.replicate([future])
         self._broadcasts.append(future)
         stand_in: T = future
         return stand_in
@@ -124,19 +130,30 @@ class ClusterSession(Session):
     @contextmanager
     def watch_queue(self) -> Iterator[QueueWatch]:
         """Watch the scheduler from within, by a plugin that hears of every change of every task."""
-        watch, plugin = QueueWatch(), _make_queue_plugin()
+        watch, plugin = QueueWatch(), make_queue_plugin()
         self.client.register_plugin(plugin)
 
-        def read(dask_scheduler: Scheduler, name: str = plugin.name) -> tuple[int, int]:
+        def read(dask_scheduler: Scheduler, name: str = plugin.name) -> tuple[Any, ...]:
             found = dask_scheduler.plugins[name]
-            return found.deepest_ready, found.tasks
+            return found.depth.most, found.tasks, *found.depth.finish()
 
         try:
             yield watch
-            watch.deepest_ready, watch.tasks = self.client.run_on_scheduler(read)
+            found = self.client.run_on_scheduler(read)
+            watch.deepest_ready, watch.tasks, watch.mean_ready, watch.ready_over_time = found
         finally:
             if self.client.status == "running":
                 self.client.unregister_scheduler_plugin(plugin.name)
+
+    @contextmanager
+    def keep_books(self) -> Iterator[Books]:
+        """Have each worker keep a book of its tasks, and the scheduler say which process it is; see `plugins`."""
+        books = ClusterBooks(self.client, scheduler_here=self._scheduler_here)
+        books.open()
+        try:
+            yield books
+        finally:
+            books.close()
 
     def each_process(self, function: Callable[[], T]) -> Mapping[str, T]:
         """Call `function()` in every worker, and in the scheduler's process if that is not this one."""
@@ -181,32 +198,6 @@ def dask_setup(_worker: object) -> None:
     Dask calls this in each worker of a local cluster as it starts, since the cluster names this module as preload.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _make_queue_plugin() -> SchedulerPlugin:
-    """Make the plugin that watches a scheduler's queue.
-
-    The class is local on purpose: it then travels by value, to schedulers that do not have cdpipe installed.
-    """
-    runnable = ("queued", "no-worker", "processing")
-
-    class QueuePlugin(SchedulerPlugin):  # type: ignore[misc] # distributed is not typed
-        idempotent = False
-
-        def __init__(self) -> None:
-            self.name = f"cdpipe-queue-{uuid4()}"
-            self.deepest_ready = self.tasks = self.could_run = 0
-
-        async def start(self, scheduler: Scheduler) -> None:
-            self.scheduler = scheduler
-            self.could_run = sum(task.state in runnable for task in scheduler.tasks.values())
-
-        def transition(self, _key: object, start: str, finish: str, *_: object, **__: object) -> None:
-            self.could_run += (finish in runnable) - (start in runnable)
-            self.tasks += start == "processing" and finish in ("memory", "erred")
-            self.deepest_ready = max(self.deepest_ready, self.could_run - self.scheduler.total_nthreads)
-
-    return QueuePlugin()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 from dask.task_spec import Task, TaskRef
 
-from cdpipe.engine.parts import read_part, write_part
+from cdpipe.engine.parts import read_part, read_types, write_part
 from cdpipe.engine.rejects import write_rejects
 from cdpipe.engine.sources import Block, count_rows, read_block
 from cdpipe.stages import BY_NAME
@@ -23,10 +23,21 @@ from cdpipe.stages.stage import GlobalStep
 
 
 class Stored(NamedTuple):
-    """A partition that a task reads from disk: the columns wanted of it (None: all)."""
+    """A partition that a task reads from disk.
+
+    Attributes
+    ----------
+    path
+        Its file.
+    columns
+        The columns wanted of it (None: all).
+    dropped
+        What the first stage would drop of it, where that is known to be every row: then none is read.
+    """
 
     path: Path
     columns: tuple[str, ...] | None = None
+    dropped: Ledger | None = None
 
 
 class Raw(NamedTuple):
@@ -170,7 +181,8 @@ def run_chain(
     for step in steps:
         match step:
             case Apply(stage, params):
-                frame, ledgers[stage] = BY_NAME[stage].apply(frame, params, facts.get(stage))
+                frame, ledger = BY_NAME[stage].apply(frame, params, facts.get(stage))
+                ledgers[stage] = add_ledgers([ledger, ledgers[stage]]) if stage in ledgers else ledger
             case Keep(stage, folder):
                 write_part(frame, folder / part_name(index))
             case Look(stage, params):
@@ -190,17 +202,39 @@ def lay_facts(surveys: Sequence[Any], stage: str, params: Params) -> Delayed:
     stage, params
         Whose global step it is.
     """
-    run = uuid4().hex[:8]
-    merge = dask.delayed(merge_surveys, pure=False)
+    name = f"{stage}-{uuid4().hex[:8]}"
+    layer: dict[str, Task] = {}
+    facts = add_merges(
+        lambda what, function, *args: _add_task(layer, f"{what}-{name}", function, *args),
+        [TaskRef(survey.key) for survey in surveys],
+        stage,
+        params,
+    )
+    graph = HighLevelGraph.from_collections(name, layer, surveys)
+    return Delayed(facts.key, graph, layer=name)
+
+
+def add_merges(add: Callable[..., TaskRef], surveys: Sequence[TaskRef], stage: str, params: Params) -> TaskRef:
+    """Add the tasks that merge surveys, two by two, and conclude a stage's facts.
+
+    Parameters
+    ----------
+    add
+        (what, function, *arguments) -> the task's result, for other tasks to take.
+    surveys
+        A survey of each partition; at least one.
+    stage, params
+        Whose global step it is.
+    """
     level, height = list(surveys), 0
     while len(level) > 1:
         pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
         level = [
-            merge(*pair, stage, params, dask_key_name=f"{stage}-merge-{run}-{height}-{place}") if pair[1:] else pair[0]
+            add(f"merge-{height}-{place}", merge_surveys, *pair, stage, params) if pair[1:] else pair[0]
             for place, pair in enumerate(pairs)
         ]
         height += 1
-    return dask.delayed(conclude, pure=False)(level[0], stage, params, dask_key_name=f"{stage}-facts-{run}")
+    return add("facts", conclude, level[0], stage, params)
 
 
 def merge_surveys(first: Any, second: Any, stage: str, params: Params) -> Any:  # noqa: ANN401 - a stage's own type
@@ -246,6 +280,8 @@ def sum_outcomes(outcomes: Sequence[Outcome]) -> Totals:
 
 def _load(source: Raw | Stored, index: int, first_row: int, rows_before_file: int) -> tuple[Outcome, pd.DataFrame]:
     start = time.perf_counter()
+    if isinstance(source, Stored) and source.dropped is not None:
+        return Outcome({source.dropped.stage: source.dropped}, {}, source.dropped.rows_in, 0), read_types(source.path)
     if isinstance(source, Stored):
         frame = read_part(source.path, source.columns)
         return Outcome({}, {}, len(frame), source.path.stat().st_size), frame

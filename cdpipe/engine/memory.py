@@ -5,11 +5,9 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
-
-import psutil
 
 _READ_BYTES: Final = 1 << 16
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
@@ -35,6 +33,8 @@ def machine_memory_bytes(*, root: Path = Path("/")) -> int:
     root
         Directory that holds `proc` and `sys`.
     """
+    import psutil  # noqa: PLC0415 - the sampling process, which has no third-party packages, imports this module
+
     total: int = psutil.virtual_memory().total
     return min([total, *_cgroup_limits(root)])
 
@@ -59,15 +59,18 @@ def _cgroup_limits(root: Path) -> Iterator[int]:
                     yield int(text)
 
 
-def list_tree(*roots: int) -> set[int]:
-    """Return the ids of these processes and all their descendants that exist now (zombies included)."""
+def list_tree(*roots: int, without: Collection[int] = ()) -> set[int]:
+    """Return the ids of these processes and all their descendants that exist now (zombies included).
+
+    Leaves out the processes `without` (what measures is not what is measured) and their descendants.
+    """
     found: set[int] = set()
     pending = list(roots)
     if not _KERNEL_LISTS_CHILDREN:
-        return {each.pid for root in roots if psutil.pid_exists(root) for each in _family(psutil.Process(root))}
+        return {pid for root in roots for pid in _family(root)} - set(without)
     while pending:
         pid = pending.pop()
-        if pid in found:
+        if pid in found or pid in without:
             continue
         try:
             tasks = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - 50 times a second: strings are cheaper
@@ -80,19 +83,29 @@ def list_tree(*roots: int) -> set[int]:
     return found
 
 
-def _family(process: psutil.Process) -> list[psutil.Process]:
-    return [process, *process.children(recursive=True)]
+def _family(root: int) -> set[int]:
+    """Return a tree where the kernel does not list children."""
+    import psutil  # noqa: PLC0415 - see above
+
+    if not psutil.pid_exists(root):
+        return set()
+    return {root, *(child.pid for child in psutil.Process(root).children(recursive=True))}
 
 
-def tree_rss_bytes(*roots: int) -> int:
+def tree_rss_bytes(*roots: int, without: Collection[int] = ()) -> int:
     """Return the resident memory of process trees; a page that several processes share counts in each.
 
     Cheap (10 us a process) and never too low; use `tree_pss_bytes` for the true sum.
     """
-    return sum(_resident_bytes(pid) for pid in list_tree(*roots) if not _borrows_memory(pid))
+    return processes_rss_bytes(list_tree(*roots, without=without))
 
 
-def tree_pss_bytes(*roots: int) -> int | None:
+def processes_rss_bytes(pids: Iterable[int]) -> int:
+    """Return the same of single processes."""
+    return sum(_resident_bytes(pid) for pid in pids if not _borrows_memory(pid))
+
+
+def tree_pss_bytes(*roots: int, without: Collection[int] = ()) -> int | None:
     """Return the memory that process trees occupy, each page once; None if a process does not let us read it.
 
     Anonymous and shared memory is the sum of proportional set sizes: pages that processes share (what the children
@@ -101,8 +114,13 @@ def tree_pss_bytes(*roots: int) -> int | None:
     size would jump by 100 MB whenever a stranger that maps the same libraries comes or goes. The kernel walks the
     page tables for it: 0.1 to 20 ms a process.
     """
+    return processes_pss_bytes(list_tree(*roots, without=without))
+
+
+def processes_pss_bytes(pids: Iterable[int]) -> int | None:
+    """Return the same of single processes."""
     own = mapped = 0
-    for pid in list_tree(*roots):
+    for pid in pids:
         if _borrows_memory(pid):
             continue
         shares = _PSS_LINES.findall(read_small(f"/proc/{pid}/smaps_rollup"))

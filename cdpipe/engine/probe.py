@@ -1,34 +1,34 @@
-"""What a run used: processor, memory, disk and queue, over every process that worked for it. Linux only.
+"""What a run used, and what its time went into, over every process that worked for it. Linux only.
 
-Counters are read from `/proc` at the two ends, not sampled: Dask's own figures come with heartbeats of 0.5 s, which
-miss a short stage. Only memory has to be sampled, since the kernel's high-water mark (`VmHWM`) belongs to one process
-and is inherited from the parent it was forked from.
+Counters are read at the two ends (`cdpipe.engine.counters`). What cannot be counted, such as what a blocked thread
+waits for, is sampled by a process outside (`cdpipe.engine.sampler`). Tasks note their own begin and end
+(`cdpipe.engine.tasks`).
 """
 
-import os
-import re
-import resource
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any
 
-from dask.system import cpu_count
-
-from cdpipe.engine.memory import list_tree, machine_memory_bytes, read_small, tree_pss_bytes, tree_rss_bytes
+from cdpipe.engine.accounts import Account
+from cdpipe.engine.counters import (
+    COUNTERS,
+    PRESSURES,
+    Counters,
+    describe_process,
+    disk_busy,
+    read_counters,
+    read_disks,
+    read_network,
+    read_own_counters,
+    read_pressure,
+)
+from cdpipe.engine.memory import list_tree, machine_memory_bytes
 from cdpipe.engine.session import GB, Session
-
-SAMPLE_SECONDS: Final = 0.02
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
-_NEW_HIGH: Final = 1.02
-_EXACT_SHARE: Final = 0.005
-_EXACT_SECONDS: Final = 0.25
-_TRIES: Final = 3
-_COUNTERS: Final = ("cpu_seconds", "read_bytes", "write_bytes", "syscall_read_bytes", "syscall_write_bytes")
-_NO_DISK: Final = ("loop", "ram", "zram", "dm-", "md", "sr")
+from cdpipe.engine.shares import Seen, attribute, count_exactly, sum_accounts
+from cdpipe.engine.tasks import TaskBook
+from cdpipe.engine.watch import Watches
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class ProbeResult:
     """What the probed block used; all None until it ends. None after that means: could not be read here.
 
     Process trees are those of this process, of the workers and of a remote scheduler. What their children that
-    ended meanwhile used counts, as the kernel adds it to the parent that waited for them.
+    ended meanwhile used counts, as the kernel adds it to the parent that waited for them. The sampling process is
+    left out.
 
     Attributes
     ----------
@@ -48,9 +49,12 @@ class ProbeResult:
         Cores given: threads of the session, but no more than the machines have.
     cpu_percent
         `cpu_seconds` as a share of `wall_seconds` on `cores`.
-    tree_peak_bytes
-        Most memory of all process trees together at one moment, seen every 20 ms, each shared page counted once
-        (see `tree_pss_bytes`; resident set sizes where the kernel shows no more). None with workers elsewhere.
+    shares
+        What the time of `cores` went into, as shares that add up to 1, by `cdpipe.engine.shares.CATEGORIES`.
+    tree_peak_bytes, mean_bytes
+        Most memory of all process trees together at one moment, and its mean over time, seen every 20 ms, each shared
+        page counted once (see `tree_pss_bytes`; resident set sizes where the kernel shows no more). None with workers
+        elsewhere.
     limit_bytes
         Memory the session may use, but no more than the machine has.
     memory_percent
@@ -59,6 +63,14 @@ class ProbeResult:
         Fetched from, and sent to (or waiting to be sent to), a block device on behalf of the process trees.
     syscall_read_bytes, syscall_write_bytes
         Passed through `read` and `write` calls: also what the page cache served, pipes and sockets.
+    page_cache_share
+        Part of `syscall_read_bytes` (0 to 1) that came from memory: what the device did not deliver. Pipes and sockets
+        count as memory; what is read through mapped files makes it too low. 0 if nothing was read.
+    spilled_bytes
+        Moved by workers from memory to disk; 0 on threads, which never do.
+    network_bytes
+        Sent by workers to each other and to the client; on threads what this machine's interfaces carried, whoever
+        caused it.
     disk_busy
         Share of the time (0 to 1) in which the busiest disk had work, whoever gave it; where no disk can be seen,
         in which some process waited for I/O.
@@ -66,47 +78,79 @@ class ProbeResult:
         `diskstats NAME` or `pressure`.
     ready_queue_max
         Most tasks that could have run at one moment but for a free thread.
+    queue_mean
+        Their mean number over time.
+    queue_over_time
+        Means over 64 equal parts of the time.
     tasks
         Tasks that finished.
+    task_seconds
+        Wall time of a task, in seconds: `min`, `p50`, `p95`, `max`, `mean`; quantiles within 1 %. Empty if no task ran.
+    task_cpu_seconds
+        Processor time of the threads that ran tasks, in tasks.
+    task_blocked_seconds
+        Time in tasks in which their own thread was not on a core.
+    graph_seconds
+        Wall time for building and ordering graphs, as far as the session did it.
+    serialisation_seconds
+        Workers' time for pickling and compressing; 0 on threads, which share memory.
+    gc_seconds
+        Processor time of Python's garbage collection.
+    pressure_cpu, pressure_memory, pressure_io
+        Seconds in which some process of the machine (anyone's) waited for a core, memory or I/O.
+    run_queue_seconds
+        Time for which threads of the process trees, each for itself, waited for a core.
+    samples
+        Moments looked at.
+    sampler_cpu_seconds
+        Processor time of the sampling process, which is not counted above.
     """
 
     wall_seconds: float | None = None
     cpu_seconds: float | None = None
     cores: int | None = None
     cpu_percent: float | None = None
+    shares: Mapping[str, float] | None = None
     tree_peak_bytes: int | None = None
+    mean_bytes: int | None = None
     limit_bytes: int | None = None
     memory_percent: float | None = None
     read_bytes: int | None = None
     write_bytes: int | None = None
     syscall_read_bytes: int | None = None
     syscall_write_bytes: int | None = None
+    page_cache_share: float | None = None
+    spilled_bytes: int | None = None
+    network_bytes: int | None = None
     disk_busy: float | None = None
     disk_busy_source: str | None = None
     ready_queue_max: int | None = None
+    queue_mean: float | None = None
+    queue_over_time: tuple[float, ...] | None = None
     tasks: int | None = None
+    task_seconds: Mapping[str, float] | None = None
+    task_cpu_seconds: float | None = None
+    task_blocked_seconds: float | None = None
+    graph_seconds: float | None = None
+    serialisation_seconds: float | None = None
+    gc_seconds: float | None = None
+    pressure_cpu: float | None = None
+    pressure_memory: float | None = None
+    pressure_io: float | None = None
+    run_queue_seconds: float | None = None
+    samples: int | None = None
+    sampler_cpu_seconds: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures by name."""
         return asdict(self)
 
 
-class Whereabouts(NamedTuple):
-    """Which process this is: kernel and namespace, id, start (clock ticks since boot), and the cores it may use."""
-
-    host: str
-    pid: int
-    started: int
-    cores: int
-
-
-Counters = Mapping[str, float | None]
-"""What process trees have used since they started, by the names of `ProbeResult`; None where we may not read."""
-
-
 @contextmanager
 def probe(session: Session) -> Iterator[ProbeResult]:
     """Measure what the block uses, over this process's tree and those of the session's workers.
+
+    Costs at most 1 % of the machine. The block's own thread counts as a task while it hands out none.
 
     Yields
     ------
@@ -114,174 +158,124 @@ def probe(session: Session) -> Iterator[ProbeResult]:
         Filled when the block ends without an exception.
     """
     result = ProbeResult()
-    with session.watch_queue() as queue:
-        before = _End(session)
-        with _PeakSampler(before.roots) as sampler:
-            disks, waited, start = _read_disks(), _read_pressure(), time.perf_counter()
+    with Watches(session) as watches, session.keep_books() as books, _keep_own_book(session) as book:
+        watches.prepare(book, books.where())
+        with session.watch_queue() as queue:
+            before = _End(session, watches.pid)
+            watches.begin()
+            start = time.perf_counter()
             yield result
             wall = time.perf_counter() - start
-            busy, source = _disk_busy(disks, waited, wall)
-            after = _End(session)
-    limit = session.memory()["cluster_total_gb"] * GB
-    figures = _compare(before, after, wall) | {
-        "wall_seconds": wall,
-        "limit_bytes": int(limit if before.elsewhere else min(limit, machine_memory_bytes())),
-        "disk_busy": busy,
-        "disk_busy_source": source,
+            watches.stop()
+            figures = before.compare_machine(wall)
+            accounts = {"here": Account(figures=book.close()), **books.read()}
+            after = _End(session, watches.pid)
+        seen = watches.read()
+    figures |= {
         "ready_queue_max": queue.deepest_ready,
+        "queue_mean": queue.mean_ready,
+        "queue_over_time": queue.ready_over_time,
         "tasks": queue.tasks,
+        "limit_bytes": before.limit_bytes(session),
     }
-    if not before.elsewhere and not after.elsewhere:
-        figures["tree_peak_bytes"] = sampler.peak_bytes
-        figures["memory_percent"] = 100 * sampler.peak_bytes / figures["limit_bytes"]
-    for name, value in figures.items():
-        object.__setattr__(result, name, value)  # frozen for everyone else
+    figures |= _compare(before, after, wall) | sum_accounts(accounts)
+    figures |= _judge(before, after, accounts, seen, figures)
+    for name in figures.keys() - {"own_cpu_seconds"}:
+        object.__setattr__(result, name, figures[name])  # frozen for everyone else
+
+
+@contextmanager
+def _keep_own_book(session: Session) -> Iterator[TaskBook]:
+    """Keep the book of this process, which runs tasks only if no other does."""
+    book = TaskBook(threads=session.threads if session.runs_here else 0, serial=True)
+    book.open()
+    try:
+        yield book
+    finally:
+        book.discard()
 
 
 class _End:
-    """The state of every process tree at one end of the probed block."""
+    """The state of every process tree, and of this machine, at one end of the probed block."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, sampler_pid: int) -> None:
         here = describe_process()
         others = session.each_process(describe_process)
         mine = list_tree(here.pid)
-        self.detached = {each for each in others.values() if each.host == here.host and each.pid not in mine}
+        self.workers = len(others)
+        near = {each for each in others.values() if each.host == here.host}
+        self.detached = {each for each in near if each.pid not in mine}
         elsewhere = {address for address, each in others.items() if each.host != here.host}
         self.roots = (here.pid, *(each.pid for each in self.detached))
         machines = {each.host: each.cores for each in others.values() or (here,)}
         self.cores = min(session.threads, sum(machines.values()))
-        self.counters: dict[str, Counters] = {"here": read_counters(*self.roots)}
+        own = (here.pid, *(each.pid for each in near))
+        self.counters: dict[str, Counters] = {"here": read_counters(*self.roots, without=(sampler_pid,), own=own)}
         if elsewhere:
             remote = session.each_process(read_own_counters)
             self.counters |= {address: remote[address] for address in elsewhere & set(remote)}
+        self._disks, self._pressure_us, self._network = read_disks(), read_pressure(), read_network()
 
     @property
     def elsewhere(self) -> bool:
         """Whether some process runs on another machine."""
         return len(self.counters) > 1
 
+    def limit_bytes(self, session: Session) -> int:
+        """Return the memory that the session may use."""
+        limit = session.memory()["cluster_total_gb"] * GB
+        return int(limit if self.elsewhere else min(limit, machine_memory_bytes()))
+
+    def compare_machine(self, wall_s: float) -> dict[str, Any]:
+        """Return what this machine has done since."""
+        busy, source = disk_busy(self._disks, self._pressure_us, wall_s)
+        pressure_us, network = read_pressure(), read_network()
+        figures = {
+            f"pressure_{name}": (pressure_us[name] - self._pressure_us[name]) / 1e6
+            for name in PRESSURES
+            if name in pressure_us and name in self._pressure_us
+        }
+        carried = network - self._network if network is not None and self._network is not None else None
+        return figures | {
+            "wall_seconds": wall_s,
+            "disk_busy": busy,
+            "disk_busy_source": source,
+            "network_bytes": carried,
+        }
+
 
 def _compare(before: _End, after: _End, wall_seconds: float) -> dict[str, Any]:
     figures: dict[str, Any] = {"cores": after.cores}
     if before.detached != after.detached or before.counters.keys() != after.counters.keys():
         return figures  # a worker came or went: what it used cannot be told from what it had used before
-    for name in _COUNTERS:
+    for name in COUNTERS:
         pairs = [(before.counters[place][name], after.counters[place][name]) for place in before.counters]
         known = [new - old for old, new in pairs if old is not None and new is not None]
         figures[name] = sum(known) if len(known) == len(pairs) else None
     if figures["cpu_seconds"] is not None:
         figures["cpu_percent"] = 100 * figures["cpu_seconds"] / (wall_seconds * after.cores)
+    read, asked = figures["read_bytes"], figures["syscall_read_bytes"]
+    if read is not None and asked is not None:
+        figures["page_cache_share"] = max(0.0, 1 - read / asked) if asked else 0.0
     return figures
 
 
-class _PeakSampler:
-    """A thread that watches the memory of process trees; `peak_bytes` is the most it saw."""
-
-    def __init__(self, roots: Iterable[int]) -> None:
-        self._roots = tuple(roots)
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="cdpipe-probe", daemon=True)
-        self.peak_bytes = 0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        """Look often at what is cheap, and at the exact figure when that reaches a new high, or now and then."""
-        highest = 0.0
-        due = 0.0
-        last = False
-        while not last:
-            last = self._end.wait(SAMPLE_SECONDS)  # once more after the end: what is still held then counts
-            rss = tree_rss_bytes(*self._roots)
-            start = time.perf_counter()
-            if rss > highest * _NEW_HIGH or start >= due or last:
-                highest = max(highest, rss)
-                exact = tree_pss_bytes(*self._roots)
-                self.peak_bytes = max(self.peak_bytes, rss if exact is None else exact)
-                # Memory can also grow where RSS does not (a fork's copies), so look again, but for 0.5 % of the time.
-                now = time.perf_counter()
-                due = now + max(_EXACT_SECONDS, (now - start) / _EXACT_SHARE)
-
-
-def describe_process() -> Whereabouts:
-    """Tell where this process runs; to be called in each process of a session."""
-    host = read_small("/proc/sys/kernel/random/boot_id").decode().strip()
-    return Whereabouts(
-        host=f"{host} {os.readlink('/proc/self/ns/pid')}",  # noqa: PTH115 - no file is named by it
-        pid=os.getpid(),
-        started=int(read_small("/proc/self/stat").rpartition(b")")[2].split()[19]),
-        cores=cpu_count(),
-    )
-
-
-def read_own_counters() -> Counters:
-    """Return the counters of this process's tree; to be called in each process of a session."""
-    return read_counters(os.getpid())
-
-
-def read_counters(*roots: int) -> Counters:
-    """Return what process trees have used since they started.
-
-    A process that ends and is waited for hands its counters to the parent, so the sum over a tree never loses any.
-    """
-    for _ in range(_TRIES):
-        pids = list_tree(*roots)
-        rows = [_read_process(pid) for pid in pids]
-        if all(rows) and list_tree(*roots) <= pids:
-            break  # else one ended while we read, and its parent may have been read before
-    present = [row for row in rows if row]
-    return {
-        name: None if any(row[name] is None for row in present) else sum(row[name] or 0 for row in present)
-        for name in _COUNTERS
+def _judge(
+    before: _End, after: _End, accounts: Mapping[str, Account], seen: Seen, figures: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the figures that rest on what was sampled."""
+    found: dict[str, Any] = {
+        "samples": seen.samples,
+        "sampler_cpu_seconds": seen.cpu_seconds,
+        "run_queue_seconds": seen.run_queue_seconds,
     }
-
-
-def _read_process(pid: int) -> Counters | None:
-    """Return one process's counters and those of its children that ended, None if it is gone."""
-    fields = read_small(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-    if not fields:
-        return None
-    cpu_seconds = sum(map(int, fields[11:15])) / _TICKS
-    if pid == os.getpid():  # ticks are 10 ms, too coarse for a short stage on threads of this process
-        usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        cpu_seconds = sum(usage.ru_utime + usage.ru_stime for usage in usages)
-    lines = read_small(f"/proc/{pid}/io").split(b"\n")
-    io = {name: int(value) for name, _, value in (line.partition(b": ") for line in lines) if value}
-    return {
-        "cpu_seconds": cpu_seconds,
-        "read_bytes": io.get(b"read_bytes"),
-        "write_bytes": io.get(b"write_bytes"),
-        "syscall_read_bytes": io.get(b"rchar"),
-        "syscall_write_bytes": io.get(b"wchar"),
-    }
-
-
-def _read_disks() -> dict[str, int]:
-    """Return how long each disk has had work, in milliseconds; partitions and stacked devices are left out."""
-    disks = {disk.name for disk in Path("/sys/block").glob("*") if not disk.name.startswith(_NO_DISK)}
-    rows = (line.split() for line in read_small("/proc/diskstats").decode().splitlines())
-    return {row[2]: int(row[12]) for row in rows if row[2] in disks}
-
-
-def _disk_busy(disks: Mapping[str, int], waited_us: int | None, wall_s: float) -> tuple[float | None, str | None]:
-    """Return the share of the time since the given readings in which the busiest disk had work, and its name."""
-    busy_s = {name: (total - disks[name]) / 1e3 for name, total in _read_disks().items() if name in disks}
-    if busy_s:
-        busiest = max(busy_s, key=busy_s.__getitem__)
-        return min(1.0, busy_s[busiest] / wall_s), f"diskstats {busiest}"
-    now_us = _read_pressure()
-    if now_us is None or waited_us is None:
-        return None, None
-    return min(1.0, (now_us - waited_us) / 1e6 / wall_s), "pressure"
-
-
-def _read_pressure() -> int | None:
-    """Return for how long some process has waited for I/O, in microseconds since boot."""
-    found = re.search(rb"some .*total=(\d+)", read_small("/proc/pressure/io"))
-    return None if found is None else int(found[1])
+    if not before.elsewhere and not after.elsewhere:
+        found["tree_peak_bytes"], found["mean_bytes"] = seen.peak_bytes, seen.mean_bytes
+        found["memory_percent"] = 100 * seen.peak_bytes / figures["limit_bytes"]
+    if before.workers:
+        found["network_bytes"] = sum(each.network_bytes for each in accounts.values())
+    cpu_seconds, own_cpu_seconds = figures.get("cpu_seconds"), figures.get("own_cpu_seconds")
+    if cpu_seconds is not None and own_cpu_seconds is not None:
+        exact = count_exactly(accounts, seen, cpu_seconds=cpu_seconds, own_cpu_seconds=own_cpu_seconds)
+        found["shares"] = attribute(seen, exact)
+    return found

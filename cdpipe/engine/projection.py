@@ -10,14 +10,20 @@ BASE_BYTES: Final = 450_000_000
 BLOCK_FACTOR: Final = 8.0
 """Bytes that a task holds at most for each byte of its block: the text, cell bounds, typed columns, and copies."""
 
-TRAINING_ROW_BYTES: Final = 64
+TRAINING_ROW_BYTES: Final = 96
 """Keys, label and bookkeeping of a row in training, copies included."""
 
 FEATURE_BYTES: Final = 28
-"""A feature of a row in training: as stored, as float32, the split sides, and the classifiers' own copy."""
+"""A feature of a row in training: as float32, gathered and on a split side, and the classifiers' own copies."""
 
-TREE_NODE_BYTES: Final = 100
-"""A node of a scikit-learn tree with its class counts."""
+GROWING_ROW_BYTES: Final = 64
+"""A row in a tree that a thread is growing: its weight, its place, the values that are sorted."""
+
+TREE_ROW_BYTES: Final = 160
+"""A row in a fully grown tree: at most two nodes, of 80 bytes each with their class counts in scikit-learn."""
+
+BAG_SHARE: Final = 0.64
+"""Different rows in a bootstrap sample, which is what a tree of a forest can tell apart: 1 - 1/e = 0.632 of all."""
 
 
 class Projection(NamedTuple):
@@ -72,11 +78,31 @@ def project_streaming(session: Session, *, largest_block_bytes: int, facts_bytes
     return Projection("streaming", needed, limit, "set gather.block_mb lower, or session.threads_per_worker")
 
 
-def project_training(*, rows: int, features: int, trees: int, limit_bytes: int) -> Projection:
-    """Project the peak of training, which holds all rows: fully grown trees have at most two nodes a row."""
-    row = TRAINING_ROW_BYTES + FEATURE_BYTES * features + 2 * TREE_NODE_BYTES * trees
-    way_out = "train on fewer rows (a narrower clean.filters), with fewer train.trees, or without RandomForest"
-    return Projection(f"training on {rows:,} rows", BASE_BYTES + rows * row, limit_bytes, way_out)
+def project_training(*, rows: int, features: int, trees: int, limit_bytes: int, threads: int = 1) -> Projection:
+    """Project the peak of training, which holds its rows.
+
+    Trees that are fully grown have at most two nodes for each row that they can tell apart, which is what noise as
+    labels makes of them; most data give far smaller ones.
+
+    Parameters
+    ----------
+    rows
+        Messages that train and test: all, or those of a sample.
+    features
+        Columns.
+    trees
+        Trees of the random forest; 1 where there is none.
+    limit_bytes
+        Memory that there is.
+    threads
+        Trees that grow at a time.
+    """
+    forest = TREE_ROW_BYTES * max(1.0, BAG_SHARE * trees) + GROWING_ROW_BYTES * min(trees, threads)
+    row = TRAINING_ROW_BYTES + FEATURE_BYTES * features + forest
+    most = max(0, int((limit_bytes - BASE_BYTES) / row))
+    fewer = f"set train.sample_rows to {most:,} or fewer" if most else "narrow clean.filters"
+    way_out = f"{fewer}, or train.trees lower, or train HistGradientBoosting instead of RandomForest"
+    return Projection(f"training on {rows:,} rows", BASE_BYTES + int(rows * row), limit_bytes, way_out)
 
 
 def require_fit(projection: Projection) -> None:

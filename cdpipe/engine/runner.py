@@ -2,7 +2,8 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,8 +21,10 @@ from cdpipe.engine.graph import (
     split_outcomes,
     sum_outcomes,
 )
+from cdpipe.engine.metering import OnPart
 from cdpipe.engine.rejects import REJECTS, join_rejects
 from cdpipe.engine.session import Session
+from cdpipe.engine.skipping import find_dropped
 from cdpipe.stages import BY_NAME, STAGES
 from cdpipe.stages.gather import NAME as GATHER
 from cdpipe.stages.gather import VERSION as GATHER_VERSION
@@ -30,6 +33,9 @@ from cdpipe.stages.params import Params
 
 ORDER: Final = (GATHER, *(stage.name for stage in STAGES))
 """Stages whose output can be kept, in the order in which a message goes through them."""
+
+Facts = Mapping[str, Any]
+"""By stage, what its global step concluded."""
 
 OnPartition = Callable[[str, int, int, Outcome | None], None]
 """Called as (name of the pass, partitions done, partitions in all, outcome); as a pass begins, with (…, 0, …, None)."""
@@ -73,6 +79,8 @@ class Runner:
         Stages whose output `store` keeps.
     on_partition
         Told of each partition as it is done.
+    on_part
+        Told the name of each survey and pass, which is then done in the block it returns.
     """
 
     def __init__(
@@ -85,11 +93,12 @@ class Runner:
         scratch: Store,
         kept: Sequence[str],
         on_partition: OnPartition | None = None,
+        on_part: OnPart = nullcontext,
     ) -> None:
         self._params = params
         self._session = session
         self._keys = _keys(params, source_key)
-        self._on_partition = on_partition
+        self._on_partition, self._on_part = on_partition, on_part
         surveyed = {ORDER[place - 1] for place in range(1, len(ORDER)) if self._needs_facts(ORDER[place])}
         unknown = [name for name in kept if name not in ORDER]
         if unknown:
@@ -104,8 +113,11 @@ class Runner:
     def prepare(self, sources: Sequence[Raw]) -> Prepared:
         """Run what the cache does not have yet, and return the last stage's output."""
         place, entry = self._newest()
-        for names in self._passes(place + 1):
-            entry = self._run_pass(names, entry, sources)
+        passes = self._passes(place + 1)
+        facts = self._survey(passes[0][0], entry) if passes and self._needs_facts(passes[0][0]) else {}
+        for names, after in zip_longest(passes, passes[1:]):
+            following = after[0] if after else None
+            entry, facts = self._run_pass(names, entry, sources, facts=facts, following=following)
         if entry is None:
             raise ValueError("there is no stage to run")
         return Prepared(entry, {name: self._ledgers[name] for name in ORDER}, self._cache, self._seconds)
@@ -132,13 +144,16 @@ class Runner:
             passes[-1].append(name)
         return passes
 
-    def _run_pass(self, names: Sequence[str], entry: Entry | None, raw: Sequence[Raw]) -> Entry:
-        """Take every partition through some stages, keeping what is to be kept; return the last output."""
-        facts = (
-            {names[0]: self._session.broadcast(self._survey(names[0], entry))} if self._needs_facts(names[0]) else {}
-        )
+    def _run_pass(
+        self, names: Sequence[str], entry: Entry | None, raw: Sequence[Raw], *, facts: Facts, following: str | None
+    ) -> tuple[Entry, Facts]:
+        """Take every partition through some stages, keeping what is to be kept.
+
+        Returns the last output, and the facts of the stage that follows: its survey is made on the way.
+        """
         label = " → ".join(names)
-        with ExitStack() as stack:
+        with self._on_part(label), ExitStack() as stack:
+            given = {name: self._session.broadcast(value) for name, value in facts.items()}
             drafts = {
                 name: stack.enter_context(self._stores[name].begin(self._keys[name]))
                 for name in names
@@ -148,13 +163,32 @@ class Runner:
             sources: list[Raw | Stored] = (
                 [source._replace(rejects=first.directory) for source in raw]
                 if entry is None
-                else [Stored(path) for path in entry.parts]
+                else [self._stored(path, names[0]) for path in entry.parts]
             )
-            outcomes, _surveys = split_outcomes(lay_chain(sources, self._steps(names, drafts), facts=facts))
-            accounts = self._session.run(outcomes, on_done=self._report(label, len(outcomes)))
-            self._account(accounts)
+            steps = [*self._steps(names, drafts), *([Look(following, self._params[following])] if following else [])]
+            accounts, found = self._run_steps(label, sources, steps, facts=given, survey_for=following)
             rejects = join_rejects(first.directory) if entry is None else entry.directory / REJECTS
-            return self._commit(drafts, accounts, rejects)
+            return self._commit(drafts, accounts, rejects), found
+
+    def _run_steps(
+        self,
+        label: str,
+        sources: Sequence[Raw | Stored],
+        steps: Sequence[Step],
+        *,
+        facts: Facts,
+        survey_for: str | None,
+    ) -> tuple[list[Outcome], Facts]:
+        """Run steps over all partitions: their accounts, and what they find out for a stage."""
+        outcomes, surveys = split_outcomes(lay_chain(sources, steps, facts=facts))
+        concluded = [] if survey_for is None else [lay_facts(surveys, survey_for, self._params[survey_for])]
+        done = self._session.run([*outcomes, *concluded], on_done=self._report(label, len(outcomes)))
+        accounts = done[: len(outcomes)]
+        self._account(accounts)
+        return accounts, {} if survey_for is None else {survey_for: done[-1]}
+
+    def _stored(self, path: Path, stage: str) -> Stored:
+        return Stored(path, dropped=find_dropped(path, BY_NAME[stage], self._params[stage]))
 
     def _steps(self, names: Sequence[str], drafts: Mapping[str, Draft]) -> list[Step]:
         steps: list[Step] = []
@@ -165,18 +199,14 @@ class Runner:
                 steps.append(Keep(name, drafts[name].directory))
         return steps
 
-    def _survey(self, name: str, entry: Entry | None) -> Any:  # noqa: ANN401 - each stage has its own facts
+    def _survey(self, name: str, entry: Entry | None) -> Facts:
         """Survey the kept output that a stage starts from, reading only the columns it needs."""
         whole, params = BY_NAME[name].whole, self._params[name]
         if whole is None or entry is None:
             raise ValueError(f"stage {name!r} has nothing to survey")
-        sources = [Stored(path, whole.inputs(params)) for path in entry.parts]
-        outcomes, surveys = split_outcomes(lay_chain(sources, [Look(name, params)]))
-        done = self._session.run(
-            [*outcomes, lay_facts(surveys, name, params)], on_done=self._report(f"survey for {name}", len(outcomes))
-        )
-        self._account(done[:-1])
-        return done[-1]
+        sources, label = [Stored(path, whole.inputs(params)) for path in entry.parts], f"survey for {name}"
+        with self._on_part(label):
+            return self._run_steps(label, sources, [Look(name, params)], facts={}, survey_for=name)[1]
 
     def _account(self, accounts: Sequence[Outcome]) -> None:
         totals = sum_outcomes(accounts)

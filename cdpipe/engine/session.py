@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Self, TypedDict, TypeVar
+from typing import Annotated, Any, Final, Protocol, Self, TypedDict, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from cdpipe.engine.accounts import Account, Place
 
 GB: Final = 1e9
 """Bytes in a gigabyte: every `_gb` here is decimal (a GiB is 1.074 of them)."""
@@ -117,12 +119,28 @@ class QueueWatch:
     ----------
     deepest_ready
         Most tasks that could have run at one moment but for a free thread.
+    mean_ready
+        Mean of their number over the time of the watch.
+    ready_over_time
+        Means over 64 equal parts of that time.
     tasks
         Tasks that finished, well or not.
     """
 
     deepest_ready: int | None = None
+    mean_ready: float | None = None
+    ready_over_time: tuple[float, ...] | None = None
     tasks: int | None = None
+
+
+class Books(Protocol):
+    """The books that the processes of a session keep of their tasks."""
+
+    def where(self) -> Mapping[str, Place]:
+        """Return by address where each book is kept."""
+
+    def read(self) -> Mapping[str, Account]:
+        """Close the books and return by address what they say."""
 
 
 class Session(ABC):
@@ -167,11 +185,20 @@ class Session(ABC):
         """Watch the scheduler's queue; the `QueueWatch` is filled when the block ends."""
 
     @abstractmethod
+    def keep_books(self) -> AbstractContextManager["Books"]:
+        """Have every process that works for this session, but this one, note what its tasks take, for the block."""
+
+    @abstractmethod
     def each_process(self, function: Callable[[], T]) -> Mapping[str, T]:
         """Call `function()` in every process that works for this session but this one; results by address.
 
         A worker that ends meanwhile is left out.
         """
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether tasks run on threads of this process."""
+        return False
 
     @property
     @abstractmethod

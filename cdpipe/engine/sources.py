@@ -1,7 +1,6 @@
 """Where messages come from: files found, cut into blocks of whole lines or row groups, and read one block at a time."""
 
 import glob
-import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -12,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cdpipe.columns import BY_NAME, DERIVED, SOURCE, canonical, resolve
-from cdpipe.kernels.csv import count_lines
+from cdpipe.engine.streams import count_lines_of, find_line_end, open_stream, read_bytes
 from cdpipe.stages.csvlines import Header, gather_csv, read_header
 from cdpipe.stages.gather import Gathered, gather_json, gather_table
 
@@ -25,7 +24,6 @@ _FORMATS: Final[dict[str, Format]] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
-_WINDOW: Final = 1 << 16
 _VALUE_BYTES: Final = 8
 _LONGEST_HEADER: Final = 1 << 20
 _NULLABLE: Final = {getattr(pa, name.lower())(): pd.api.types.pandas_dtype(name) for name in ("Int32", "Int64")}
@@ -108,19 +106,30 @@ def cut(file: SourceFile, *, block_bytes: int) -> list[Block]:
         return list(_cut_groups(file, block_bytes))
     start = file.header.bytes if file.header else 0
     blocks = []
-    with _open(file.path) as stream:
+    with open_stream(file.path) as stream:
         while start < file.size:
             stop = min(start + block_bytes, file.size)
             if stop < file.size:
-                stop = _next_line(stream, stop - 1, file.size)
+                stop = find_line_end(stream, stop - 1, file.size)
             blocks.append(Block(file, start, stop))
             start = stop
     return blocks or [Block(file, start, start)]
 
 
 def count_rows(block: Block) -> int:
-    """Count the row numbers that a block takes: its lines, or its rows."""
-    return block.rows if block.rows is not None else int(count_lines(_read_bytes(block)))
+    """Count the row numbers that a block takes: its lines, or its rows.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read any more.
+    """
+    if block.rows is not None:
+        return block.rows
+    try:
+        return count_lines_of(block.file.path, block.start, block.stop)
+    except OSError as error:
+        raise SourceError(f"{block.file.path}: {error}") from error
 
 
 def read_block(block: Block, *, columns: Sequence[str], first_row: int, rows_before_file: int) -> Gathered:
@@ -146,12 +155,14 @@ def read_block(block: Block, *, columns: Sequence[str], first_row: int, rows_bef
     try:
         if file.format == "parquet":
             return _read_groups(block, columns, first_row)
-        data = _read_bytes(block)
+        data = read_bytes(file.path, block.start, block.stop)
     except (OSError, TypeError, ValueError) as error:
         raise SourceError(f"{file.path}: {error}") from error
     line = first_row - rows_before_file + 1
     if file.header is None:
-        return gather_json(data, file=file.path, columns=columns, first_row=first_row, first_line=line)
+        text = data.tobytes()
+        del data
+        return gather_json(text, file=file.path, columns=columns, first_row=first_row, first_line=line)
     return gather_csv(
         data, file=file.path, header=file.header, columns=columns, first_row=first_row, first_line=line + 1
     )
@@ -218,7 +229,7 @@ def _inspect(path: str, format_: Format) -> SourceFile:
     try:
         if format_ == "parquet":
             return _inspect_parquet(path)
-        with _open(path) as stream:
+        with open_stream(path) as stream:
             size = stream.seek(0, 2)
             stream.seek(0)
             head = stream.read(_LONGEST_HEADER)
@@ -239,7 +250,7 @@ def _inspect(path: str, format_: Format) -> SourceFile:
 
 
 def _inspect_parquet(path: str) -> SourceFile:
-    with _open(path) as stream:
+    with open_stream(path) as stream:
         size = stream.seek(0, 2)
         file = pq.ParquetFile(stream)
         rows = tuple(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
@@ -257,36 +268,9 @@ def _cut_groups(file: SourceFile, block_bytes: int) -> Iterator[Block]:
             start = stop
 
 
-def _open(path: str) -> "fsspec.core.OpenFile":
-    if "://" not in path and stat.S_ISFIFO(Path(path).stat().st_mode):
-        raise ValueError("is a pipe, which can be read only once; write it to a file first")
-    return fsspec.open(path, "rb").open() if "://" in path else Path(path).open("rb")
-
-
-def _next_line(stream: "fsspec.core.OpenFile", start: int, size: int) -> int:
-    """Return the place behind the first line end at or after `start`."""
-    stream.seek(start)
-    while start < size:
-        window = stream.read(_WINDOW)
-        found: int = window.find(b"\n")
-        if found >= 0:
-            return start + found + 1
-        start += len(window)
-    return size
-
-
-def _read_bytes(block: Block) -> bytes:
-    with _open(block.file.path) as stream:
-        stream.seek(block.start)
-        data: bytes = stream.read(block.stop - block.start)
-    if len(data) < block.stop - block.start:
-        raise SourceError(f"{block.file.path}: became shorter while it was read; run again on a file at rest")
-    return data
-
-
 def _read_groups(block: Block, columns: Sequence[str], first_row: int) -> Gathered:
     file = block.file
-    with _open(file.path) as stream:
+    with open_stream(file.path) as stream:
         parquet = pq.ParquetFile(stream)
         names = {canonical(name): name for name in parquet.schema_arrow.names}
         found = [names[name] for name in columns if name in names]

@@ -1,19 +1,25 @@
 """Sessions on threads of this process."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any, TypeVar
 
 import psutil
+from dask import local
 from dask.callbacks import Callback
 from dask.optimization import cull
 from dask.system import cpu_count
 from dask.threaded import get as run_on_threads
 
+from cdpipe.engine.accounts import Account, Place
+from cdpipe.engine.depth import Depth
 from cdpipe.engine.memory import machine_memory_bytes
 from cdpipe.engine.session import (
     GB,
+    Books,
     OnDone,
     QueueWatch,
     Session,
@@ -21,6 +27,8 @@ from cdpipe.engine.session import (
     SessionParams,
     summarise_memory,
 )
+from cdpipe.engine.table import SCHEDULING
+from cdpipe.engine.tasks import BOOKS, TaskBook, building_graph, run_recorded, scheduling
 
 T = TypeVar("T")
 
@@ -35,6 +43,10 @@ class ThreadSession(Session):
 
     def run(self, tasks: Sequence[Any], *, on_done: OnDone | None = None) -> list[Any]:
         """Run every task and return their results in order; see `Session.run`."""
+        with scheduling():
+            return self._run(tasks, on_done)
+
+    def _run(self, tasks: Sequence[Any], on_done: OnDone | None) -> list[Any]:
         places: dict[Any, list[int]] = {}
         for index, task in enumerate(tasks):
             places.setdefault(task.key, []).append(index)
@@ -45,11 +57,13 @@ class ThreadSession(Session):
                     on_done(index, result)
 
         keys = [task.key for task in tasks]
+        with building_graph():
+            graph = flatten_graph(tasks)
         # Callbacks that others registered (the queue watch, dask's own profilers) must hear of this run too.
         callbacks = [(None, None, None, report, None), *Callback.active]
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="cdpipe")
         try:
-            results = run_on_threads(flatten_graph(tasks), keys, pool=pool, callbacks=callbacks)
+            results = run_on_threads(graph, keys, pool=pool, callbacks=callbacks)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
         for key, result in zip(keys, results, strict=True):
@@ -67,25 +81,30 @@ class ThreadSession(Session):
     @contextmanager
     def watch_queue(self) -> Iterator[QueueWatch]:
         """Watch dask's scheduler in this process; counts every graph run on it, this session's or not."""
-        watch = QueueWatch()
-        depth = tasks = 0
-
-        def look(_dsk: object, state: Mapping[str, Any]) -> None:
-            nonlocal depth
-            depth = max(depth, len(state["ready"]))
-
-        def count(_key: object, _result: object, dsk: object, state: Mapping[str, Any], _: object) -> None:
-            nonlocal tasks
-            tasks += 1
-            look(dsk, state)
-
-        with Callback(start_state=look, posttask=count):
+        watch, listener = QueueWatch(), _Listener()
+        with listener:
             yield watch
-        watch.deepest_ready, watch.tasks = depth, tasks
+        watch.deepest_ready, watch.tasks = listener.depth.most, listener.tasks
+        watch.mean_ready, watch.ready_over_time = listener.depth.finish()
+
+    @contextmanager
+    def keep_books(self) -> Iterator[Books]:
+        """Have the tasks of every graph that dask runs in this process note themselves, whoever's session it is."""
+        # Dask's callbacks tell when a task is handed out and when it is back, but not when a thread takes it.
+        before, local.batch_execute_tasks = local.batch_execute_tasks, run_batch
+        try:
+            yield _NoBooks()
+        finally:
+            local.batch_execute_tasks = before
 
     def each_process(self, function: Callable[[], T]) -> Mapping[str, T]:  # noqa: ARG002 - there is no other process
         """Return an empty mapping: no other process works for this session."""
         return {}
+
+    @property
+    def runs_here(self) -> bool:
+        """Yes."""
+        return True
 
     @property
     def dashboard_link(self) -> str | None:
@@ -101,6 +120,56 @@ class ThreadSession(Session):
     def threads(self) -> int:
         """Number of threads tasks run on."""
         return self._threads
+
+
+def run_batch(batch: Sequence[Sequence[Any]]) -> list[Any]:
+    """Do what `dask.local.batch_execute_tasks` does, each task on record."""
+    return [run_recorded(local.execute_task, *arguments) for arguments in batch]
+
+
+class _NoBooks:
+    """The books of other processes, of which there are none."""
+
+    def where(self) -> Mapping[str, Place]:
+        return {}
+
+    def read(self) -> Mapping[str, Account]:
+        return {}
+
+
+class _Listener(Callback):  # type: ignore[misc] # dask is not typed
+    """Hears of every graph that dask runs in this process: its queue, and which thread hands its tasks out."""
+
+    def __init__(self) -> None:
+        self.depth = Depth()
+        self.tasks = 0
+        self._runs: dict[int, list[tuple[float, list[tuple[TaskBook, int]]]]] = {}
+        super().__init__(start=self._begin, start_state=self._order, posttask=self._count, finish=self._end)
+
+    def _begin(self, _dsk: object) -> None:
+        before = [(book, book.switch(SCHEDULING)) for book in BOOKS]
+        self._runs.setdefault(get_ident(), []).append((time.perf_counter(), before))
+
+    def _order(self, _dsk: object, state: Mapping[str, Any]) -> None:
+        seconds = time.perf_counter() - self._runs[get_ident()][-1][0]
+        for book in BOOKS:
+            book.note_graph(seconds)
+        self._look(state)
+
+    def _look(self, state: Mapping[str, Any]) -> None:
+        ready = len(state["ready"])
+        self.depth.note(ready)
+        for book in BOOKS:
+            book.tell_runnable(ready + len(state["running"]))
+
+    def _count(self, _key: object, _result: object, _dsk: object, state: Mapping[str, Any], _worker: object) -> None:
+        self.tasks += 1
+        self._look(state)
+
+    def _end(self, _dsk: object, _state: object, _failed: object) -> None:
+        for book, duty in self._runs[get_ident()].pop()[1]:
+            book.switch(duty)
+            book.tell_runnable(0)
 
 
 def flatten_graph(tasks: Sequence[Any]) -> dict[Any, Any]:

@@ -12,20 +12,26 @@ import numpy.typing as npt
 from cdpipe.kernels.jit import jit_borrowing, jit_inlined
 from cdpipe.kernels.memory import Int, Integers, Memory, view_int64
 
-Parts: TypeAlias = npt.NDArray[np.int32]
+Parts: TypeAlias = npt.NDArray[np.int8]
+Years: TypeAlias = npt.NDArray[np.int16]
 
 DAY_US: Final = 86_400_000_000
+SECOND_US: Final = 1_000_000
 
 
 class CalendarParts(NamedTuple):
-    """int32[n] each: month 1-12, day 1-31, year, hour 0-23, minute 0-59, second 0-59 (whole, rounded down)."""
+    """Month 1-12, day 1-31, year, hour 0-23, minute 0-59, second 0-59 (whole, rounded down), pm 0-1 (1 from noon on).
+
+    int8[n] each, the year int16[n].
+    """
 
     month: Parts
     day: Parts
-    year: Parts
+    year: Years
     hour: Parts
     minute: Parts
     second: Parts
+    pm: Parts
 
 
 @jit_inlined
@@ -54,13 +60,19 @@ def date_of(days: Int) -> tuple[Int, Int, Int]:
 
 @jit_borrowing
 def _fill_parts(us: Integers, parts: CalendarParts) -> None:
+    day: Int = np.int64(0)
+    year, month, day_of_month = date_of(day)
     for i in range(us.size):
-        days = us[i] // DAY_US
-        parts.year[i], parts.month[i], parts.day[i] = date_of(days)
-        second_of_day = (us[i] - days * DAY_US) // 1_000_000
-        parts.hour[i] = second_of_day // 3600
-        parts.minute[i] = second_of_day // 60 % 60
-        parts.second[i] = second_of_day % 60
+        instant = us[i]
+        if instant < day * DAY_US or instant >= (day + 1) * DAY_US:  # most rows are of the day before them
+            day = instant // DAY_US
+            year, month, day_of_month = date_of(day)
+        second_of_day = np.int32((instant - day * DAY_US) // SECOND_US)
+        hour = second_of_day // np.int32(3600)
+        parts.year[i], parts.month[i], parts.day[i] = year, month, day_of_month
+        parts.hour[i], parts.pm[i] = hour, hour >= 12
+        parts.minute[i] = second_of_day // np.int32(60) % np.int32(60)
+        parts.second[i] = second_of_day % np.int32(60)
 
 
 def calendar_parts(us: Memory) -> CalendarParts:
@@ -75,7 +87,7 @@ def calendar_parts(us: Memory) -> CalendarParts:
     Returns
     -------
     CalendarParts
-        (month, day, year, hour, minute, second), int32[n] each.
+        (month, day, year, hour, minute, second, pm), int8[n] each, the year int16[n].
 
     Raises
     ------
@@ -83,8 +95,8 @@ def calendar_parts(us: Memory) -> CalendarParts:
         If `us` is not one-dimensional int64.
     """
     instants = view_int64(us)
-    month, day, year, hour, minute, second = (np.empty(instants.size, dtype=np.int32) for _ in range(6))
-    parts = CalendarParts(month, day, year, hour, minute, second)
+    month, day, hour, minute, second, pm = (np.empty(instants.size, dtype=np.int8) for _ in range(6))
+    parts = CalendarParts(month, day, np.empty(instants.size, dtype=np.int16), hour, minute, second, pm)
     _fill_parts(instants, parts)
     return parts
 
@@ -98,3 +110,44 @@ def days_since_epoch(us: Memory) -> Integers:
         int64[n]: microseconds since 1970-01-01T00:00.
     """
     return view_int64(us) // DAY_US
+
+
+@jit_borrowing
+def _refine(us: Integers, mark_ms: Integers, out: npt.NDArray[np.int64]) -> None:
+    known, whole = np.int64(0), True
+    for i in range(us.size):
+        instant = us[i]
+        if instant != known:  # many messages are of one instant, and a division takes longer than all else here
+            known, whole = instant, instant - instant // SECOND_US * SECOND_US == 0
+        out[i] = instant + (mark_ms[i] - mark_ms[i] // 1_000 * 1_000) * 1_000 if whole else instant
+
+
+def refine_seconds(us: Memory, mark_ms: Memory) -> npt.NDArray[np.int64]:
+    """Give timestamps of whole seconds the milliseconds that a second mark tells.
+
+    Parameters
+    ----------
+    us
+        int64[n]: microseconds since 1970-01-01T00:00.
+    mark_ms
+        int64[n]: milliseconds within the minute, as J2735's secMark; 0 where unknown.
+
+    Returns
+    -------
+    int64[n]
+        Microseconds; as given where they are not of a whole second.
+
+    Raises
+    ------
+    TypeError
+        If an array is not one-dimensional int64.
+    ValueError
+        If they differ in length.
+    """
+    instants, marks = view_int64(us), view_int64(mark_ms)
+    if instants.size != marks.size:
+        raise ValueError(f"{instants.size} timestamps but {marks.size} second marks; each needs one")
+    refined = np.empty(instants.size, np.int64)
+    with np.errstate(over="ignore"):  # only without the compiler: a null time is the least integer there is
+        _refine(instants, marks, refined)
+    return refined

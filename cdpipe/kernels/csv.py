@@ -1,35 +1,29 @@
-"""Cells of comma-separated text: where each wanted field of each record begins and ends.
+"""Cells of comma-separated text: where each wanted field of each record begins and ends."""
 
-Bytes are looked at eight at a time ("SIMD within a register": H. S. Warren, Hacker's Delight, 2nd ed., 6-1).
-Quotes are rare in the files this is for: a line is split as if it had none, and again if it has one.
-"""
-
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cdpipe.kernels.jit import jit_borrowing, jit_inlined
-from cdpipe.kernels.memory import Bytes, Int, Integers, Memory, Statuses, load_word, view_bytes
+from cdpipe.kernels.lines import (
+    BAD_QUOTE,
+    BLANK,
+    LINE_OK,
+    NEWLINE,
+    QUOTE,
+    RETURN,
+    TOO_FEW_FIELDS,
+    TOO_MANY_FIELDS,
+    WINDOW_BYTES,
+    Layout,
+    Window,
+    make_window,
+    split_window,
+)
+from cdpipe.kernels.memory import Bytes, Int, Integers, Memory, Statuses, view_bytes
 
-LINE_OK: Final = 0
-TOO_FEW_FIELDS: Final = 1
-TOO_MANY_FIELDS: Final = 2
-BAD_QUOTE: Final = 3
-
-_NEWLINE: Final = 10
-_RETURN: Final = 13
-_BLANK: Final = 32
-_QUOTE: Final = 34
-
-_ONES: Final = np.uint64(0x0101010101010101)
-_LOW: Final = np.uint64(0x7F7F7F7F7F7F7F7F)
-_NEWLINES: Final = np.uint64(0x0A0A0A0A0A0A0A0A)
-_QUOTES: Final = np.uint64(0x2222222222222222)
-_U0: Final = np.uint64(0)
-_U1: Final = np.uint64(1)
-_U8: Final = np.uint64(8)
-_U56: Final = np.uint64(56)
+__all__ = ["BAD_QUOTE", "LINE_OK", "TOO_FEW_FIELDS", "TOO_MANY_FIELDS", "Cells", "count_lines", "find_cells"]
 
 
 class Cells(NamedTuple):
@@ -59,18 +53,11 @@ class Cells(NamedTuple):
     escaped: npt.NDArray[np.bool_]
 
 
-class _Layout(NamedTuple):
-    """What a record looks like: `slots[field]` is the wanted column's place in the result, -1 for none."""
-
-    slots: Integers
-    delimiter: int
-
-
 @jit_borrowing
 def _count_newlines(data: Bytes) -> Int:
     count = 0
     for i in range(data.size):
-        count += data[i] == _NEWLINE
+        count += data[i] == NEWLINE
     return count
 
 
@@ -85,143 +72,54 @@ def count_lines(data: Memory) -> int:
     block = view_bytes(data)
     if not block.size:
         return 0
-    return int(_count_newlines(block)) + int(block[-1] != _NEWLINE)
+    return int(_count_newlines(block)) + int(block[-1] != NEWLINE)
 
 
 @jit_inlined
-def _mark(word: np.uint64, pattern: np.uint64) -> np.uint64:
-    """Set the top bit of exactly those bytes of `word` that equal the pattern's (Hacker's Delight 6-1)."""
-    rest = word ^ pattern
-    return ~(((rest & _LOW) + _LOW) | rest | _LOW)
-
-
-@jit_inlined
-def _first_mark(marks: np.uint64) -> Int:
-    """Return the place, 0-7, of the lowest marked byte: count the bytes that begin below its top bit."""
-    below = ((marks & (~marks + _U1)) - _U1) & _ONES
-    return np.int64((below * _ONES) >> _U56) - 1
-
-
-@jit_inlined
-def _load_last_word(data: Bytes, at: Int) -> np.uint64:
-    """Return the fewer than 8 bytes that are left, with a line end put behind them."""
-    word = np.uint64(_NEWLINE)
-    for i in range(data.size - 1, at - 1, -1):
-        word = (word << _U8) | np.uint64(data[i])
-    return word
-
-
-@jit_inlined
-def _trim_return(data: Bytes, start: Int, end: Int) -> Int:
-    if end > start and data[end - 1] == _RETURN:
-        return end - 1
-    return end
-
-
-@jit_inlined
-def _split_plain(data: Bytes, line: Int, row: Int, layout: _Layout, cells: Cells) -> tuple[Int, Int, bool]:
-    """Split a line, given its start, as if it held no quote: (place of its line end, fields, any quote)."""
-    delimiters = np.uint64(layout.delimiter) * _ONES
-    field, begin, at, quotes = 0, line, line, _U0
-    while True:
-        word = load_word(data, at) if at + 8 <= data.size else _load_last_word(data, at)
-        quotes |= _mark(word, _QUOTES)
-        newlines = _mark(word, _NEWLINES)
-        marks = newlines | _mark(word, delimiters)
-        while marks != _U0:
-            end = at + _first_mark(marks)
-            is_newline = (marks & (~marks + _U1) & newlines) != _U0
-            if field < layout.slots.size and layout.slots[field] >= 0:
-                cells.starts[layout.slots[field], row] = begin
-                cells.stops[layout.slots[field], row] = _trim_return(data, begin, end) if is_newline else end
-            field += 1
-            if is_newline:
-                return end, field, quotes != _U0
-            begin = end + 1
-            marks &= marks - _U1
-        at += 8
+def _is_escaped(data: Bytes, begin: Int, stop: Int) -> bool:
+    """Say whether a cell is quoted, that is, has a quote before it, and holds a quote itself."""
+    if begin == 0 or data[begin - 1] != QUOTE:
+        return False
+    found = False
+    for i in range(begin, stop):
+        found |= data[i] == QUOTE
+    return found
 
 
 @jit_borrowing
-def _close_quote(data: Bytes, begin: Int, stop: Int) -> tuple[Int, bool]:
-    """Return the place of the quote that closes a field's text (-1: none), and whether a `""` comes before."""
-    at, doubled = begin, False
-    while at < stop:
-        if data[at] == _QUOTE:
-            if at + 1 == stop or data[at + 1] != _QUOTE:
-                return at, doubled
-            doubled = True
-            at += 1
-        at += 1
-    return -1, doubled
-
-
-@jit_borrowing
-def _split_quoted(data: Bytes, line: tuple[Int, Int], row: Int, layout: _Layout, cells: Cells) -> Int:
-    """Split a line, given its bounds, by RFC 4180; return its fields, -1 if a quote is open or misplaced."""
-    at, stop = line
-    field = 0
-    while True:
-        begin, doubled = at, False
-        if at < stop and data[at] == _QUOTE:
-            begin = at + 1
-            end, doubled = _close_quote(data, begin, stop)
-            if end < 0 or (end + 1 < stop and data[end + 1] != layout.delimiter):
-                return -1
-            at = end + 1
+def _put(origin: Int, line: Int, row: Int, places: Integers, window: Window, cells: Cells) -> None:
+    """Put the bounds of a record's cells where they belong; of one that is not `LINE_OK` all are empty."""
+    first, status = np.int64(window.lines[0, line]), window.lines[4, line]
+    cells.line_starts[row] = origin + window.lines[1, line]
+    cells.line_stops[row] = origin + window.lines[2, line]
+    cells.status[row] = status
+    for j in range(places.size):
+        if status == LINE_OK:
+            cells.starts[j, row] = origin + window.begins[first + places[j]]
+            cells.stops[j, row] = origin + window.stops[first + places[j]]
         else:
-            while at < stop and data[at] != layout.delimiter:
-                at += 1
-            end = at
-        if field < layout.slots.size and layout.slots[field] >= 0:
-            cells.starts[layout.slots[field], row] = begin
-            cells.stops[layout.slots[field], row] = end
-            cells.escaped[layout.slots[field], row] = doubled
-        field += 1
-        if at >= stop:
-            return field
-        at += 1
-
-
-@jit_inlined
-def _is_blank_line(data: Bytes, start: Int, stop: Int) -> bool:
-    while start < stop and data[start] == _BLANK:
-        start += 1
-    return bool(start >= stop)
-
-
-@jit_inlined
-def _judge(found: Int, fields: Int) -> Int:
-    if found < 0:
-        return BAD_QUOTE
-    if found < fields:
-        return TOO_FEW_FIELDS
-    return TOO_MANY_FIELDS if found > fields else LINE_OK
+            cells.starts[j, row], cells.stops[j, row] = cells.line_stops[row], cells.line_stops[row]
 
 
 @jit_borrowing
-def _fill(data: Bytes, layout: _Layout, cells: Cells) -> int:
-    """Fill the arrays, a place a record, and return the number of records."""
-    row, index = 0, 0
-    line: Int = 0
-    while line < data.size:
-        end, found, quoted = _split_plain(data, line, row, layout, cells)
-        stop = _trim_return(data, line, end)
-        if not _is_blank_line(data, line, stop):
-            if quoted:
-                found = _split_quoted(data, (line, stop), row, layout, cells)
-            cells.status[row] = _judge(found, layout.slots.size)
-            if cells.status[row] != LINE_OK:
-                cells.starts[:, row] = stop
-                cells.stops[:, row] = stop
-                cells.escaped[:, row] = False
-            cells.line_starts[row] = line
-            cells.line_stops[row] = stop
-            cells.line_index[row] = index
+def _fill(
+    data: Bytes, layout: Layout, places: Integers, window: Window, done: tuple[Int, Int, Int], cells: Cells
+) -> tuple[Int, Int, Int]:
+    """Fill the arrays, a place a record, from (byte, record, line) on; return where a line too long stopped it."""
+    at, row, index = done
+    while at < data.size:
+        found, count, after, quotes = split_window(data, at, layout, window)
+        if count == 0:
+            break
+        for line in range(found):
+            _put(at, line, row, places, window, cells)
+            cells.line_index[row] = index + window.lines[3, line]
+            if quotes:
+                for j in range(places.size):
+                    cells.escaped[j, row] = _is_escaped(data, cells.starts[j, row], cells.stops[j, row])
             row += 1
-        index += 1
-        line = end + 1
-    return row
+        at, index = after, index + count
+    return at, row, index
 
 
 def _allocate(columns: int, lines: int) -> Cells:
@@ -232,7 +130,7 @@ def _allocate(columns: int, lines: int) -> Cells:
     return Cells(starts, stops, line_starts, line_stops, line_index, status, escaped)
 
 
-def _cut(cells: Cells, rows: int) -> Cells:
+def _cut(cells: Cells, rows: Int) -> Cells:
     return Cells(
         cells.starts[:, :rows],
         cells.stops[:, :rows],
@@ -274,14 +172,16 @@ def find_cells(data: Memory, places: npt.ArrayLike, fields: int, delimiter: int 
     """
     block = view_bytes(data)
     wanted = np.asarray(places, dtype=np.int64).reshape(-1)
-    if not 0 < delimiter < 128 or delimiter in {_NEWLINE, _RETURN, _QUOTE, _BLANK}:
+    if not 0 < delimiter < 128 or delimiter in {NEWLINE, RETURN, QUOTE, BLANK}:
         raise ValueError(f"delimiter {delimiter} cannot part fields; use an ASCII character, e.g. ord(',')")
     if wanted.size and (wanted.min() < 0 or wanted.max() >= fields):
         raise ValueError(f"fields {wanted.tolist()} are wanted, a record has 0 to {fields - 1}")
     if np.unique(wanted).size != wanted.size:
         raise ValueError(f"a field is wanted twice in {wanted.tolist()}; ask once and use its row twice")
-    slots = np.full(fields, -1, dtype=np.int64)
-    slots[wanted] = np.arange(wanted.size)
-    cells = _allocate(wanted.size, count_lines(block))
-    rows = _fill(block, _Layout(slots, delimiter), cells)
-    return _cut(cells, rows)
+    layout, cells = Layout(fields, delimiter), _allocate(wanted.size, count_lines(block))
+    done: tuple[Int, Int, Int] = (np.int64(0), np.int64(0), np.int64(0))
+    window_bytes = WINDOW_BYTES
+    while done[0] < block.size:
+        done = _fill(block, layout, wanted, make_window(window_bytes), done, cells)
+        window_bytes *= 4
+    return _cut(cells, done[1])

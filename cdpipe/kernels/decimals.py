@@ -19,7 +19,8 @@ from cdpipe.kernels.memory import Int
 _LEAST_POWER: Final = -342
 _GREATEST_POWER: Final = 308
 _EXACT_POWER: Final = 22
-_EXACT_MANTISSA: Final = np.uint64(2**53)
+EXACT_MANTISSA: Final = np.uint64(2**53)
+"""Up to here every whole number is exact in binary64."""
 
 _U0: Final = np.uint64(0)
 _U1: Final = np.uint64(1)
@@ -50,7 +51,8 @@ def _tabulate_fives() -> npt.NDArray[np.uint64]:
 
 
 _FIVES: Final = _tabulate_fives()
-_TENS: Final = np.array([float(10**q) for q in range(_EXACT_POWER + 1)])
+TENS: Final = np.array([float(10**q) for q in range(_EXACT_POWER + 1)])
+"""Powers of ten that are exact in binary64."""
 
 
 @jit_borrowing
@@ -115,9 +117,9 @@ def compose(mantissa: np.uint64, power: Int) -> tuple[float, bool]:
     """
     if mantissa == _U0:
         return 0.0, True
-    if mantissa <= _EXACT_MANTISSA:
+    if mantissa <= EXACT_MANTISSA:
         if 0 <= power <= _EXACT_POWER:
-            return np.float64(mantissa) * _TENS[power], True
+            return np.float64(mantissa) * TENS[power], True
         if -_EXACT_POWER <= power < 0:
-            return np.float64(mantissa) / _TENS[-power], True
+            return np.float64(mantissa) / TENS[-power], True
     return _round_product(mantissa, power)

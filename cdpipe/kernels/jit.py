@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numba
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
+from numba.core.runtime import rtsys
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -55,9 +57,26 @@ def jit_inlined(function: F) -> F:
 def _compile(function: F, **options: bool) -> F:
     compiled: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
     if not numba.config.DISABLE_JIT:
-        compiled._cache = _KernelCache(function)  # noqa: SLF001, RUF100 - what njit(cache=True) does, with our own cache
+        compiled._cache = _CacheOnDemand(function)  # noqa: SLF001, RUF100 - what njit(cache=True) does, with our own cache
     kernel: F = compiled
     return kernel
+
+
+class _KernelParts(CompileResultCacheImpl):  # type: ignore[misc] # numba has no types
+    """What is kept of a compiled kernel."""
+
+    def reduce(self, compiled: object) -> tuple[object, ...]:
+        """Return what to keep: all but the empty environments of Numba's own functions that were compiled into it.
+
+        An environment holds the Python objects that code reads. One without any is read by nobody, but to make it
+        anew its module is imported: for `np.empty` or `x in (a, b)` a good part of the compiler, 0.1 s.
+        """
+        *parts, environments = super().reduce(compiled)
+        return *parts, tuple(each for each in environments if each.consts or not _is_numbas(each))
+
+
+def _is_numbas(environment: Any) -> bool:  # noqa: ANN401 - numba has no types
+    return str(environment.globals["__name__"]).startswith("numba.")
 
 
 class _KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
@@ -67,6 +86,8 @@ class _KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
     file old machine code goes on running; here the stamp, and the name of each file, covers all kernels.
     """
 
+    _impl_class = _KernelParts
+
     def __init__(self, function: Callable[..., object]) -> None:
         super().__init__(function)
         self._cache_file = _KernelFile(
@@ -74,6 +95,33 @@ class _KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
             filename_base=f"{self._impl.filename_base}-{_SOURCES}",
             source_stamp=_SOURCES,
         )
+
+    def load_overload(self, signature: object, target: object) -> object:
+        """Load machine code, None if there is none, without making a compiler first.
+
+        Numba's own first registers all that it can compile, which imports 115 modules and takes 0.2 s in every process.
+        Kept code needs of it only the helpers that count references; a compilation registers the rest by itself.
+        """
+        rtsys.initialize(target)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(signature, target)
+
+
+class _CacheOnDemand:
+    """The cache of a kernel, opened when the kernel is first called.
+
+    To open one, Numba looks for a folder and tries to write there; at start-up it would be all kernels, used or not.
+    """
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self._function = function
+
+    @cached_property
+    def _opened(self) -> _KernelCache:
+        return _KernelCache(self._function)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever Numba asks of a cache
+        return getattr(self._opened, name)
 
 
 class _KernelFile(IndexDataCacheFile):  # type: ignore[misc]

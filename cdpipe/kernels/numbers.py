@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cdpipe.kernels.decimals import compose
-from cdpipe.kernels.jit import jit_borrowing
+from cdpipe.kernels.digits import quick_float, quick_integer
+from cdpipe.kernels.jit import jit_borrowing, jit_inlined
 from cdpipe.kernels.memory import (
     MALFORMED,
     NULL,
@@ -100,8 +101,7 @@ def _compose_long(data: Bytes, start: Int, stop: Int, power: Int) -> tuple[float
 
 
 @jit_borrowing
-def scan_float(data: Bytes, start: Int, stop: Int) -> tuple[float, Int]:
-    """Read one cell as `parse_float` does: (value, status), which may be `UNDECIDED`."""
+def _scan_any_float(data: Bytes, start: Int, stop: Int) -> tuple[float, Int]:
     start, stop = strip(data, start, stop)
     if start >= stop:
         return np.nan, NULL
@@ -135,6 +135,13 @@ def scan_float(data: Bytes, start: Int, stop: Int) -> tuple[float, Int]:
     return -value if negative else value, OK
 
 
+@jit_inlined
+def scan_float(data: Bytes, start: Int, stop: Int) -> tuple[float, Int]:
+    """Read one cell as `parse_float` does: (value, status), which may be `UNDECIDED`."""
+    value, read = quick_float(data, start, stop)
+    return (value, OK) if read else _scan_any_float(data, start, stop)
+
+
 @jit_borrowing
 def _parse_float(
     data: Bytes, starts: Integers, stops: Integers, values: npt.NDArray[np.float64], status: Statuses
@@ -147,7 +154,7 @@ def _parse_float(
 
 
 def decide_float(text: bytes) -> tuple[float, Int]:
-    """Read what `scan_float` left `UNDECIDED` with Python's own `float`: (value, status)."""
+    """Read what the kernel left `UNDECIDED` with Python's own `float`: (value, status)."""
     value = float(text)
     return (value, OK) if np.isfinite(value) else (np.nan, MALFORMED)
 
@@ -195,7 +202,7 @@ def _scan_zeros(data: Bytes, start: Int, stop: Int) -> Int:
 
 
 @jit_borrowing
-def _scan_integer(data: Bytes, start: Int, stop: Int) -> tuple[Int, Int]:
+def _scan_any_integer(data: Bytes, start: Int, stop: Int) -> tuple[Int, Int]:
     start, stop = strip(data, start, stop)
     if start >= stop:
         return 0, NULL
@@ -214,10 +221,17 @@ def _scan_integer(data: Bytes, start: Int, stop: Int) -> tuple[Int, Int]:
     return -np.int64(mantissa) if negative else np.int64(mantissa), OK
 
 
+@jit_inlined
+def scan_integer(data: Bytes, start: Int, stop: Int) -> tuple[Int, Int]:
+    """Read one cell as `parse_integer` does: (value, status)."""
+    value, read = quick_integer(data, start, stop)
+    return (value, OK) if read else _scan_any_integer(data, start, stop)
+
+
 @jit_borrowing
 def _parse_integer(data: Bytes, starts: Integers, stops: Integers, values: Integers, status: Statuses) -> None:
     for i in range(starts.size):
-        values[i], status[i] = _scan_integer(data, starts[i], stops[i])
+        values[i], status[i] = scan_integer(data, starts[i], stops[i])
 
 
 def parse_integer(data: Memory, starts: Memory, stops: Memory) -> tuple[Integers, Statuses]:

@@ -1,62 +1,79 @@
 """Cells scattered over a buffer, packed into one run of bytes with offsets (the layout of Arrow text)."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
-from cdpipe.kernels.jit import jit
+from cdpipe.kernels.jit import jit_borrowing, jit_inlined
+from cdpipe.kernels.memory import Bytes, Int, Integers, Memory, view_bytes, view_cells
+from cdpipe.kernels.vectors import COPIED, copy_bytes
+
+_FIRST_NOT_ASCII: Final = 0x80
 
 
-@jit
-def _fill_offsets(starts: NDArray[np.int64], stops: NDArray[np.int64], offsets: NDArray[np.int64]) -> None:
+@jit_borrowing
+def _fill_offsets(starts: Integers, stops: Integers, offsets: NDArray[np.int64]) -> None:
     total = np.int64(0)
     for i in range(starts.size):
         offsets[i] = total
-        total += stops[i] - starts[i]
+        total += max(stops[i] - starts[i], 0)
     offsets[starts.size] = total
 
 
-@jit
-def _copy_cells(
-    data: NDArray[np.uint8],
-    starts: NDArray[np.int64],
-    stops: NDArray[np.int64],
-    offsets: NDArray[np.int64],
-    packed: NDArray[np.uint8],
-) -> int:
-    every = np.uint8(0)
+@jit_inlined
+def copy_cell(data: Bytes, start: Int, stop: Int, packed: NDArray[np.uint8], to: Int) -> Int:
+    """Copy a cell in whole vectors, the last one beyond its end, to be written over; return the place behind it."""
+    while start < stop and start + COPIED <= data.size and to + COPIED <= packed.size:
+        length = min(stop - start, COPIED)
+        copy_bytes(data, start, packed, to)
+        start, to = start + length, to + length
+    while start < stop:
+        packed[to] = data[start]
+        start, to = start + 1, to + 1
+    return to
+
+
+@jit_borrowing
+def _copy_cells(data: Bytes, starts: Integers, stops: Integers, packed: NDArray[np.uint8]) -> None:
+    to: Int = np.int64(0)
     for i in range(starts.size):
-        at = offsets[i] - starts[i]
-        for j in range(starts[i], stops[i]):
-            byte = data[j]
-            every |= byte
-            packed[at + j] = byte
+        to = copy_cell(data, starts[i], stops[i], packed, to)
+
+
+@jit_borrowing
+def _unite(packed: Bytes) -> int:
+    every = np.uint8(0)
+    for i in range(packed.size):
+        every |= packed[i]
     return int(every)
 
 
-def pack_cells(
-    data: NDArray[np.uint8], starts: NDArray[np.int64], stops: NDArray[np.int64]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], bool]:
-    """Copy cells next to each other.
+def pack_cells(data: Memory, starts: Memory, stops: Memory) -> tuple[NDArray[np.uint8], NDArray[np.int64], bool]:
+    """Put cells next to each other.
 
     Parameters
     ----------
     data
         Bytes, shape (bytes,).
     starts, stops
-        Bounds of each cell in `data`, shape (n,).
+        Bounds of each cell in `data`, shape (n,); a stop at or before its start is an empty cell.
 
     Returns
     -------
     packed
-        The cells' bytes one after the other.
+        The cells' bytes one after the other; not a copy, and not writable, if that is how they are.
     offsets
         Shape (n + 1,): cell i is `packed[offsets[i]:offsets[i + 1]]`.
     ascii
         Whether every byte is ASCII (so that nothing need be checked as UTF-8).
     """
-    starts, stops = np.ascontiguousarray(starts), np.ascontiguousarray(stops)
-    offsets = np.empty(starts.size + 1, np.int64)
-    _fill_offsets(starts, stops, offsets)
-    packed = np.empty(int(offsets[-1]), np.uint8)
-    every = _copy_cells(data, starts, stops, offsets, packed)
-    return packed, offsets, every < 0x80
+    text, begins, ends = view_cells(data, starts, stops)
+    offsets = np.empty(begins.size + 1, np.int64)
+    _fill_offsets(begins, ends, offsets)
+    if begins.size and np.array_equal(begins[1:], ends[:-1]) and np.array_equal(begins + np.diff(offsets), ends):
+        packed = text[begins[0] : ends[-1]]
+    else:
+        packed = np.empty(int(offsets[-1]), np.uint8)
+        _copy_cells(text, begins, ends, packed)
+    return packed, offsets, _unite(view_bytes(packed)) < _FIRST_NOT_ASCII

@@ -167,7 +167,7 @@ def _read_epoch_ms(data: Bytes, start: Int, stop: Int) -> Int:
 
 
 @jit_inlined
-def _scan_timestamp(data: Bytes, start: Int, stop: Int) -> tuple[Int, int, int]:
+def scan_timestamp(data: Bytes, start: Int, stop: Int) -> tuple[Int, int, int]:
     start, stop = strip(data, start, stop)
     if start >= stop or is_null_word(data, start, stop):
         return 0, NULL, UTC
@@ -190,7 +190,7 @@ def _parse_timestamps(
 ) -> None:
     status, zone = marks
     for i in range(starts.size):
-        values[i], status[i], zone[i] = _scan_timestamp(data, starts[i], stops[i])
+        values[i], status[i], zone[i] = scan_timestamp(data, starts[i], stops[i])
 
 
 def parse_timestamps(data: Memory, starts: Memory, stops: Memory) -> tuple[Integers, Statuses, Statuses]:

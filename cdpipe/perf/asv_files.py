@@ -43,8 +43,8 @@ def read_benchmarks(path: Path) -> dict[str, Benchmark]:
     ResultsError
         If it is missing, of another version, or a benchmark lacks a name's worth of description.
     """
-    data = _read_object(path, missing="run `asv run --bench just-discover` to write it again")
-    _check_version(path, data)
+    data = read_object(path, missing="run `asv run --bench just-discover` to write it again")
+    check_version(path, data)
     return {name: _read_benchmark(path, name, entry) for name, entry in data.items() if name != "version"}
 
 
@@ -56,7 +56,7 @@ def read_machine(path: Path) -> Machine:
     ResultsError
         If it is not JSON or has no name.
     """
-    data = _read_object(path)
+    data = read_object(path)
     name = _get(path, data, "machine", str)
     texts = {key: str(data.get(key) or "") for key in ("cpu", "num_cpu", "ram", "os")}
     return Machine(name, texts["cpu"], texts["num_cpu"], texts["ram"], texts["os"])
@@ -76,7 +76,7 @@ def read_header(path: Path) -> Header:
     except OSError as error:
         raise _unreadable(path, error) from error
     except ValueError:
-        data = _read_object(path)
+        data = read_object(path)
     params = _get(path, data, "params", dict)
     date_ms = _get(path, data, "date", int)
     if not 0 <= date_ms < _END_OF_DATES_MS:
@@ -98,8 +98,8 @@ def load_run(results: Results, header: Header) -> Run:
     ResultsError
         If the file is not asv's, is of another version, or a field has another shape than asv gives it.
     """
-    data = _read_object(header.path)
-    _check_version(header.path, data)
+    data = read_object(header.path)
+    check_version(header.path, data)
     columns = _get(header.path, data, "result_columns", list)
     if "result" not in columns:
         raise ResultsError(header.path, "result_columns", "has no 'result'", "run `asv run` for that commit again")
@@ -169,7 +169,7 @@ def _samples_at(column: object, place: int) -> tuple[float, ...]:
 
 def last_started_ms(path: Path) -> float:
     """Return when the last benchmark of a result file was started, since 1970; 0 if the file does not say."""
-    data = _read_object(path)
+    data = read_object(path)
     columns = _get(path, data, "result_columns", list)
     rows = _get(path, data, "results", dict)
     if "started_at" not in columns:
@@ -185,7 +185,8 @@ def _read_benchmark(path: Path, name: str, entry: object) -> Benchmark:
     given = entry.get("param_names") or []
     names = [str(item) for item in given][: len(params)] if isinstance(given, list) else []
     names += [f"param{place + 1}" for place in range(len(names), len(params))]
-    texts = {key: str(entry.get(key) or "") for key in ("type", "unit", "version", "cdpipe_stage", "cdpipe_figure")}
+    ours = ("cdpipe_stage", "cdpipe_figure", "cdpipe_order")
+    texts = {key: str(entry.get(key) or "") for key in ("type", "unit", "version", *ours)}
     return Benchmark(
         name=name,
         kind=texts["type"],
@@ -195,6 +196,7 @@ def _read_benchmark(path: Path, name: str, entry: object) -> Benchmark:
         version=texts["version"],
         stage=texts["cdpipe_stage"],
         figure=texts["cdpipe_figure"],
+        order=texts["cdpipe_order"],
     )
 
 
@@ -225,7 +227,14 @@ def _read_first_members(text: str) -> dict[str, Any]:
     return members
 
 
-def _read_object(path: Path, *, missing: str = "") -> dict[str, Any]:
+def read_object(path: Path, *, missing: str = "") -> dict[str, Any]:
+    """Read a file that holds one JSON object; `missing` is the way out where there is no file.
+
+    Raises
+    ------
+    ResultsError
+        If it cannot be read, is not JSON or holds something else.
+    """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -244,7 +253,8 @@ def _unreadable(path: Path, error: OSError) -> ResultsError:
     return ResultsError(path, "", f"cannot be read ({error.strerror})", "check its permissions")
 
 
-def _check_version(path: Path, data: Mapping[str, Any]) -> None:
+def check_version(path: Path, data: Mapping[str, Any]) -> None:
+    """Raise ResultsError unless a file's content is of the version that this reads."""
     version = data.get("version")
     if version is None:
         raise ResultsError(path, "version", "is missing", _UPDATE)

@@ -11,19 +11,28 @@ is the disk's. The queue alone names the scheduler last.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 
-class Bound(StrEnum):
-    """What a stage is bound by."""
+from cdpipe.perf.bounds import Bound, Remedy
 
-    COMPUTE = "compute-bound"
-    MEMORY = "memory-bound"
-    IO = "I/O-bound"
-    SCHEDULER = "scheduler-bound"
-    BALANCED = "balanced"
-    INSUFFICIENT = "insufficient data"
+__all__ = [
+    "BOUNDS",
+    "RULES",
+    "Bound",
+    "Condition",
+    "Remedy",
+    "Rule",
+    "Thresholds",
+    "Verdict",
+    "classify",
+    "classify_many",
+]
+
+BOUNDS: Final = tuple(Bound)
+"""What `classify_many` numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +73,6 @@ class Condition:
             return None
         limit: float = getattr(thresholds, self.threshold)
         return value > limit if self.above else value < limit
-
-
-@dataclass(frozen=True, slots=True)
-class Remedy:
-    """What to do, and the configuration keys (`table.key`) to do it with."""
-
-    text: str
-    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,3 +198,35 @@ def classify(figures: Mapping[str, float], *, thresholds: Thresholds, rules: tup
     if not holding:
         return Verdict(Bound.BALANCED)
     return Verdict(holding[0].bound, holding[0].code, also=tuple(rule.code for rule in holding[1:]))
+
+
+def classify_many(
+    figures: Mapping[str, npt.NDArray[np.float64]], *, thresholds: Thresholds, rules: tuple[Rule, ...] = RULES
+) -> npt.NDArray[np.int64]:
+    """Name what bounds many runs at once, as `classify` does for one.
+
+    Parameters
+    ----------
+    figures
+        Every figure that the rules ask for, NaN where it was not measured; all of one shape.
+
+    Returns
+    -------
+    ndarray of int64
+        Places in `BOUNDS`, of that shape.
+    """
+    shape = next(iter(figures.values())).shape
+    named = np.full(shape, BOUNDS.index(Bound.BALANCED))
+    decided = np.zeros(shape, dtype=bool)
+    for rule in rules:
+        holds, fails = np.ones(shape, dtype=bool), np.zeros(shape, dtype=bool)
+        for condition in rule.conditions:
+            value, limit = figures[condition.figure], getattr(thresholds, condition.threshold)
+            met = value > limit if condition.above else value < limit
+            holds &= met
+            fails |= ~met & ~np.isnan(value)
+        # The first rule that is not known to fail decides: by holding, or by what is missing.
+        named = np.where(~decided & holds, BOUNDS.index(rule.bound), named)
+        named = np.where(~decided & ~holds & ~fails, BOUNDS.index(Bound.INSUFFICIENT), named)
+        decided |= ~fails
+    return named

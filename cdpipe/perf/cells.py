@@ -5,33 +5,14 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
+from cdpipe.perf.figures import BESIDE, FIGURES
 from cdpipe.perf.measurements import Benchmark, Measurement, Run, State
 
-FIGURES: Final[Mapping[str, str]] = {
-    "seconds": "s",
-    "peak_bytes": "B",
-    "tree_peak_bytes": "B",
-    "cpu_percent": "%",
-    "memory_percent": "%",
-    "read_bytes": "B",
-    "write_bytes": "B",
-    "disk_busy": "share",
-    "ready_queue_max": "tasks",
-    "tasks": "tasks",
-    "hit_rate": "share",
-    "lookup_seconds": "s",
-    "baseline_seconds": "s",
-    "kernel_seconds": "s",
-    "graph_seconds": "s",
-}
-"""What a benchmark's `cdpipe_figure` may be, with its unit."""
+__all__ = ["BESIDE", "FIGURES", "Cell", "Figure", "Trouble", "collect_cells", "parse_rows", "place_of", "unquote"]
 
-BESIDE: Final = frozenset({"hit_rate", "lookup_seconds", "baseline_seconds", "kernel_seconds", "graph_seconds"})
-"""Figures that say nothing of what bounds a stage: what has no other is no stage to classify."""
-
-_BY_KIND: Final = {("time", "seconds"): "seconds", ("peakmemory", "bytes"): "peak_bytes"}
 _STAGE_ORDER: Final = (
     "gather",
     "clean",
@@ -52,13 +33,15 @@ _SCALE: Final = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 class Figure:
     """One measured number of a cell, and the benchmark it rests on.
 
-    `interval` is asv's 99 % confidence interval, None where asv took a single value.
+    `interval` is asv's 99 % confidence interval, None where asv took a single value; `order` is how the benchmark
+    declares that it grows with rows, `""` if it does not.
     """
 
     value: float
     interval: tuple[float, float] | None
     benchmark: str
     params: tuple[str, ...]
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +57,12 @@ class Cell:
     rows: int | None
     rows_text: str
     figures: Mapping[str, Figure]
+
+    @property
+    def benchmark(self) -> str:
+        """The benchmark that stands for the cell: the one that timed it, else the first."""
+        first = self.figures.get("seconds") or next(iter(self.figures.values()), None)
+        return first.benchmark if first else ""
 
     @property
     def place(self) -> str:
@@ -97,6 +86,7 @@ class Trouble:
     detail: str
 
 
+@lru_cache(maxsize=4096)
 def parse_rows(text: str) -> int | None:
     """Return the rows that a parameter value such as `'10M'`, `250k` or `1e6` says, None if it says none."""
     match = _ROWS_TEXT.fullmatch(unquote(text).strip().replace("_", ""))
@@ -106,6 +96,7 @@ def parse_rows(text: str) -> int | None:
     return int(rows) if rows.is_integer() and rows > 0 else None
 
 
+@lru_cache(maxsize=4096)
 def unquote(text: str) -> str:
     """Return the string a `repr` of a string says; any other text as it is."""
     if text[:1] in {"'", '"'}:
@@ -128,11 +119,11 @@ def collect_cells(run: Run) -> tuple[tuple[Cell, ...], tuple[Trouble, ...]]:
     troubles: list[Trouble] = []
     for measurement in run.measurements:
         benchmark = measurement.benchmark
-        name = benchmark.figure or _BY_KIND.get((benchmark.kind, benchmark.unit), "")
+        name = benchmark.measures
         if measurement.state is not State.MEASURED or name not in FIGURES:
             troubles.append(_explain(measurement, name))
             continue
-        place = _place(benchmark, measurement.params)
+        place = place_of(benchmark, measurement.params)
         key = (place[0], place[1], parse_rows(place[2]) or place[2])
         figures = gathered.setdefault(key, {})
         if name in figures:
@@ -141,14 +132,17 @@ def collect_cells(run: Run) -> tuple[tuple[Cell, ...], tuple[Trouble, ...]]:
             troubles.append(Trouble(benchmark.name, "not used", detail))
             continue
         places.setdefault(key, place)
-        figures[name] = Figure(measurement.value, measurement.interval, benchmark.name, measurement.params)
+        figures[name] = Figure(
+            measurement.value, measurement.interval, benchmark.name, measurement.params, benchmark.order
+        )
     cells = [
         Cell(stage, variant, parse_rows(text), text, gathered[key]) for key, (stage, variant, text) in places.items()
     ]
     return tuple(sorted(cells, key=_order)), (*troubles, *_absences(run))
 
 
-def _place(benchmark: Benchmark, params: tuple[str, ...]) -> tuple[str, tuple[tuple[str, str], ...], str]:
+def place_of(benchmark: Benchmark, params: tuple[str, ...]) -> tuple[str, tuple[tuple[str, str], ...], str]:
+    """Return the stage, the variant and the text of the rows that a benchmark's parameters say."""
     named = [(name, unquote(value)) for name, value in zip(benchmark.param_names, params, strict=False)]
     variant = tuple((name, value) for name, value in named if name != _ROWS)
     rows = next((value for name, value in named if name == _ROWS), "")

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
+
+_BY_KIND: Final = {("time", "seconds"): "seconds", ("peakmemory", "bytes"): "peak_bytes"}
 
 
 class ResultsError(ValueError):
@@ -40,9 +43,9 @@ class Machine:
 class Benchmark:
     """A benchmark as `benchmarks.json` describes it.
 
-    `stage` and `figure` are the attributes `cdpipe_stage` and `cdpipe_figure` of the benchmark function,
-    `""` when it has none: another project's benchmark, for instance. `params` are asv's texts (`repr`) of
-    the values.
+    `stage`, `figure` and `order` are the attributes `cdpipe_stage`, `cdpipe_figure` and `cdpipe_order` of the benchmark
+    function, `""` when it has none: another project's benchmark, for instance. `params` are asv's texts (`repr`)
+    of the values.
     """
 
     name: str
@@ -53,6 +56,12 @@ class Benchmark:
     version: str
     stage: str
     figure: str
+    order: str = ""
+
+    @property
+    def measures(self) -> str:
+        """The figure: as declared, else what asv itself times or measures, `""` if neither says it."""
+        return self.figure or _BY_KIND.get((self.kind, self.unit), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,19 @@ def format_significant(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def format_percent(share: float) -> str:
+    """Write a fraction in percent: `75 %`, `4.2 %`, `0 %`."""
+    return f"{share * 100:.0f} %" if share >= 0.0995 or share == 0 else f"{share * 100:.1f} %"
+
+
+def format_count(value: int) -> str:
+    """Write a count short where that loses nothing: `10M`, `250k`, `1234`."""
+    for factor, sign in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if value >= factor and value % factor == 0:
+            return f"{value // factor}{sign}"
+    return str(value)
+
+
 def format_quantity(value: float, unit: str) -> str:
     """Write a number with its unit, scaled where the unit has larger and smaller ones.
 

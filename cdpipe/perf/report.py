@@ -4,36 +4,40 @@ Names come from other people's benchmarks: control characters in them are shown 
 own signs are escaped.
 """
 
-import dataclasses
 import json
 import re
-from typing import Any, Final
+from typing import Final
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from cdpipe.perf.bottlenecks import Bound
-from cdpipe.perf.cells import BESIDE, FIGURES, Cell
-from cdpipe.perf.findings import Finding, Report, Subject, build_report
-from cdpipe.perf.scaling import Scaling
-from cdpipe.perf.sections import Section, Table, lay_out
-from cdpipe.perf.summary import summarise
-from cdpipe.perf.targets import Check
+from cdpipe.perf.blocks import Section, Table
+from cdpipe.perf.bounds import Bound
+from cdpipe.perf.findings import Report, Rules, build_report
+from cdpipe.perf.report_data import describe_report
+from cdpipe.perf.sections import lay_out
+from cdpipe.perf.wrapping import share_width, wrap_text
 
-__all__ = ["Report", "build_report", "render_json", "render_markdown", "render_text"]
-
-VERSION: Final = 1
-"""Of the JSON; it changes when a field changes its meaning or goes."""
+__all__ = ["Report", "Rules", "build_report", "render_json", "render_markdown", "render_text"]
 
 _TEXT_ROWS: Final = 200
+_WIDE: Final = 100
 _STYLES: Final = {
     Bound.COMPUTE: "yellow",
     Bound.MEMORY: "magenta",
     Bound.IO: "blue",
+    Bound.DISK: "blue",
+    Bound.NETWORK: "cyan",
+    Bound.SERIALISATION: "bright_blue",
     Bound.SCHEDULER: "red",
+    Bound.LOCK: "bright_red",
+    Bound.WAITING: "bright_magenta",
+    Bound.PARALLELISM: "bright_yellow",
+    Bound.MIXED: "bright_green",
     Bound.BALANCED: "green",
     Bound.INSUFFICIENT: "dim",
 }
@@ -48,7 +52,7 @@ def show_plain(text: str) -> str:
 
 
 def render_text(report: Report, console: Console) -> None:
-    """Print a report; it reads well from 100 columns on, with and without colour.
+    """Print a report; it reads well from 80 columns on, with and without colour.
 
     A table longer than 200 rows is cut, and says so; the other formats have all rows.
     """
@@ -57,7 +61,7 @@ def render_text(report: Report, console: Console) -> None:
         for line in section.lines:
             console.print(_indent(line, 2))
         if section.table is not None:
-            console.print(_draw_table(section.table))
+            console.print(_draw_table(section.table, console.width))
             hidden = len(section.table.rows) - _TEXT_ROWS
             if hidden > 0:
                 console.print(Text(f"  and {hidden} more; the formats md and json have all of them"))
@@ -67,7 +71,9 @@ def render_text(report: Report, console: Console) -> None:
                 Padding(title.append(f": {show_plain(listing.line)}", style="default"), (0, 0, 0, 2), expand=False)
             )
             for point in listing.points:
-                console.print(_indent(f"- {point}", 4))
+                console.print(_indent_point(point))
+        for note in section.notes:
+            console.print(_indent(note, 2, style="dim"))
         console.print()
 
 
@@ -82,30 +88,40 @@ def render_markdown(report: Report) -> str:
         for listing in section.listings:
             lines += [f"**{listing.bound}**: {_escape_markdown(listing.line)}", ""]
             lines += [*(f"- {_escape_markdown(point)}" for point in listing.points), ""]
+        lines += [part for note in section.notes for part in (f"*{_escape_markdown(note)}*", "")]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def render_json(report: Report) -> str:
     """Write a report as JSON: every figure with its unit, interval, benchmark, machine and commit."""
-    data = {
-        "version": VERSION,
-        "summary": summarise(report),
-        "thresholds": dataclasses.asdict(report.thresholds),
-        "subjects": [_subject_data(subject) for subject in report.subjects],
-    }
-    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(describe_report(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _indent(text: str, columns: int) -> Padding:
-    return Padding(Text(show_plain(text)), (0, 0, 0, columns), expand=False)
+def _indent(text: str, columns: int, *, style: str = "") -> Padding:
+    return Padding(Text(show_plain(text), style=style), (0, 0, 0, columns), expand=False)
 
 
-def _draw_table(table: Table) -> RichTable:
-    drawn = RichTable(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for title, numeric in zip(table.titles, table.numeric, strict=True):
-        drawn.add_column(title, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
-    for row in table.rows[:_TEXT_ROWS]:
-        drawn.add_row(*(Text(show_plain(i.text), style=_STYLES[i.bound] if i.bound else "") for i in row))
+def _indent_point(text: str) -> RichTable:
+    """Set a point beside its dash, so that its further lines stand under the first."""
+    grid = RichTable.grid(padding=(0, 0, 0, 0))
+    grid.add_column(width=6)
+    grid.add_column()
+    grid.add_row("    -", Text(show_plain(text)))
+    return grid
+
+
+def _draw_table(table: Table, width: int) -> RichTable:
+    shown = [[show_plain(item.text) for item in row] for row in table.rows[:_TEXT_ROWS]]
+    lengths = [[cell_len(text) for text in column] for column in zip(table.titles, *shown, strict=True)]
+    # Between columns stand the box's own space and a gap, which a narrow terminal has no room for.
+    gap = 1 if width >= _WIDE else 0
+    widths = share_width(lengths, table.numeric, width - (1 + gap) * len(lengths) - 1)
+    drawn = RichTable(box=SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False)
+    for title, numeric, given in zip(table.titles, table.numeric, widths, strict=True):
+        drawn.add_column(title, justify="right" if numeric else "left", min_width=given, overflow="fold")
+    for texts, row in zip(shown, table.rows, strict=False):
+        wrapped = (wrap_text(text, given) for text, given in zip(texts, widths, strict=True))
+        drawn.add_row(*(Text(t, style=_STYLES[i.bound] if i.bound else "") for t, i in zip(wrapped, row, strict=True)))
     return drawn
 
 
@@ -120,60 +136,3 @@ def _tabulate(section: Section) -> list[str]:
     rule = ["--:" if numeric else "---" for numeric in table.numeric]
     rows = [[_escape_markdown(item.text) for item in row] for row in table.rows]
     return [*(f"| {' | '.join(row)} |" for row in ([*table.titles], rule, *rows)), ""]
-
-
-def _subject_data(subject: Subject) -> dict[str, Any]:
-    return {
-        "machine": dataclasses.asdict(subject.machine),
-        "commit": subject.commit,
-        "date": subject.date.isoformat(),
-        "environment": subject.environment,
-        "cells": [_finding_data(finding) for finding in subject.findings],
-        "unclassified_cells": [_cell_data(cell) for cell in subject.cells if not cell.figures.keys() - BESIDE],
-        "scaling": [_scaling_data(scaling) for scaling in subject.scalings],
-        "targets": [_check_data(check) for check in subject.checks],
-        "without_figure": [dataclasses.asdict(trouble) for trouble in subject.troubles],
-    }
-
-
-def _finding_data(finding: Finding) -> dict[str, Any]:
-    verdict = finding.verdict
-    return {
-        **_cell_data(finding.cell),
-        "class": str(verdict.bound),
-        "rule": verdict.code or None,
-        "rules_also_holding": verdict.also,
-        "missing": verdict.missing,
-    }
-
-
-def _cell_data(cell: Cell) -> dict[str, Any]:
-    return {
-        "stage": cell.stage,
-        "variant": dict(cell.variant),
-        "rows": cell.rows,
-        "rows_text": cell.rows_text,
-        "figures": {
-            name: {**dataclasses.asdict(figure), "unit": FIGURES[name]} for name, figure in cell.figures.items()
-        },
-    }
-
-
-def _scaling_data(scaling: Scaling) -> dict[str, Any]:
-    return dataclasses.asdict(scaling)
-
-
-def _check_data(check: Check) -> dict[str, Any]:
-    target = check.target
-    return {
-        "code": target.code,
-        "title": target.title,
-        "limit": target.limit,
-        "unit": target.unit,
-        "better": "more" if target.at_least else "less",
-        "outcome": str(check.outcome),
-        "measured": check.worst.value if check.worst else None,
-        "where": check.where or None,
-        "benchmarks": check.worst.benchmarks if check.worst else (),
-        "readings": check.count,
-    }

@@ -1,7 +1,13 @@
-"""How time grows with rows: the exponent of a power law, with its interval, and plain ratios."""
+"""How time and memory grow with rows: the exponent of a power law with its interval, held against what was declared.
 
-from collections.abc import Iterable, Sequence
+A benchmark declares its order in the attribute `cdpipe_order`. The exponent is judged against it only where the sizes
+can bear that: at least `JUDGED_SIZES` of them over `JUDGED_DECADES`. Below that it is shown.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 import numpy as np
@@ -10,14 +16,42 @@ from scipy.special import stdtrit
 from cdpipe.perf.cells import Cell
 
 CONFIDENCE: Final = 0.95
+JUDGED_SIZES: Final = 4
+JUDGED_DECADES: Final = 1.5
+TOLERANCE: Final = 0.1
+"""Of an exponent: a tenth more is 1.26 times the work at ten times the rows. `n log n` lies within it at a million."""
+
+ORDERS: Final[Mapping[str, float]] = {
+    "constant": 0.0,
+    "logarithmic": 0.0,
+    "linear": 1.0,
+    "linearithmic": 1.0,
+    "quadratic": 2.0,
+    "cubic": 3.0,
+}
+"""What `cdpipe_order` may be, with its exponent."""
+
+FOLLOWED: Final = ("seconds", "tree_peak_bytes", "peak_bytes")
+"""Figures whose growth is followed."""
+
+
+class Judgement(StrEnum):
+    """What a measured exponent says of the declared one."""
+
+    HOLDS = "holds"
+    ABOVE = "grows faster"
+    BELOW = "grows slower"
+    OPEN = "cannot tell"
+    NOT_JUDGED = "not judged"
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Exponent `b` of `seconds = a * rows ** b`; `interval` is None below three sizes."""
+    """Exponent `b` of `figure = a * rows ** b`, and `a`; `interval` of `b` is None below three sizes."""
 
     exponent: float
     interval: tuple[float, float] | None
+    factor: float = math.nan
 
     @property
     def text(self) -> str:
@@ -29,30 +63,55 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Size and time, each as a multiple of the same measured size's."""
+    """Size and figure, each as a multiple of the same measured size's."""
 
     rows_factor: float
-    seconds_factor: float
+    factor: float
 
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """How a stage, in one variant, grows: `points` are (rows, seconds), ascending; `fit` needs two."""
+    """How one figure of a stage, in one variant, grows.
+
+    Attributes
+    ----------
+    title, figure, benchmark
+        The stage, which of `FOLLOWED`, and where it is from.
+    points
+        (rows, figure), ascending, two or more.
+    fit, growth
+        The power law, and plain ratios.
+    order
+        As declared, `""` if it is not.
+    judgement, reason
+        Of the exponent against the declared order, and why.
+    """
 
     title: str
+    figure: str
     benchmark: str
     points: tuple[tuple[int, float], ...]
-    fit: Fit | None
+    fit: Fit
     growth: tuple[Growth, ...]
+    order: str
+    judgement: Judgement
+    reason: str
+
+    @property
+    def code(self) -> str:
+        """`S101` (time) or `S102` (memory) where it grows faster than declared, else `""`."""
+        if self.judgement is not Judgement.ABOVE:
+            return ""
+        return "S101" if self.figure == "seconds" else "S102"
 
 
 def fit_exponent(points: Sequence[tuple[int, float]]) -> Fit | None:
-    """Fit a power law by least squares of log seconds against log rows.
+    """Fit a power law by least squares of the figure's logarithm against that of rows.
 
     Parameters
     ----------
     points
-        (rows, seconds), both above zero, one per size.
+        (rows, figure), both above zero, one per size.
 
     Returns
     -------
@@ -63,15 +122,17 @@ def fit_exponent(points: Sequence[tuple[int, float]]) -> Fit | None:
     if len(points) < 2:
         return None
     x, y = np.log(np.array(points, dtype=np.float64)).T
-    x, y = x - x.mean(), y - y.mean()
+    middle_x, middle_y = float(x.mean()), float(y.mean())
+    x, y = x - middle_x, y - middle_y
     spread = float(x @ x)
     slope = float(x @ y) / spread
+    factor = math.exp(middle_y - slope * middle_x)
     freedom = len(points) - 2
     if freedom == 0:
-        return Fit(slope, None)
+        return Fit(slope, None, factor)
     residual = y - slope * x
     margin = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * float(np.sqrt(residual @ residual / freedom / spread))
-    return Fit(slope, (slope - margin, slope + margin))
+    return Fit(slope, (slope - margin, slope + margin), factor)
 
 
 def growth_factors(points: Sequence[tuple[int, float]]) -> tuple[Growth, ...]:
@@ -84,23 +145,65 @@ def growth_factors(points: Sequence[tuple[int, float]]) -> tuple[Growth, ...]:
     """
     if len(points) < 2:
         return ()
-    seconds = dict(points)
-    bases = [rows for rows in seconds if rows * 5 in seconds and rows * 10 in seconds]
-    base = max(bases) if bases else min(seconds)
-    compared = [base, base * 5, base * 10] if bases else sorted(seconds)
-    return tuple(Growth(rows / base, seconds[rows] / seconds[base]) for rows in compared)
+    known = dict(points)
+    bases = [rows for rows in known if rows * 5 in known and rows * 10 in known]
+    base = max(bases) if bases else min(known)
+    compared = [base, base * 5, base * 10] if bases else sorted(known)
+    return tuple(Growth(rows / base, known[rows] / known[base]) for rows in compared)
+
+
+def judge(points: Sequence[tuple[int, float]], fit: Fit, order: str) -> tuple[Judgement, str]:
+    """Hold an exponent against a declared order.
+
+    Returns
+    -------
+    Judgement, str
+        *grows faster* or *slower* if the whole interval lies more than `TOLERANCE` from the declared exponent;
+        *holds* if the whole interval lies within it; *cannot tell* if the interval leaves both open; *not judged*, with
+        the reason, where nothing is declared or the sizes are too few or too near each other.
+    """
+    if not order:
+        return Judgement.NOT_JUDGED, "no cdpipe_order"
+    if order not in ORDERS:
+        return Judgement.NOT_JUDGED, f"cdpipe_order is {order!r}; it can be {', '.join(ORDERS)}"
+    decades = math.log10(points[-1][0] / points[0][0])
+    if fit.interval is None or len(points) < JUDGED_SIZES or decades < JUDGED_DECADES - 1e-9:
+        needed = f"needs {JUDGED_SIZES} sizes over {JUDGED_DECADES} decades"
+        return Judgement.NOT_JUDGED, f"{len(points)} sizes over {decades:.1f} decades; {needed}"
+    low, high = (end - ORDERS[order] for end in fit.interval)
+    if low > TOLERANCE:
+        return Judgement.ABOVE, f"declared {order}"
+    if high < -TOLERANCE:
+        return Judgement.BELOW, f"declared {order}: fixed costs weigh at small sizes"
+    within = low >= -TOLERANCE and high <= TOLERANCE
+    return (Judgement.HOLDS if within else Judgement.OPEN), f"declared {order}"
 
 
 def measure_scaling(cells: Iterable[Cell]) -> tuple[Scaling, ...]:
-    """Follow every stage and variant that was timed at two sizes or more."""
+    """Follow time and memory of every stage and variant that was measured at two sizes or more.
+
+    Of the two peaks, that of the process tree is followed where it was measured: it has the worker processes in it.
+    """
     grouped: dict[tuple[str, tuple[tuple[str, str], ...]], list[Cell]] = {}
     for cell in cells:
-        if cell.rows is not None and "seconds" in cell.figures and cell.figures["seconds"].value > 0:
+        if cell.rows is not None:
             grouped.setdefault((cell.stage, cell.variant), []).append(cell)
     followed = []
     for group in grouped.values():
-        if len(group) > 1:
-            points = tuple(sorted((cell.rows or 0, cell.figures["seconds"].value) for cell in group))
-            benchmark = group[0].figures["seconds"].benchmark
-            followed.append(Scaling(group[0].title, benchmark, points, fit_exponent(points), growth_factors(points)))
+        laws = [law for figure in FOLLOWED if (law := _follow(group, figure)) is not None]
+        followed += [law for law in laws if law.figure != "peak_bytes" or len(laws) < len(FOLLOWED)]
     return tuple(followed)
+
+
+def _follow(group: Sequence[Cell], figure: str) -> Scaling | None:
+    known = [(cell.rows or 0, cell.figures[figure]) for cell in group if figure in cell.figures]
+    known = sorted((pair for pair in known if pair[1].value > 0), key=lambda pair: pair[0])
+    points = tuple((rows, each.value) for rows, each in known)
+    fit = fit_exponent(points)
+    if fit is None:
+        return None
+    order = known[-1][1].order
+    judgement, reason = judge(points, fit, order)
+    return Scaling(
+        group[0].title, figure, known[-1][1].benchmark, points, fit, growth_factors(points), order, judgement, reason
+    )

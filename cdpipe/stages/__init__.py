@@ -11,7 +11,7 @@ from cdpipe.stages.attacks import ATTACKS, OffsetRand
 from cdpipe.stages.stage import GlobalStep, Stage
 
 STAGES: Final[tuple[Stage, ...]] = (
-    Stage(clean.NAME, clean.VERSION, clean.CleanParams, clean.CleanParams, clean.apply),
+    Stage(clean.NAME, clean.VERSION, clean.CleanParams, clean.CleanParams, clean.apply, regions=clean.regions),
     Stage(
         attack.NAME,
         attack.VERSION,

@@ -7,15 +7,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cdpipe.columns import IS_ATTACKER, ROW_NUMBER, VEHICLE_ID, X_POS, Y_POS
-from cdpipe.kernels.choice import NOBODY, bottom_k, choose_rows, choose_threshold, is_chosen
+from cdpipe.kernels.choice import NOBODY, bottom_k, choose_rows, choose_threshold, distinct, is_chosen
 from cdpipe.kernels.draws import ATTACKER, POOL
-from cdpipe.stages.arrays import hash_ids, require_columns
+from cdpipe.kernels.rows import Kept, look_up, put, take
+from cdpipe.stages.arrays import Vehicles, require_columns, view_vehicles
 from cdpipe.stages.attacks import AttackParams, Pool, Targets
 from cdpipe.stages.ledger import Ledger
 
 NAME: Final = "attack"
-VERSION: Final = 1
-POOL_ROWS: Final = 1 << 20
+VERSION: Final = 2
+POOL_ROWS: Final = 1 << 18
 """Swaps draw from this many messages, themselves a uniform draw; from all where there are fewer (ADR 3)."""
 
 _POOL_ROW_BYTES: Final = 24
@@ -72,7 +73,7 @@ def inputs(params: AttackParams) -> tuple[str, ...]:
 
 def survey(frame: pd.DataFrame, params: AttackParams) -> Survey:
     """Look at one partition of clean messages, shape (n, …)."""
-    vehicles = np.unique(hash_ids(frame[VEHICLE_ID])) if params.choose_by == "vehicle" else _NO_HASHES
+    vehicles = view_vehicles(frame[VEHICLE_ID]).present() if params.choose_by == "vehicle" else _NO_HASHES
     if not params.uses_pool:
         return Survey(vehicles, _NO_POOL)
     everything = Pool(*(frame[name].to_numpy() for name in (ROW_NUMBER, X_POS, Y_POS)))
@@ -82,7 +83,7 @@ def survey(frame: pd.DataFrame, params: AttackParams) -> Survey:
 def merge(first: Survey, second: Survey, params: AttackParams) -> Survey:
     """Merge the surveys of two sets of messages; the order does not matter."""
     pool = Pool(*(np.concatenate(pair) for pair in zip(first.pool, second.pool, strict=True)))
-    return Survey(np.union1d(first.vehicles, second.vehicles), _trim(pool, params))
+    return Survey(distinct(np.concatenate((first.vehicles, second.vehicles))), _trim(pool, params))
 
 
 def conclude(whole: Survey, params: AttackParams) -> Facts:
@@ -125,26 +126,30 @@ def apply(frame: pd.DataFrame, params: AttackParams, facts: Facts | None) -> tup
         If a column is missing; the error names it and those there are.
     """
     require_columns(frame, (ROW_NUMBER, VEHICLE_ID, X_POS, Y_POS), stage=NAME)
-    vehicle = hash_ids(frame[VEHICLE_ID])
+    vehicles = view_vehicles(frame[VEHICLE_ID])
     row_number = frame[ROW_NUMBER].to_numpy(np.int64)
-    hit = _choose(row_number, vehicle, params, facts)
-    rows = np.flatnonzero(hit)
+    hit = _choose(row_number, vehicles, params, facts)
+    rows = Kept(hit).places
     x, y = (frame[name].to_numpy(np.float64, copy=True) for name in (X_POS, Y_POS))
-    targets = Targets(row_number[rows], vehicle[rows], x[rows], y[rows])
-    x[rows], y[rows] = params.displace(targets, facts.pool if facts else None)
+    targets = Targets(
+        take(row_number, rows), look_up(vehicles.hashes, take(vehicles.codes, rows)), take(x, rows), take(y, rows)
+    )
+    for values, into in zip(params.displace(targets, facts.pool if facts else None), (x, y), strict=True):
+        put(values, rows, into)
     ledger = Ledger(NAME, len(frame), len(frame), notes={"messages of attackers": rows.size})
     return frame.assign(**{X_POS: x, Y_POS: y, IS_ATTACKER: hit.view(np.int8)}), ledger
 
 
 def _choose(
-    row_number: NDArray[np.int64], vehicle: NDArray[np.uint64], params: AttackParams, facts: Facts | None
+    row_number: NDArray[np.int64], vehicles: Vehicles, params: AttackParams, facts: Facts | None
 ) -> NDArray[np.bool_]:
     if params.choose_by == "row":
         return choose_rows(row_number, seed=params.seed, purpose=ATTACKER, ratio=params.ratio)
     if facts is None:
         raise ValueError("attackers are chosen by vehicle, so the whole data set must be surveyed first")
     key, last = facts.threshold
-    return is_chosen(vehicle, seed=params.seed, purpose=ATTACKER, threshold_key=key, threshold_hash=last)
+    attack = is_chosen(vehicles.hashes, seed=params.seed, purpose=ATTACKER, threshold_key=key, threshold_hash=last)
+    return look_up(attack, vehicles.codes)
 
 
 def _trim(pool: Pool, params: AttackParams, *, ordered: bool = False) -> Pool:

@@ -6,13 +6,26 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from cdpipe.columns import Column, Kind
+from cdpipe.kernels.labels import NULL_CODE
 from cdpipe.kernels.numbers import parse_float, parse_integer
 from cdpipe.kernels.pack import pack_cells
 from cdpipe.kernels.timestamps import parse_timestamps
-from cdpipe.stages.arrays import Cells, masked_integers, text_cells, text_series
+from cdpipe.stages.arrays import (
+    Cells,
+    is_text,
+    label_series,
+    masked_integers,
+    number_texts,
+    spread,
+    text_array,
+    text_cells,
+    text_series,
+    view_labels,
+)
 
 _OK: Final = 0
 _MALFORMED: Final = 2
@@ -22,6 +35,7 @@ _US_PER_MS: Final = 1000
 _LEAST_MS: Final = -62_135_596_800_000
 _GREATEST_MS: Final = 253_402_300_799_999
 _INT64_LIMIT: Final = 2.0**63
+_WORDS: Final = {"label": "text"}
 NAT: Final = np.iinfo(np.int64).min
 
 
@@ -51,10 +65,11 @@ def type_series(column: Column, series: "pd.Series[Any]") -> Typed:
     TypeError
         If the values are of a sort that cannot mean this column, such as ids held as numbers.
     """
-    if series.dtype == column.dtype and column.kind not in ("float", "integer", "text"):
+    if series.dtype == column.dtype and column.kind not in ("float", "integer", "text", "label"):
         return Typed(series, np.zeros(len(series), np.bool_), "")
-    if pd.api.types.is_string_dtype(series.dtype) or isinstance(series.dtype, pd.CategoricalDtype):
-        return type_cells(column, text_cells(series.rename(column.name)))
+    if is_text(series):
+        series = series.rename(column.name)
+        return _of_label_series(series) if column.kind == "label" else type_cells(column, text_cells(series))
     if series.isna().all():
         return _nothing(column, len(series))
     if column.kind == "time" and pd.api.types.is_datetime64_any_dtype(series.dtype):
@@ -64,7 +79,7 @@ def type_series(column: Column, series: "pd.Series[Any]") -> Typed:
     if column.kind in ("float", "integer") and pd.api.types.is_numeric_dtype(series.dtype):
         return _of_numbers(column, series)
     raise TypeError(
-        f"column {column.name!r} must hold {column.kind} values but is {series.dtype}; "
+        f"column {column.name!r} must hold {_WORDS.get(column.kind, column.kind)} values but is {series.dtype}; "
         "write the file again with that column as text"
     )
 
@@ -73,7 +88,7 @@ def _read_float(column: Column, cells: Cells) -> Typed:
     values, status = parse_float(*cells)
     for code in column.unavailable:
         values[values == code] = np.nan
-    return Typed(pd.Series(values), status == _MALFORMED, "not a number")
+    return Typed(pd.Series(values, copy=False), status == _MALFORMED, "not a number")
 
 
 def _read_integer(column: Column, cells: Cells) -> Typed:
@@ -88,7 +103,7 @@ def _read_time(_: Column, cells: Cells) -> Typed:
     if eastern.any():
         values[eastern] = _from_eastern(values[eastern])
     values[status != _OK] = NAT
-    return Typed(pd.Series(values.view("M8[us]")), status == _MALFORMED, "not a timestamp")
+    return Typed(pd.Series(values.view("M8[us]"), copy=False), status == _MALFORMED, "not a timestamp")
 
 
 def _from_eastern(wall_us: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -110,6 +125,37 @@ def _read_text(_: Column, cells: Cells) -> Typed:
     return Typed(text_series(packed, offsets, null), bad, "not UTF-8 text")
 
 
+def _read_label(_: Column, cells: Cells) -> Typed:
+    return _of_labels(*number_texts(cells))
+
+
+def _of_label_series(series: "pd.Series[Any]") -> Typed:
+    codes, texts = view_labels(series)
+    if isinstance(series.dtype, pd.CategoricalDtype) and series.cat.categories.dtype == "str":
+        filled = texts.stops > texts.starts
+        if filled.all() and (texts.data[texts.starts] > ord(" ")).all():  # as it nearly always is
+            return Typed(series.rename(None), np.zeros(len(series), np.bool_), "")
+    return _of_labels(codes, texts)
+
+
+def _of_labels(codes: NDArray[np.signedinteger[Any]], texts: Cells) -> Typed:
+    """Make labels of numbered texts; those that are blank, or no UTF-8, become null."""
+    packed, offsets, ascii_only = pack_cells(*texts)
+    null = _find_blank(packed, offsets)
+    unfit = np.zeros(null.size, np.bool_)
+    if not ascii_only and not _is_utf8(packed):
+        unfit = np.array([not _is_utf8(packed[a:b]) for a, b in pairwise(offsets)])
+    bad = np.zeros(codes.size, np.bool_)
+    if null.any() or unfit.any():
+        bad = spread(codes, unfit, of_null=False)
+        stay = np.flatnonzero(~(null | unfit))
+        renumbered = np.full(null.size, NULL_CODE, np.int32)
+        renumbered[stay] = np.arange(stay.size, dtype=np.int32)
+        codes = spread(codes, renumbered, of_null=NULL_CODE)
+        packed, offsets, _ascii = pack_cells(texts.data, texts.starts[stay], texts.stops[stay])
+    return Typed(label_series(codes, text_array(packed, offsets)), bad, "not UTF-8 text")
+
+
 def _find_blank(packed: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Say which texts are empty or nothing but white space; few begin with any, so few are looked at closely."""
     blank: NDArray[np.bool_] = offsets[1:] == offsets[:-1]
@@ -129,6 +175,7 @@ def _is_utf8(text: NDArray[np.uint8]) -> bool:
 
 _READERS: Final[dict[Kind, Callable[[Column, Cells], Typed]]] = {
     "text": _read_text,
+    "label": _read_label,
     "float": _read_float,
     "integer": _read_integer,
     "count": _read_integer,
@@ -147,7 +194,7 @@ def _of_epochs(series: "pd.Series[Any]") -> Typed:
     null, ms, unfit = _whole_numbers(series)
     bad = ~null & (unfit | (ms < _LEAST_MS) | (ms > _GREATEST_MS))
     times = np.where(null | bad, NAT, np.where(bad, 0, ms) * _US_PER_MS)
-    return Typed(pd.Series(times.view("M8[us]")), bad, "not a timestamp")
+    return Typed(pd.Series(times.view("M8[us]"), copy=False), bad, "not a timestamp")
 
 
 def _of_numbers(column: Column, series: "pd.Series[Any]") -> Typed:
@@ -158,7 +205,7 @@ def _of_numbers(column: Column, series: "pd.Series[Any]") -> Typed:
         if series.dtype == np.float32:
             codes = codes.astype(np.float32).astype(np.float64)
         values[bad | np.isin(values, codes)] = np.nan
-        return Typed(pd.Series(values), bad, "not a number")
+        return Typed(pd.Series(values, copy=False), bad, "not a number")
     null, whole, bad = _whole_numbers(series)
     null = null | bad | np.isin(whole, np.array(column.unavailable, np.int64))
     return Typed(masked_integers(whole, null), bad, "not an integer")
@@ -177,5 +224,8 @@ def _whole_numbers(series: "pd.Series[Any]") -> tuple[NDArray[np.bool_], NDArray
 
 
 def _nothing(column: Column, rows: int) -> Typed:
-    values = pd.Series([None] * rows, dtype=column.dtype)
+    if column.kind == "label":
+        values = label_series(np.full(rows, NULL_CODE, np.int32), pa.array([], pa.large_string()))
+    else:
+        values = pd.Series([None] * rows, dtype=column.dtype)
     return Typed(values, np.zeros(rows, np.bool_), "")

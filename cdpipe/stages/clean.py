@@ -1,6 +1,6 @@
 """Clean: typed messages -> the messages and columns a study is about, in its coordinates."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Final, Literal, Self
 
 import numpy as np
@@ -24,21 +24,18 @@ from cdpipe.columns import (
 from cdpipe.kernels.calendar import calendar_parts
 from cdpipe.kernels.geodesy import to_local
 from cdpipe.kernels.points import parse_point
-from cdpipe.stages.arrays import null_mask, require_columns, text_cells
+from cdpipe.kernels.positions import NOWHERE, OFF_GLOBE, judge_positions
+from cdpipe.kernels.rows import Kept
+from cdpipe.stages.arrays import keep, name_canonically, null_mask, require_columns, text_cells
 from cdpipe.stages.cells import type_series
-from cdpipe.stages.filters import FILTERS, Filter, Messages
+from cdpipe.stages.filters import FILTERS, Filter, Messages, Region
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
 
 NAME: Final = "clean"
-VERSION: Final = 1
-PARTS: Final = ("month", "day", "year", "hour", "minute", "second")
-PM: Final = "pm"
-_NOON: Final = 12
+VERSION: Final = 2
 _OK: Final = 0
 _MALFORMED: Final = 2
-_POLE_DEG: Final = 90.0
-_ANTIMERIDIAN_DEG: Final = 180.0
 
 _FILTER_FIELDS: Final[dict[str, Any]] = {kind.name: (kind | None, None) for kind in FILTERS}
 
@@ -78,9 +75,10 @@ class CleanParams(Params):
         (GENERATED_AT, VEHICLE_ID, "coreData_elevation", "coreData_speed", "coreData_heading"),
         description="a row with a null in one of these is dropped; the position is always required",
     )
-    position: Literal["auto", "columns", "point"] = Field(
+    position: Literal["auto", "columns", "point", "cleaned"] = Field(
         "auto",
-        description="where it comes from: the lat/long columns, POINT text, or (auto) the first of these there is",
+        description="where it comes from: the lat/long columns, POINT text, or (auto) the first of these there is; "
+        "or the x_pos and y_pos of messages cleaned before, in degrees",
     )
     timestamp_parts: bool = Field(True, description="add month, day, year, hour, minute, second and pm")
     coordinates: Literal["geographic", "local"] = Field(
@@ -125,8 +123,9 @@ class CleanParams(Params):
 
     def position_columns(self, available: Collection[str]) -> tuple[str, ...]:
         """Return the columns that the position is taken from, given those there are; errors as for `inputs`."""
-        both = {"columns": ((LATITUDE, LONGITUDE),), "point": ((POINT,),)}
-        choices = both.get(self.position, ((LATITUDE, LONGITUDE), (POINT,)))
+        columns, point = (LATITUDE, LONGITUDE), (POINT,)
+        known = {"auto": (columns, point), "columns": (columns,), "point": (point,), "cleaned": ((Y_POS, X_POS),)}
+        choices = known[self.position]
         for choice in choices:
             if set(choice) <= set(available):
                 return choice
@@ -134,29 +133,93 @@ class CleanParams(Params):
         raise KeyError(f"cleaning needs a position, {needed}; there are {', '.join(map(str, available))}")
 
 
-class _Tally:
-    """Which rows are still in, and for which reason the others went."""
+class _Rows:
+    """The rows that are still in, their columns as far as they are typed, and for which reason the others went.
 
-    def __init__(self, rows: int) -> None:
-        self.keep = np.ones(rows, np.bool_)
+    A column is a Series where it is the caller's (pandas then copies it when either frame is written to, and not
+    before), and an array where it is new: a frame of arrays takes pandas half the time.
+    """
+
+    def __init__(self, frame: pd.DataFrame, names: Iterable[str]) -> None:
+        self._columns: dict[str, Any] = {name: frame[name] for name in names}
+        self._typed: set[str] = set()
+        self._rows = len(frame)
+        self._stay: NDArray[np.bool_] | None = None
         self.dropped: dict[str, int] = {}
 
+    def __len__(self) -> int:
+        """Return how many rows there are, those dropped since the last `narrow` included."""
+        return self._rows
+
     def drop(self, reason: str, gone: NDArray[np.bool_]) -> None:
-        count = int(np.count_nonzero(self.keep & gone))
+        """Drop rows, shape (n,), under a reason, unless they are out already."""
+        if gone.any():
+            self.retain(reason, ~gone)
+
+    def retain(self, reason: str, stay: NDArray[np.bool_]) -> None:
+        """Drop the rows that are not to stay, shape (n,), under a reason, unless they are out already."""
+        before = self._rows if self._stay is None else int(np.count_nonzero(self._stay))
+        self._stay = stay if self._stay is None else self._stay & stay
+        count = before - int(np.count_nonzero(self._stay))
         if count:
             self.dropped[reason] = self.dropped.get(reason, 0) + count
-            self.keep &= ~gone
+
+    def raw(self, name: str) -> "pd.Series[Any]":
+        """Return a column as it is."""
+        values = self._columns[name]
+        return values if isinstance(values, pd.Series) else pd.Series(values, copy=False)
+
+    def typed(self, name: str) -> "pd.Series[Any]":
+        """Return a column with the vocabulary's type, as `type` gives it."""
+        self.type(name)
+        return self.raw(name)
+
+    def type(self, name: str) -> None:
+        """Give a column the vocabulary's type; rows with a value that cannot be read are dropped."""
+        column = BY_NAME.get(name)
+        known = column is not None and column.kind != "label" and self._columns[name].dtype == column.dtype
+        if name not in self._typed and column is not None and not known:  # any labels have the type: blank ones too
+            typed = type_series(column, self.raw(name))
+            self.drop(f"{name}: {typed.problem}", typed.bad)
+            self._columns[name] = typed.series
+        self._typed.add(name)
+
+    def add(self, name: str, values: Any) -> None:  # noqa: ANN401 - an array or a Series
+        """Add a column, shape (n,), as it is."""
+        self._columns[name] = values
+
+    def narrow(self, names: Iterable[str]) -> None:
+        """Leave out for good the rows that are out, and all columns but these."""
+        columns = {name: self._columns[name] for name in names}
+        if self._stay is not None:
+            kept = Kept(self._stay)
+            columns = {name: keep(values, kept) for name, values in columns.items()}
+            self._rows, self._stay = kept.count, None
+        self._columns = columns
+
+    def take(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return columns, each a Series or an array, by name."""
+        return {name: self._columns[name] for name in names}
+
+
+def regions(params: CleanParams, available: Collection[str]) -> tuple[tuple[str, Region], ...]:
+    """Return what the filters keep, each with its reason; none where the position is not in columns of its own."""
+    if params.position_columns(available) != (LATITUDE, LONGITUDE):
+        return ()
+    return tuple((each.reason, each.region()) for each in params.active_filters)
 
 
 def apply(frame: pd.DataFrame, params: CleanParams, facts: None = None) -> tuple[pd.DataFrame, Ledger]:
     """Clean one partition.
 
+    Positions are read first, and filters applied: of a message that is not wanted nothing else is looked at.
+
     Parameters
     ----------
     frame
         Messages, shape (n, …), with `row_number`, the columns kept and required, and a position:
-        `coreData_position_lat` and `coreData_position_long` (degrees) or `coreData_position` (`POINT (lon lat)`).
-        Timestamps may be text.
+        `coreData_position_lat` and `coreData_position_long` (degrees), `coreData_position` (`POINT (lon lat)`), or, if
+        `params.position` says so, `x_pos` and `y_pos` of messages cleaned before (degrees). Timestamps may be text.
     params
         What to keep.
     facts
@@ -168,7 +231,7 @@ def apply(frame: pd.DataFrame, params: CleanParams, facts: None = None) -> tuple
         New frame of the rows kept: `row_number`, the kept columns, `x_pos`, `y_pos` (degrees, or metres east and north
         of the centre), and the timestamp's parts. The input is not changed.
     ledger
-        Rows dropped, by reason.
+        Rows dropped, by reason: the first of position, filters, unreadable values, nulls.
 
     Raises
     ------
@@ -176,73 +239,57 @@ def apply(frame: pd.DataFrame, params: CleanParams, facts: None = None) -> tuple
         If a column is missing; the error names it and those there are.
     """
     del facts
-    frame = frame.rename(columns=canonical)
+    frame = name_canonically(frame)
     inputs = params.inputs(tuple(frame.columns))
     require_columns(frame, (ROW_NUMBER, *inputs), stage=NAME)
-    tally = _Tally(len(frame))
-    columns = {name: _typed(frame, name, tally) for name in inputs}
+    rows = _Rows(frame, (ROW_NUMBER, *inputs))
+    _locate(rows, params.position_columns(tuple(frame.columns)))
+    _filter(rows, params)
+    rows.narrow((ROW_NUMBER, *params.kept, *params.must, X_POS, Y_POS))
+    for name in dict.fromkeys((*params.kept, *params.must)):
+        rows.type(name)
     for name in params.must:
-        tally.drop(f"null in {name}", null_mask(columns[name]))
-    point = params.position_columns(tuple(frame.columns)) == (POINT,)
-    lon, lat = _positions(columns, point=point, tally=tally)
-    _filter(columns, lon, lat, params, tally)
-
-    rows = np.flatnonzero(tally.keep)
-    every = rows.size == len(frame)
-    # Whole columns go on as Series: pandas copies them when either frame is written to, and not before.
-    take = {name: columns[name] if every else columns[name].take(rows).array for name in params.kept}
-    x_pos, y_pos = (lon.copy(), lat.copy()) if every else (lon[rows], lat[rows])
-    if params.coordinates == "local" and params.centre is not None:
-        x_pos, y_pos = to_local(x_pos, y_pos, lon0=params.centre.longitude, lat0=params.centre.latitude)
-    data = {ROW_NUMBER: frame[ROW_NUMBER].to_numpy(np.int64)[rows], **take}
-    data |= {X_POS: x_pos, Y_POS: y_pos}
-    if params.timestamp_parts:
-        data |= _parts(columns[GENERATED_AT].to_numpy()[rows])
-    return pd.DataFrame(data, copy=False), Ledger(NAME, len(frame), rows.size, tally.dropped)
+        rows.drop(f"null in {name}", null_mask(rows.typed(name)))
+    rows.narrow((ROW_NUMBER, *params.kept, *params.must, X_POS, Y_POS))
+    return _assemble(rows, params), Ledger(NAME, len(frame), len(rows), rows.dropped)
 
 
-def _typed(frame: pd.DataFrame, name: str, tally: _Tally) -> "pd.Series[Any]":
-    series = frame[name]
-    column = BY_NAME.get(name)
-    if column is None or series.dtype == column.dtype:
-        return series.reset_index(drop=True)
-    typed = type_series(column, series.reset_index(drop=True))
-    tally.drop(f"{name}: {typed.problem}", typed.bad)
-    return typed.series
-
-
-def _positions(
-    columns: dict[str, "pd.Series[Any]"], *, point: bool, tally: _Tally
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    if point:
-        lon, lat, status = parse_point(*text_cells(columns[POINT]))
-        tally.drop(f"{POINT}: not POINT (lon lat)", status == _MALFORMED)
+def _locate(rows: _Rows, where: tuple[str, ...]) -> None:
+    """Read positions, degrees, as the columns x_pos and y_pos, and drop messages that have none."""
+    if where == (POINT,):
+        lon, lat, status = parse_point(*text_cells(rows.raw(POINT)))
+        rows.drop(f"{POINT}: not POINT (lon lat)", status == _MALFORMED)
         nowhere = (status != _OK) | _is_unavailable(LONGITUDE, lon) | _is_unavailable(LATITUDE, lat)
         lon[nowhere], lat[nowhere] = np.nan, np.nan
+        rows.add(X_POS, lon)
+        rows.add(Y_POS, lat)
     else:
-        lon, lat = (np.asarray(columns[name], np.float64) for name in (LONGITUDE, LATITUDE))
-    nowhere = np.isnan(lon) | np.isnan(lat)
-    tally.drop("no position", nowhere)
-    tally.drop("position out of range", ~nowhere & ~((np.abs(lat) <= _POLE_DEG) & (np.abs(lon) <= _ANTIMERIDIAN_DEG)))
-    return lon, lat
+        lat, lon = (rows.typed(name).to_numpy() for name in where)
+        rows.add(Y_POS, rows.raw(where[0]))
+        rows.add(X_POS, rows.raw(where[1]))
+    verdicts = judge_positions(lon, lat)
+    if verdicts is not None:
+        rows.drop("no position", verdicts == NOWHERE)
+        rows.drop("position out of range", verdicts == OFF_GLOBE)
 
 
 def _is_unavailable(name: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.isin(values, BY_NAME[name].unavailable)
 
 
-def _filter(
-    columns: dict[str, "pd.Series[Any]"],
-    lon: NDArray[np.float64],
-    lat: NDArray[np.float64],
-    params: CleanParams,
-    tally: _Tally,
-) -> None:
+def _filter(rows: _Rows, params: CleanParams) -> None:
+    lon, lat = rows.raw(X_POS).to_numpy(), rows.raw(Y_POS).to_numpy()
     for each in params.active_filters:
-        time_us = columns[GENERATED_AT].to_numpy().view(np.int64) if each.uses_time else np.empty(0, np.int64)
-        tally.drop(each.reason, ~each.keeps(Messages(lon, lat, time_us)))
+        times = rows.typed(GENERATED_AT).to_numpy().view(np.int64) if each.uses_time else np.empty(0, np.int64)
+        rows.retain(each.reason, each.keeps(Messages(lon, lat, times)))
 
 
-def _parts(times: NDArray[np.datetime64]) -> dict[str, NDArray[np.int32]]:
-    parts = dict(zip(PARTS, calendar_parts(times.view(np.int64)), strict=True))
-    return {**parts, PM: (parts["hour"] >= _NOON).astype(np.int32)}
+def _assemble(rows: _Rows, params: CleanParams) -> pd.DataFrame:
+    data = rows.take((ROW_NUMBER, *params.kept, X_POS, Y_POS))
+    if params.coordinates == "local" and params.centre is not None:
+        lon0, lat0 = params.centre.longitude, params.centre.latitude
+        lon, lat = (rows.raw(name).to_numpy() for name in (X_POS, Y_POS))
+        data[X_POS], data[Y_POS] = to_local(lon, lat, lon0=lon0, lat0=lat0)
+    if params.timestamp_parts:
+        data |= calendar_parts(rows.raw(GENERATED_AT).to_numpy().view(np.int64))._asdict()
+    return pd.DataFrame(data, copy=False)

@@ -1,18 +1,21 @@
 """A block of CSV lines -> a typed frame: only the wanted columns are ever converted."""
 
 import csv
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Final, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from cdpipe.columns import resolve
 from cdpipe.kernels.csv import BAD_QUOTE, LINE_OK, TOO_FEW_FIELDS, TOO_MANY_FIELDS, find_cells
 from cdpipe.kernels.csv import Cells as Bounds
-from cdpipe.kernels.memory import view_bytes
+from cdpipe.kernels.memory import Memory, view_bytes
+from cdpipe.kernels.records import Records, read_records, want
 from cdpipe.stages.arrays import Cells
-from cdpipe.stages.cells import type_cells
+from cdpipe.stages.cells import Typed, type_cells
 from cdpipe.stages.gather import KEPT_TEXT, Gathered, Reject, account, assemble, bad_cell, column_of
 
 _LINE_REASONS: Final = {
@@ -75,14 +78,14 @@ def read_header(head: bytes) -> Header:
 
 
 def gather_csv(
-    data: bytes, *, file: str, header: Header, columns: Sequence[str], first_row: int, first_line: int
+    data: Memory, *, file: str, header: Header, columns: Sequence[str], first_row: int, first_line: int
 ) -> Gathered:
     """Read a block of whole CSV lines, the header not among them.
 
     Parameters
     ----------
     data
-        The block's bytes.
+        The block's bytes, any bytes-like or uint8[n]; it is not copied.
     file
         Name of the file, for rejects.
     header
@@ -97,34 +100,104 @@ def gather_csv(
     Gathered
         Rows keep their line's place as row number, so a blank or rejected line takes one too.
     """
-    found = [name for name in columns if name in header.places]
+    places = {name: header.places[name] for name in columns if name in header.places}
     block = view_bytes(data)
-    bounds = find_cells(block, [header.places[name] for name in found], header.fields)
-    whole = bounds.status == LINE_OK
-    lines = bounds.line_index + first_line
-    rejects = [
-        Reject(file, int(lines[i]), code, code, _text(data, bounds, i))
-        for i in np.flatnonzero(~whole)
-        for code in (_LINE_REASONS[int(bounds.status[i])],)
-    ]
-    rows = slice(None) if whole.all() else np.flatnonzero(whole)
-    typed = {
-        name: type_cells(column_of(name), _unescape(block, bounds, found.index(name), rows))
-        if name in header.places
-        else type_cells(column_of(name), _no_cells(int(whole.sum())))
-        for name in columns
-    }
-    frame, good, reasons = assemble(typed, row_numbers=bounds.line_index[rows] + first_row)
+    typed, records = _type_columns(block, places, header.fields)
+    for name in columns:
+        if name not in places:
+            typed[name] = type_cells(column_of(name), _no_cells(records.line_index.size))
+    frame, good, reasons = assemble({name: typed[name] for name in columns}, row_numbers=records.line_index + first_row)
+    rejects = list(_line_rejects(block, records.rejected, file, first_line))
     if not good.all():
-        places = np.flatnonzero(whole)
+        bad = np.flatnonzero(~good)
+        lines = records.line_index[bad] + first_line
         rejects += [
-            bad_cell(file, int(lines[at]), reasons[i], _row(data, bounds, found, at), _text(data, bounds, at))
-            for i in np.flatnonzero(~good)
-            for at in (places[i],)
+            bad_cell(file, int(line), reason, row, text)
+            for line, reason, (row, text) in zip(
+                lines, reasons[bad], _rows(block, records.line_starts[bad], places, header.fields), strict=True
+            )
         ]
         frame = frame[good].reset_index(drop=True)
     rejects.sort(key=lambda reject: reject.line)
-    return Gathered(frame, account(whole.size, frame, rejects), rejects)
+    rows_in = records.line_index.size + records.rejected.shape[1]
+    return Gathered(frame, account(rows_in, frame, rejects), rejects)
+
+
+def _type_columns(block: NDArray[np.uint8], places: dict[str, int], fields: int) -> tuple[dict[str, Typed], Records]:
+    """Read the columns at these places: numbers and times in one pass, whatever is unusual in them by itself."""
+    kinds: dict[str, list[str]] = {"float": [], "integer": [], "time": [], "": []}
+    for name in places:
+        kinds[kind if (kind := column_of(name).kind) in kinds else ""].append(name)
+    floats, integers, times, texts = kinds.values()
+    records = read_records(
+        block,
+        want(
+            floats=[places[name] for name in floats],
+            integers=[places[name] for name in integers],
+            times=[places[name] for name in times],
+            texts=[places[name] for name in texts],
+            float_nulls=[column_of(name).unavailable for name in floats],
+            integer_nulls=[[int(code) for code in column_of(name).unavailable] for name in integers],
+        ),
+        fields=fields,
+    )
+    fault = dict(zip(chain(floats, integers, times, texts), records.faults, strict=True))
+    none = np.zeros(records.line_index.size, np.bool_)
+    series = {
+        **{name: pd.Series(values, copy=False) for name, values in zip(floats, records.floats, strict=True)},
+        **{
+            name: pd.Series(pd.arrays.IntegerArray(*both), copy=False)
+            for name, *both in zip(integers, records.integers, records.null, strict=True)
+        },
+        **{
+            name: pd.Series(values.view("M8[us]"), copy=False)
+            for name, values in zip(times, records.times, strict=True)
+        },
+    }
+    typed = {name: Typed(values, none, "") for name, values in series.items() if not fault[name]}
+    for name, packed, offsets in zip(texts, records.packed, records.offsets, strict=True):
+        if not fault[name]:
+            typed[name] = type_cells(column_of(name), Cells(packed, offsets[:-1], offsets[1:]))
+    unusual = {name: places[name] for name in places if fault[name]}
+    return typed | _type_unusual(block, unusual, fields), records
+
+
+def _type_unusual(block: NDArray[np.uint8], places: dict[str, int], fields: int) -> dict[str, Typed]:
+    """Read columns with malformed cells, local times, doubled quotes, or numbers that only Python can tell."""
+    if not places:
+        return {}
+    bounds = find_cells(block, list(places.values()), fields)
+    rows = np.flatnonzero(bounds.status == LINE_OK)
+    return {
+        name: type_cells(column_of(name), _unescape(block, bounds, place, rows)) for place, name in enumerate(places)
+    }
+
+
+def _line_rejects(block: NDArray[np.uint8], lines: NDArray[np.int64], file: str, first_line: int) -> Iterator[Reject]:
+    for index, start, stop, status in lines.T:
+        code = _LINE_REASONS[int(status)]
+        text = block[start : min(stop, start + KEPT_TEXT)].tobytes()
+        yield Reject(file, int(index) + first_line, code, code, _decode(text))
+
+
+def _rows(
+    block: NDArray[np.uint8], line_starts: NDArray[np.int64], places: dict[str, int], fields: int
+) -> Iterator[tuple[dict[str, str], str]]:
+    """Give, for each of some records, its cells by column, and its line's text."""
+    text = b"\n".join(_find_line(block, start) for start in line_starts)
+    bounds = find_cells(text, list(places.values()), fields)
+    for i, (start, stop) in enumerate(zip(bounds.line_starts, bounds.line_stops, strict=True)):
+        cells = zip(bounds.starts[:, i], bounds.stops[:, i], strict=True)
+        row = {name: _decode(text[a:b]) for name, (a, b) in zip(places, cells, strict=True)}
+        yield row, _decode(text[start : min(stop, start + KEPT_TEXT)])
+
+
+def _find_line(block: NDArray[np.uint8], start: np.int64) -> bytes:
+    """Return the line that begins at `start`, without its line feed."""
+    length = KEPT_TEXT
+    while b"\n" not in (piece := block[start : start + length].tobytes()) and start + length < block.size:
+        length *= 8
+    return piece.partition(b"\n")[0]
 
 
 def _no_cells(rows: int) -> Cells:
@@ -132,7 +205,7 @@ def _no_cells(rows: int) -> Cells:
     return Cells(np.empty(0, np.uint8), nowhere, nowhere)
 
 
-def _unescape(block: NDArray[np.uint8], bounds: Bounds, place: int, rows: slice | NDArray[np.int64]) -> Cells:
+def _unescape(block: NDArray[np.uint8], bounds: Bounds, place: int, rows: NDArray[np.int64]) -> Cells:
     """Return one column's cells; where any holds doubled quotes, of a copy of the text in which they are single."""
     starts, stops = bounds.starts[place][rows], bounds.stops[place][rows]
     escaped = bounds.escaped[place][rows]
@@ -146,12 +219,5 @@ def _unescape(block: NDArray[np.uint8], bounds: Bounds, place: int, rows: slice 
     return Cells(view_bytes(b"".join(texts)), offsets[:-1], offsets[1:])
 
 
-def _row(data: bytes, bounds: Bounds, found: Sequence[str], line: np.integer[Any]) -> dict[str, str]:
-    return {
-        name: data[bounds.starts[place, line] : bounds.stops[place, line]].decode("utf-8", "replace")
-        for place, name in enumerate(found)
-    }
-
-
-def _text(data: bytes, bounds: Bounds, line: np.integer[Any]) -> str:
-    return data[bounds.line_starts[line] : bounds.line_stops[line]][:KEPT_TEXT].decode("utf-8", "replace")
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "replace")

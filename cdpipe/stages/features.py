@@ -20,13 +20,15 @@ from cdpipe.columns import (
     Y_POS,
     canonical,
 )
+from cdpipe.kernels.calendar import refine_seconds
 from cdpipe.kernels.hexids import parse_hex
-from cdpipe.stages.arrays import hash_ids, require_columns, text_cells
+from cdpipe.kernels.rows import look_up
+from cdpipe.stages.arrays import require_columns, spread, view_labels, view_vehicles
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
 
 NAME: Final = "features"
-VERSION: Final = 1
+VERSION: Final = 2
 KEYS: Final = (ROW_NUMBER, VEHICLE, TIME)
 """Kept beside the features, never learnt from: splits and the order of rows rest on them."""
 
@@ -36,9 +38,6 @@ SETS: Final[dict[str, tuple[str, ...]]] = {
     "minimal_xy_elev": _XY_ELEVATION,
     "extended_timestamps": (*_XY_ELEVATION, *_PARTS),
 }
-_US_PER_S: Final = 1_000_000
-_MS_PER_S: Final = 1_000
-_US_PER_MS: Final = 1_000
 
 
 class FeatureParams(Params):
@@ -100,24 +99,25 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
     del facts
     chosen = params.chosen(tuple(map(str, frame.columns)))
     require_columns(frame, (ROW_NUMBER, *chosen, IS_ATTACKER, VEHICLE_ID, GENERATED_AT), stage=NAME)
+    vehicles = view_vehicles(frame[VEHICLE_ID])
     notes: dict[str, int] = {}
     data: dict[str, object] = {
-        ROW_NUMBER: frame[ROW_NUMBER].to_numpy(np.int64, copy=True),
-        VEHICLE: hash_ids(frame[VEHICLE_ID]),
+        ROW_NUMBER: _number(frame[ROW_NUMBER]).astype(np.int64),
+        VEHICLE: look_up(vehicles.hashes, vehicles.codes),
         TIME: _order(frame),
     }
     for name in chosen:
         data[name] = _hex_ids(frame[name], notes) if name == VEHICLE_ID else _number(frame[name])
-    data[IS_ATTACKER] = frame[IS_ATTACKER].to_numpy(np.int8, copy=True)
+    data[IS_ATTACKER] = _number(frame[IS_ATTACKER]).astype(np.int8)
     return pd.DataFrame(data, copy=False), Ledger(NAME, len(frame), len(frame), notes=notes)
 
 
 def _can_be_number(name: str) -> bool:
     column = BY_NAME.get(name)
-    return name == VEHICLE_ID or (column is not None and column.kind not in ("text", "time"))
+    return name == VEHICLE_ID or (column is not None and column.kind not in ("text", "label", "time"))
 
 
-def _number(series: "pd.Series[Any]") -> object:
+def _number(series: "pd.Series[Any]") -> "pd.Series[Any]":
     if not pd.api.types.is_numeric_dtype(series.dtype):
         raise TypeError(
             f"column {series.name!r} is {series.dtype}, which is no feature; leave it out of features.columns"
@@ -126,17 +126,19 @@ def _number(series: "pd.Series[Any]") -> object:
 
 
 def _hex_ids(series: "pd.Series[Any]", notes: dict[str, int]) -> object:
-    values, status = parse_hex(*text_cells(series))
-    null = status != 0
-    if null.any():
+    codes, texts = view_labels(series)
+    values, status = parse_hex(*texts)
+    null = np.zeros(codes.size, np.bool_)
+    if codes.size and (status.any() or codes.min() < 0):
+        null = spread(codes, status != 0, of_null=True)
+    if null.any():  # a text that is not hexadecimal may be one that no row has
         notes["ids that are not hexadecimal"] = int(np.count_nonzero(null))
-    return pd.arrays.IntegerArray(values, null)
+    return pd.arrays.IntegerArray(spread(codes, values, of_null=0), null)
 
 
 def _order(frame: pd.DataFrame) -> NDArray[np.int64]:
     """Return the time that orders messages: where timestamps tell whole seconds only, secMark tells the rest."""
-    times = frame[GENERATED_AT].to_numpy().astype("M8[us]").view(np.int64)
+    times = frame[GENERATED_AT].to_numpy().astype("M8[us]", copy=False).view(np.int64)
     if SEC_MARK not in frame.columns:
-        return times
-    mark = frame[SEC_MARK].to_numpy(dtype=np.int64, na_value=0)
-    return np.where(times % _US_PER_S == 0, times + mark % _MS_PER_S * _US_PER_MS, times)
+        return times.copy()
+    return refine_seconds(times, frame[SEC_MARK].to_numpy(dtype=np.int64, na_value=0))

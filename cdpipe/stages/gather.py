@@ -92,7 +92,7 @@ def assemble(
         if column.bad.any():
             reasons[good & column.bad] = f"{name}: {column.problem}"
             good &= ~column.bad
-    data = {ROW_NUMBER: pd.Series(row_numbers), **{name: column.series for name, column in typed.items()}}
+    data = {ROW_NUMBER: pd.Series(row_numbers, copy=False), **{name: column.series for name, column in typed.items()}}
     return pd.DataFrame(data, copy=False), good, reasons
 
 

@@ -208,7 +208,7 @@ def _take_values(found: Sequence[Sequence[Record]], steps: Sequence[_Step]) -> N
 
 def _type_values(column: Column, taken: list[Any], rows: int, faults: dict[int, _UnreadableError]) -> "pd.Series[Any]":
     """Type the values of a column; note the first fault of each row, whose value becomes null."""
-    dtype = "str" if column.kind == "time" else column.dtype
+    dtype = "str" if column.kind in ("time", "label") else column.dtype
     if not column.ode_path:
         return pd.Series([None] * rows, dtype=dtype)
     plain, convert, problem = _READERS[column.kind]
@@ -221,7 +221,7 @@ def _type_values(column: Column, taken: list[Any], rows: int, faults: dict[int, 
                     taken[place] = None
                     faults.setdefault(place, _UnreadableError(f"{column.name}: {problem}", _show(value)))
     if column.kind == "float":
-        return pd.Series(np.array(taken, np.float64))
+        return pd.Series(np.array(taken, np.float64), copy=False)
     return pd.Series(taken, dtype=dtype)
 
 
@@ -279,6 +279,7 @@ _READERS: Final[dict[Kind, _Reader]] = {
     "float": (frozenset((float, int, NoneType)), _to_float, "not a number"),
     "integer": (frozenset((int, NoneType)), _to_integer, "not an integer"),
     "text": (frozenset((str, NoneType)), _to_text, "not text"),
+    "label": (frozenset((str, NoneType)), _to_text, "not text"),
     "time": (frozenset((str, NoneType)), _to_time, "not a time"),
 }
 

@@ -6,4 +6,5 @@ from pydantic import BaseModel, ConfigDict
 class Params(BaseModel):
     """Parameters of a stage: a frozen value whose unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    # Built when first used: a process uses few of them, and all of them together take as long as to load the kernels.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, defer_build=True)

@@ -5,7 +5,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cdpipe.kernels.choice import choose_threshold, is_chosen
+from cdpipe.kernels.choice import choose_threshold, distinct, is_chosen
 from cdpipe.kernels.draws import SPLIT
 
 SplitBy = Literal["row", "vehicle", "time"]
@@ -48,14 +48,14 @@ def split(
         test[order[rows - round(test_ratio * rows) :]] = True
     else:
         units = row_number if by == "row" else vehicle
-        count = round(test_ratio * (rows if by == "row" else np.unique(vehicle).size))
+        count = round(test_ratio * (rows if by == "row" else distinct(vehicle).size))
         key, last = choose_threshold(units, seed=seed, purpose=SPLIT, count=count)
         test = is_chosen(units, seed=seed, purpose=SPLIT, threshold_key=key, threshold_hash=last)
     testing = int(np.count_nonzero(test))
     if testing in (0, rows):
         raise ValueError(
             f"a split by {by} with test_ratio {test_ratio} puts {rows - testing} of {rows} messages, of "
-            f"{np.unique(vehicle).size} vehicles, in training and {testing} in testing; both need some: change "
+            f"{distinct(vehicle).size} vehicles, in training and {testing} in testing; both need some: change "
             "train.test_ratio or train.split, or train nothing: train.classifiers = []"
         )
     return test

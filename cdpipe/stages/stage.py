@@ -1,11 +1,12 @@
 """What a stage is: a name, parameters, a function of a frame, and what it must know of all frames first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from cdpipe.stages.filters import Region
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
 
@@ -58,6 +59,9 @@ class Stage:
         (frame, params, facts) -> (frame, ledger), pure.
     whole
         What it must know of the whole data set, if anything.
+    regions
+        (params, columns of the input) -> what the filters that it begins with keep, each with the reason it gives for
+        the others, in their order: rows outside need not even be read. None if it begins with none.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Stage:
     default: Callable[[], Params]
     apply: Callable[[pd.DataFrame, Any, Any], tuple[pd.DataFrame, Ledger]]
     whole: GlobalStep | None = None
+    regions: Callable[[Any, Collection[str]], Sequence[tuple[str, Region]]] | None = None
 
     def held_bytes(self, params: Params) -> int:
         """Return what the global step holds of the whole data set, at most; 0 where there is none."""

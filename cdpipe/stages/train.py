@@ -1,64 +1,53 @@
 """Train: features -> classifiers fitted on one part of the vehicles and measured on the other."""
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from cdpipe.columns import IS_ATTACKER, ROW_NUMBER, TIME, VEHICLE
-from cdpipe.stages.features import KEYS
+from cdpipe.kernels.choice import distinct
+from cdpipe.stages.classifiers import CLASSIFIERS, FAST_TREES, Labels, Matrix, has_fast_engine
+from cdpipe.stages.examples import Examples, gather_examples
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.metrics import Metrics, measure
 from cdpipe.stages.params import Params
+from cdpipe.stages.sampling import COLUMNS, choose_vehicles, tally
 from cdpipe.stages.split import SplitBy, split
 
 NAME: Final = "train"
 VERSION: Final = 1
 
-
-def _random_forest(params: "TrainParams") -> Any:  # noqa: ANN401 - scikit-learn is untyped
-    from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415 - slow to import, and only training needs it
-
-    return RandomForestClassifier(n_estimators=params.trees, random_state=params.seed % 2**32, n_jobs=-1)
-
-
-def _decision_tree(params: "TrainParams") -> Any:  # noqa: ANN401
-    from sklearn.tree import DecisionTreeClassifier  # noqa: PLC0415
-
-    return DecisionTreeClassifier(random_state=params.seed % 2**32)
-
-
-def _k_neighbors(params: "TrainParams") -> Any:  # noqa: ANN401
-    from sklearn.neighbors import KNeighborsClassifier  # noqa: PLC0415
-
-    return KNeighborsClassifier(n_neighbors=params.neighbors, n_jobs=-1)
-
-
-CLASSIFIERS: Final[dict[str, Callable[["TrainParams"], Any]]] = {
-    "RandomForest": _random_forest,
-    "DecisionTree": _decision_tree,
-    "KNeighbors": _k_neighbors,
-}
+Read = Callable[[Sequence[str] | None], Iterable[pd.DataFrame]]
+"""Reads partitions one by one, all columns or some; may be called more than once."""
 
 
 class TrainParams(Params):
     """Which classifiers learn, and how they are tested."""
 
     classifiers: tuple[str, ...] = Field(
-        tuple(CLASSIFIERS), description="any of " + ", ".join(CLASSIFIERS) + "; [] for none"
+        ("RandomForest", "DecisionTree", "KNeighbors"),
+        description="any of " + ", ".join(CLASSIFIERS) + "; [] for none",
     )
     split: SplitBy = Field(
         "vehicle", description="row, vehicle (none on both sides; by row flatters every score) or time (the last test)"
     )
     test_ratio: float = Field(0.2, gt=0, lt=1, description="share that tests")
-    seed: int = Field(42, ge=0, lt=2**63, description="seed of the split and of the classifiers")
+    seed: int = Field(42, ge=0, lt=2**63, description="seed of the sample, of the split and of the classifiers")
+    sample_rows: int | None = Field(
+        None, ge=1, description="train and test on whole vehicles with at most so many messages; default: all"
+    )
     trees: int = Field(100, ge=1, description="trees of the random forest")
     neighbors: int = Field(5, ge=1, description="neighbours of KNeighbors")
+    scale: bool = Field(False, description="KNeighbors: count distance in standard deviations of each feature")
+    engine: Literal["scikit-learn", "intelex"] = Field(
+        "scikit-learn", description="who grows the random forest: scikit-learn, or intelex (pip install cdpipe[fast])"
+    )
 
     @field_validator("classifiers")
     @classmethod
@@ -67,6 +56,24 @@ class TrainParams(Params):
             if name not in CLASSIFIERS:
                 raise ValueError(f"{name!r} is no classifier here; use any of {', '.join(CLASSIFIERS)}")
         return tuple(dict.fromkeys(names))
+
+    @field_validator("engine")
+    @classmethod
+    def _installed(cls, engine: str) -> str:
+        if engine == "intelex" and not has_fast_engine():
+            raise ValueError(
+                "scikit-learn-intelex is not installed; pip install 'cdpipe[fast]' (x86-64 only), or leave it out"
+            )
+        return engine
+
+    @model_validator(mode="after")
+    def _can_be_grown(self) -> "TrainParams":
+        if self.engine == "intelex" and self.trees > FAST_TREES:
+            raise ValueError(
+                f"train.trees is {self.trees} but train.engine = 'intelex' grows at most {FAST_TREES}; lower it, or "
+                "set train.engine = 'scikit-learn'"
+            )
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,7 @@ class Trained:
     fitted
         A result for each classifier.
     ledger
-        Rows used; dropped are those with a null feature, or one that scikit-learn's float32 cannot hold.
+        Rows used; dropped are those outside the sample, with a null feature, or with one that float32 cannot hold.
     features
         Names of the features, in order.
     train_rows, test_rows
@@ -118,7 +125,7 @@ class Trained:
     majority_rate: float
 
 
-def train(frame: pd.DataFrame, params: TrainParams) -> Trained:
+def train(frame: pd.DataFrame, params: TrainParams, *, threads: int | None = None) -> Trained:
     """Fit and measure the classifiers.
 
     Parameters
@@ -127,75 +134,94 @@ def train(frame: pd.DataFrame, params: TrainParams) -> Trained:
         What the features stage gives, shape (n, …), in any order of rows; they are put in the order of `row_number`.
     params
         Which classifiers and which split.
+    threads
+        Threads to use at most; by default as many as this process has processors. Results do not depend on it.
 
     Raises
     ------
     ValueError
-        If no row is left without null features, a side of the split is empty, or there is only one class to learn.
+        If no row is left without null features, a side of the split is empty, there is only one class to learn, or
+        the sample has no room for a vehicle of each label.
     """
-    frame = frame.sort_values(ROW_NUMBER, kind="stable", ignore_index=True)
-    names = tuple(name for name in map(str, frame.columns) if name not in (*KEYS, IS_ATTACKER))
-    matrix, dropped = _matrix(frame, names)
-    whole: NDArray[np.bool_] = np.asarray(np.isfinite(matrix).all(axis=1))
-    ledger = Ledger(NAME, len(frame), int(np.count_nonzero(whole)), dropped)
-    if not whole.any():
-        raise ValueError(f"no row of {len(frame)} has all features ({dropped or 'none at all'}); choose other features")
-    matrix, frame = matrix[whole], frame.loc[whole]
-    label, vehicle = frame[IS_ATTACKER].to_numpy(np.int8), frame[VEHICLE].to_numpy(np.uint64)
+
+    def read(columns: Sequence[str] | None) -> list[pd.DataFrame]:
+        return [frame if columns is None else frame[list(columns)]]
+
+    return train_parts(read, params, rows=len(frame), threads=threads)
+
+
+def train_parts(read: Read, params: TrainParams, *, rows: int, threads: int | None = None) -> Trained:
+    """Fit and measure the classifiers on partitions, which are read one by one.
+
+    A sample is drawn from two columns in a pass before, so that the messages it leaves out are never held.
+
+    Parameters
+    ----------
+    read
+        Gives the partitions of what the features stage gave, in any order.
+    params
+        Which classifiers, sample and split.
+    rows
+        Rows of all partitions.
+    threads
+        As for `train`.
+
+    Raises
+    ------
+    ValueError
+        As for `train`.
+    """
+    chosen = None
+    if params.sample_rows is not None and params.sample_rows < rows:
+        chosen = choose_vehicles(tally(read(COLUMNS)), rows=params.sample_rows, seed=params.seed)
+        rows = params.sample_rows
+    gathered = gather_examples(read(None), rows=rows, stage=NAME, chosen=chosen)
+    ledger, examples = gathered.ledger, gathered.examples
+    if ledger.rows_out == 0:
+        why = dict(ledger.dropped) or "none at all"
+        raise ValueError(f"no row of {ledger.rows_in} has all features ({why}); choose other features")
+    test = _split(examples, params)
+    sides = examples.matrix[~test], examples.label[~test], examples.matrix[test], examples.label[test]
+    vehicles, share = distinct(examples.vehicle[test]).size, float(sides[3].mean())
+    names = gathered.names
+    del gathered, examples  # the sides are copies
+    working = threads or count_processors()
+    fitted = tuple(_fit(name, params, *sides, threads=working) for name in params.classifiers)
+    testing = len(sides[3])
+    return Trained(fitted, ledger, names, test.size - testing, testing, vehicles, max(share, 1 - share))
+
+
+def count_processors() -> int:
+    """Return how many processors this process may use."""
+    return os.process_cpu_count() or 1 if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))
+
+
+def _split(examples: Examples, params: TrainParams) -> NDArray[np.bool_]:
+    """Say which examples test; the others train, and have both labels."""
     test = split(
         by=params.split,
         test_ratio=params.test_ratio,
         seed=params.seed,
-        row_number=frame[ROW_NUMBER].to_numpy(np.int64),
-        vehicle=vehicle,
-        time_us=frame[TIME].to_numpy(np.int64),
+        row_number=examples.row_number,
+        vehicle=examples.vehicle,
+        time_us=examples.time_us,
     )
-    if np.unique(label[~test]).size == 1:
+    label = examples.label[~test]
+    if np.unique(label).size == 1:
         raise ValueError(
-            f"all {np.count_nonzero(~test)} training messages, of {np.unique(vehicle[~test]).size} vehicles, have "
-            f"isAttacker = {label[~test][0]}; change attack.ratio, train.split or train.test_ratio, or train nothing: "
+            f"all {label.size} training messages, of {distinct(examples.vehicle[~test]).size} vehicles, have "
+            f"isAttacker = {label[0]}; change attack.ratio, train.split or train.test_ratio, or train nothing: "
             "train.classifiers = []"
         )
-    sides = matrix[~test], label[~test], matrix[test], label[test]
-    fitted = tuple(_fit(name, params, *sides) for name in params.classifiers)
-    share = float(label[test].mean())
-    testing, vehicles = int(test.sum()), np.unique(vehicle[test]).size
-    return Trained(fitted, ledger, names, test.size - testing, testing, vehicles, max(share, 1 - share))
-
-
-def _matrix(frame: pd.DataFrame, names: tuple[str, ...]) -> tuple[NDArray[np.float32], dict[str, int]]:
-    """Return the features as float32, shape (n, features), NaN where null, and how many rows are dropped, by reason."""
-    matrix = np.empty((len(frame), len(names)), np.float32)
-    dropped: dict[str, int] = {}
-    seen = np.zeros(len(frame), np.bool_)
-    for place, name in enumerate(names):
-        with np.errstate(over="ignore"):
-            matrix[:, place] = frame[name].to_numpy(dtype=np.float32, na_value=np.nan)
-        null = np.isnan(matrix[:, place])
-        huge = np.isinf(matrix[:, place])
-        for reason, bad in ((f"null in {name}", null), (f"{name} beyond the range of float32", huge)):
-            if (bad & ~seen).any():
-                dropped[reason] = int(np.count_nonzero(bad & ~seen))
-            seen |= bad
-    return matrix, dropped
+    return test
 
 
 def _fit(
-    name: str,
-    params: TrainParams,
-    train_x: NDArray[np.float32],
-    train_y: NDArray[np.int8],
-    test_x: NDArray[np.float32],
-    test_y: NDArray[np.int8],
+    name: str, params: TrainParams, train_x: Matrix, train_y: Labels, test_x: Matrix, test_y: Labels, *, threads: int
 ) -> Fitted:
-    if name == "KNeighbors" and params.neighbors > len(train_y):
-        raise ValueError(f"train.neighbors is {params.neighbors} but only {len(train_y)} messages train; use fewer")
-    model = CLASSIFIERS[name](params)
     start = time.perf_counter()
-    model.fit(train_x, train_y)
+    predict = CLASSIFIERS[name](params, train_x, train_y, threads)
     fitted = time.perf_counter()
-    if name == "RandomForest":
-        # Threads would add the trees' shares up in the order in which they end, and the last bit decides a tie.
-        model.set_params(n_jobs=1)
-    predicted = model.predict(test_x)
-    return Fitted(name, measure(test_y, predicted), fitted - start, time.perf_counter() - fitted)
+    predicted = predict(test_x)
+    done = time.perf_counter()
+    return Fitted(name, measure(test_y, predicted), fitted - start, done - fitted)

@@ -1,6 +1,7 @@
 """The asv suite: no dead names, every figure of every stage, sizes from the table, and each benchmark runs."""
 
 import itertools
+import math
 import re
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,8 @@ from linting import find_dead_names
 
 from benchmarks import _sizes, _stage
 from cdpipe.perf.cells import FIGURES
+from cdpipe.perf.scaling import JUDGED_DECADES, JUDGED_SIZES, ORDERS
+from cdpipe.perf.shares import SHARES
 
 ROOT = Path(_sizes.__file__).parent
 TINY = "2k"
@@ -24,6 +27,8 @@ ATTACKS = {"attack/choose", *(f"attack/{kind}" for kind in KINDS)}
 STAGES = {"gather", *CLEANERS, *ATTACKS, "features", "train", "pipeline"}
 FIGURES_OF_ALL = r"\.(time_run|track_\w+)$"
 """What the quick suite measures at all its sizes; the rest only at the largest of a family."""
+DASK_OWN = "ignore:The inplace keyword in DataFrame.reset_index"
+"""What Dask warns of itself, reading Parquet."""
 ISSUE_SIZES = {
     **{key: {"1M", "5M", "10M"} for key in CLEANERS},
     **{key: {"5M", "10M", "15M"} for key in ATTACKS},
@@ -71,16 +76,19 @@ def test_every_benchmark_says_stage_and_figure(described):
 
 
 def test_no_figure_of_a_stage_comes_from_two_benchmarks(described):
-    counts = Counter((each["cdpipe_stage"], each["cdpipe_figure"]) for each in described)
+    counts = Counter((each["cdpipe_stage"], each["cdpipe_figure"], *each["param_names"]) for each in described)
     assert [key for key, count in counts.items() if count > 1] == []
 
 
 def test_every_stage_has_every_figure(described):
     figures = {(each["cdpipe_stage"], each["cdpipe_figure"]) for each in described}
     missing = {(stage, figure) for stage in STAGES for figure in ("seconds", "peak_bytes", *_stage.TRACKED)} - figures
-    assert missing == set()
+    assert missing == {("train", figure) for figure in _stage.OF_TASKS}, "training hands out no tasks"
     assert {
         ("import", "seconds"),
+        ("import", "help_seconds"),
+        ("import/pandas", "seconds"),
+        ("import/use", "seconds"),
         ("import", "peak_bytes"),
         ("cache", "hit_rate"),
         ("cache", "lookup_seconds"),
@@ -98,12 +106,75 @@ def test_every_registered_attack_is_measured():
 
 def test_sizes_come_from_the_table(described):
     for each in sized(described):
-        assert each["param_names"] == ["rows"], each["name"]
-        assert each["params"] == [[repr(label) for label in family_of(each["name"]).labels]], each["name"]
+        assert each["param_names"][0] == "rows", each["name"]
+        assert each["params"][0] == [repr(label) for label in family_of(each["name"]).labels], each["name"]
+        assert len(each["params"]) == 1 or each["name"].startswith("curves."), each["name"]
     assert {each["name"] for each in described if not each["params"]} == {
-        "imports.timeraw_import_cdpipe",
+        *(f"imports.timeraw_{what}" for what in ("import_cdpipe", "import_pandas", "help", "use")),
         "imports.peakmem_reference",
     }
+
+
+def test_curves_are_of_cores_and_of_partitions_and_in_the_full_suite_alone(described):
+    curves = {(each["cdpipe_stage"], *each["param_names"]) for each in described if each["name"].startswith("curves.")}
+    stages = ("clean/timestamps", "attack/offset_rand")
+    assert curves == {(stage, "rows", name) for stage in stages for name in ("cores", "partition_rows")}
+    assert not [name for name, _ in selected(described, "quick") if name.startswith("curves.")]
+
+
+def test_shares_are_those_that_the_report_knows(described):
+    assert _stage.SHARES == SHARES
+    units = {each["cdpipe_figure"]: each["unit"] for each in described if ".track_" in each["name"]}
+    assert units.items() >= _stage.TRACKED.items()
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_growth_can_be_judged_in_the_full_suite(described, stage):
+    sizes = [_sizes.count_rows(label) for label in _sizes.FAMILIES[stage.split("/")[0]].full]
+    assert len(sizes) >= JUDGED_SIZES
+    assert math.log10(sizes[-1] / sizes[0]) >= JUDGED_DECADES
+    declared = {
+        each["cdpipe_figure"]: each["cdpipe_order"]
+        for each in described
+        if each["cdpipe_stage"] == stage and "cdpipe_order" in each and each["param_names"] == ["rows"]
+    }
+    assert declared.keys() == {"seconds", "peak_bytes", "tree_peak_bytes"}
+    assert set(declared.values()) <= ORDERS.keys()
+
+
+def test_figures_of_work_done_several_times_are_of_one_time():
+    probed = {
+        "wall_seconds": 0.6,
+        "tasks": 12,
+        "read_bytes": 10,
+        "cpu_percent": 50.0,
+        "network_bytes": None,
+        "shares": {"compute": 0.5},
+        "task_seconds": {"p50": 0.01},
+    }
+    assert _stage.flatten(probed, 4) == {
+        "wall_seconds": pytest.approx(0.15),
+        "tasks": 3,
+        "read_bytes": 2.5,
+        "cpu_percent": 50.0,
+        "network_bytes": None,
+        "share_compute": 0.5,
+        "task_seconds_p50": 0.01,
+        "runs": 4,
+    }
+
+
+@pytest.mark.filterwarnings(DASK_OWN)
+def test_probed_run_lasts_long_enough_to_be_attributed(data_folder, tmp_path, monkeypatch):
+    from benchmarks.clean import Basic
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_stage, "WARM_UP", TINY)
+    record = Basic().used(TINY)
+    assert record["runs"] > 1
+    assert record["wall_seconds"] * record["runs"] >= _stage.PROBED_S
+    assert sum(record[f"share_{name}"] for name in _stage.SHARES) == pytest.approx(1)
+    assert Basic().used(TINY) == record
 
 
 @pytest.mark.parametrize("stage", sorted(ISSUE_SIZES))
@@ -111,7 +182,10 @@ def test_full_suite_has_the_sizes_that_were_asked_for(described, stage):
     labels = ISSUE_SIZES[stage]
     assert labels <= set(_sizes.FAMILIES[stage.split("/")[0]].full)
     for kind, figure in (("time", "seconds"), ("peakmemory", "peak_bytes")):
-        (found,) = (each for each in described if (each["cdpipe_stage"], each["cdpipe_figure"]) == (stage, figure))
+        wanted = stage, figure, ["rows"]
+        (found,) = (
+            each for each in described if (each["cdpipe_stage"], each["cdpipe_figure"], each["param_names"]) == wanted
+        )
         assert found["type"] == kind
         assert {repr(label) for label in labels} <= set(found["params"][0])
 
@@ -124,6 +198,8 @@ def selected(described: list[dict[str, Any]], suite: str) -> set[tuple[str, str]
         indices = chosen.benchmark_selection[name]
         params = list(itertools.product(*chosen[name]["params"]))
         found |= {(name, "")} if indices is None else {(name, params[index][0].strip("'")) for index in indices}
+        if indices is not None:  # of each size, all values of any other parameter
+            assert len(indices) == len(set(indices)) == sum(1 for each in params if (name, each[0].strip("'")) in found)
     return found
 
 
@@ -134,11 +210,12 @@ def test_selection_is_the_tables(described, suite):
         for each in described
         for name, family in _sizes.FAMILIES.items()
         if re.match(family.names, each["name"])
-        for label in (_sizes.sizes(suite, name) or ("",))
+        for label in (_sizes.sizes(suite, name) or (() if family.labels else ("",)))
         if suite == "full" or label in ("", *_sizes.sizes(suite, name)[-1:]) or re.search(FIGURES_OF_ALL, each["name"])
     }
     assert selected(described, suite) == expected
-    assert {name for name, _ in expected} == {each["name"] for each in described}
+    left = {each["name"] for each in described} - {name for name, _ in expected}
+    assert all(name.startswith("curves.") and suite == "quick" for name in left)
 
 
 def test_comparison_leaves_out_figures_that_say_nothing_of_speed(described):
@@ -190,7 +267,7 @@ def test_what_a_commit_lacks_is_skipped_and_what_it_has_is_not():
             _stage.skip_unless(missing)
 
 
-@pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.reset_index")  # Dask's own, reading Parquet
+@pytest.mark.filterwarnings(DASK_OWN)
 @pytest.mark.parametrize("name", names_in_suite())
 def test_benchmark_runs(name, data_folder, monkeypatch):
     """Each benchmark at a tiny size, through asv's own code and in one folder, so that none can rot."""
@@ -199,7 +276,9 @@ def test_benchmark_runs(name, data_folder, monkeypatch):
     once = {"number": 1, "repeat": 1, "rounds": 1, "warmup_time": 0}
     benchmark = get_benchmark_from_name(str(ROOT), name, extra_params=once)
     if benchmark.params:
-        benchmark._current_params = (TINY,)
+        sizes = ("rows", "partition_rows")
+        named = zip(benchmark.param_names, benchmark._params, strict=True)
+        benchmark._current_params = tuple(TINY if param in sizes else values[0] for param, values in named)
     assert not benchmark.do_setup(), "skipped, though this commit has all there is"
     try:
         result = benchmark.do_run()

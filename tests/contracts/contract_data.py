@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from cdpipe.config import parse_config
 from cdpipe.engine.frames import apply_stage
@@ -113,6 +114,21 @@ def frozen(frame):
             content = column.to_numpy().tobytes()
         found[str(name)] = (str(column.dtype), null.tobytes(), content)
     return list(found), found
+
+
+def types_of(frame):
+    """Type of every column; of labels, that of their texts, which another partition has others of."""
+    return {
+        name: (str(dtype), str(dtype.categories.dtype), dtype.ordered) if dtype == "category" else dtype
+        for name, dtype in frame.dtypes.items()
+    }
+
+
+def join(parts):
+    """Put partitions together, labels of all of them too, which pandas makes objects of where they differ."""
+    whole = pd.concat(parts, ignore_index=True)
+    labels = [name for name, dtype in parts[0].dtypes.items() if dtype == "category"]
+    return whole.assign(**{name: union_categoricals([part[name] for part in parts]) for name in labels})
 
 
 def assert_identical(one, other):

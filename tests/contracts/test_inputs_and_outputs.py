@@ -63,6 +63,10 @@ def test_writing_to_what_a_stage_gave_never_writes_to_its_input(variant, rows, s
             assert out[name].iloc[0] == 1
         elif out[name].dtype == PANDAS_DTYPES["time"]:
             out.loc[out.index[0], name] = pd.Timestamp("2001-01-01")
+        elif out[name].dtype == PANDAS_DTYPES["label"]:  # every label in turn, then null: each code is another
+            for label in (*out[name].cat.categories, None):
+                out.loc[out.index[0], name] = label
+                assert out[name].iloc[0] == label or (label is None and pd.isna(out[name].iloc[0]))
         else:
             out.loc[out.index[0], name] = "other"
     assert frozen(frame) == before
@@ -203,19 +207,23 @@ from cdpipe import run
 from cdpipe.config import parse_config
 
 def watch(label, done, total, outcome):
-    if label.startswith(sys.argv[2]) and done == 5:
+    if label.startswith(sys.argv[2]) and done == int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
 
 run(parse_config(json.loads(sys.argv[1])), on_partition=watch)
 """
 
 
-@pytest.mark.parametrize("place", ["gather", "survey", "attack"])
-def test_a_run_that_was_killed_leaves_nothing_that_misleads_the_next(dirty_csv, tmp_path, place):
+@pytest.mark.parametrize(("place", "parts"), [("gather", 5), ("gather", 16), ("attack", 5)])
+def test_a_run_that_was_killed_leaves_nothing_that_misleads_the_next(dirty_csv, tmp_path, place, parts):
     config = config_of([dirty_csv], tmp_path, gather={"block_mb": block_mb(dirty_csv, 16)})
     given = config.model_dump_json(exclude_unset=True)
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, given, place], env=environment(), capture_output=True, text=True, check=False
+        [sys.executable, "-c", KILLED, given, place, str(parts)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     visible = [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")]

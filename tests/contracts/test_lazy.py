@@ -49,7 +49,7 @@ def read_bytes(monkeypatch):
             counts[Path(self.name).name] = counts.get(Path(self.name).name, 0) + len(data)
             return data
 
-    monkeypatch.setattr(sources, "_open", lambda path: Counting(path, "rb"))
+    monkeypatch.setattr(sources, "open_stream", lambda path: Counting(path, "rb"))
     return counts
 
 

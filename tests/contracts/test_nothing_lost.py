@@ -78,16 +78,22 @@ def test_cleaning_drops_a_row_for_the_first_reason_that_holds(
     )
     out, ledger = apply_stage("clean", raw, params)
     assert len(raw) == len(out) + sum(ledger.dropped.values()) == ledger.rows_in
-    left = raw
+    if position != "point":
+        nowhere = raw["coreData_position_lat"].isna() | raw["coreData_position_long"].isna()
+    else:
+        point = raw["coreData_position"]
+        nowhere = point.isna() | point.str.contains("180.0000001 90.0000001", regex=False).fillna(True)
+    assert ledger.dropped.get("no position", 0) == nowhere.sum()
+    alone = {"required": (), "columns": (), "timestamp_parts": False}
+    wanted, account = apply_stage("clean", raw, params.model_copy(update=alone))
+    assert account.dropped == {
+        reason: count for reason, count in ledger.dropped.items() if not reason.startswith("null in ")
+    }
+    left = raw[raw["row_number"].isin(wanted["row_number"])]
     for name in params.must:
         assert ledger.dropped.get(f"null in {name}", 0) == left[name].isna().sum()
         left = left[left[name].notna()]
-    if position != "point":
-        nowhere = left["coreData_position_lat"].isna() | left["coreData_position_long"].isna()
-    else:
-        point = left["coreData_position"]
-        nowhere = point.isna() | point.str.contains("180.0000001 90.0000001", regex=False).fillna(True)
-    assert ledger.dropped.get("no position", 0) == nowhere.sum()
+    assert out["row_number"].tolist() == left["row_number"].tolist()
     reasons = {"no position", *(f"null in {name}" for name in params.must), *(each.reason for each in FILTERS)}
     assert set(ledger.dropped) <= reasons
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import dask
 import dask.dataframe as dd
 import numpy as np
-import pandas as pd
 import psutil
 import pytest
 from clusters import HOST, environment, start_detached, start_scheduler
@@ -21,10 +20,12 @@ from contract_data import (
     attack_variants,
     block_mb,
     config_of,
+    join,
     metrics_of,
     name_of,
     read_dataset,
     read_rejects,
+    types_of,
     variants,
 )
 
@@ -42,7 +43,7 @@ EVERY = variants()
 def compute_both(laid, ledger, scheduler="threads"):
     """Compute a lazy frame and its account in one go: dask warns of a frame and a delayed value together."""
     *parts, account = dask.compute(*laid.to_delayed(), ledger, scheduler=scheduler)
-    return pd.concat(parts, ignore_index=True), account
+    return join(parts), account
 
 
 def lay(pieces):
@@ -113,13 +114,13 @@ def test_a_stage_takes_a_data_set_without_rows(variant, stage_inputs):
     whole, _ = apply_stage(variant.stage, frame, variant.params)
     none, ledger = apply_stage(variant.stage, frame.iloc[:0], variant.params)
     assert (len(none), ledger.rows_in, ledger.rows_out) == (0, 0, 0)
-    assert dict(none.dtypes) == dict(whole.dtypes)
+    assert types_of(none) == types_of(whole)
 
 
 @pytest.mark.parametrize("variant", EVERY, ids=name_of)
 def test_the_types_promised_by_a_lazy_frame_are_those_it_has(variant, stage_inputs):
     laid, _ = apply_stage(variant.stage, lay(cut(stage_inputs[variant.stage], 3)), variant.params)
-    assert dict(laid.dtypes) == dict(laid.compute(scheduler="sync").dtypes)
+    assert types_of(laid) == types_of(laid.compute(scheduler="sync"))
 
 
 def test_a_frame_without_row_numbers_is_numbered_alike(stage_inputs):

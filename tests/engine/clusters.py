@@ -10,10 +10,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+from distributed import Client
 
 import cdpipe
 
 HOST = "127.0.0.1"
+PATIENCE_SECONDS = 90
+"""How long a process may take to start; alone it takes two, on a busy machine many."""
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -55,7 +58,7 @@ def start_scheduler(folder: Path) -> Iterator[str]:
     file = folder / "scheduler.json"
     options = ("--host", HOST, "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
     with start_detached(folder, "scheduler", "distributed.cli.dask_scheduler", *options):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 address = json.loads(file.read_text())["address"]
@@ -68,7 +71,9 @@ def start_scheduler(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def start_workers(folder: Path, address: str) -> Iterator[None]:
-    """Start two worker processes of one thread each."""
+    """Start two worker processes of one thread each; both have joined when this yields."""
     options = ("--nworkers", "2", "--nthreads", "1", "--host", HOST, "--no-dashboard", "--local-directory", str(folder))
     with start_detached(folder, "workers", "distributed.cli.dask_worker", address, *options):
+        with Client(address, timeout=PATIENCE_SECONDS, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=PATIENCE_SECONDS)
         yield

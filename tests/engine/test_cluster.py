@@ -7,13 +7,25 @@ import time
 
 import cloudpickle
 import dask
+import distributed.versions  # before a test sets one of its options: set first, all its defaults would go with it
 import psutil
 import pytest
-from clusters import environment, start_scheduler, start_workers
+from clusters import PATIENCE_SECONDS, environment, start_scheduler, start_workers
 
 from cdpipe.engine.session import SessionError, SessionParams, SessionWarning, open_session
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """On a busy machine even a scheduler on loopback may take long to answer; those that never will get a second."""
+    monkeypatch.setattr("cdpipe.engine.cluster.CONNECT_SECONDS", PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def hurry(monkeypatch, patience):
+    monkeypatch.setattr("cdpipe.engine.cluster.CONNECT_SECONDS", 1.0)
 
 
 @dask.delayed
@@ -117,7 +129,7 @@ def test_closing_leaves_nothing(tmp_path):
         env=environment(TMPDIR=str(tmp_path / "temporary")),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
@@ -145,18 +157,18 @@ def test_interrupt_leaves_nothing_running(tmp_path, scheduler):
     started = subprocess.Popen(
         [sys.executable, file], env=environment(), stdout=-1, stderr=-1, text=True, start_new_session=True
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while len(list(tmp_path.glob("task-*"))) < 4:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     os.killpg(started.pid, signal.SIGINT)  # as a terminal does: to every process of the group
-    out, err = started.communicate(timeout=20)
+    out, err = started.communicate(timeout=PATIENCE_SECONDS)
     assert (started.returncode, out) == (0, "interrupted\n")
     assert err.count("Traceback") == 0
     done = len(list(tmp_path.glob("task-*")))
     time.sleep(0.5)
     assert len(list(tmp_path.glob("task-*"))) == done < 100
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while [each.pid for each in psutil.process_iter() if os.getpgid(each.pid) == started.pid]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -165,16 +177,16 @@ def test_interrupt_leaves_nothing_running(tmp_path, scheduler):
 # A scheduler that is already running
 
 
+@pytest.mark.usefixtures("hurry")
 def test_unreachable_scheduler_says_what_to_do():
-    start = time.perf_counter()
     with (
         pytest.raises(SessionError, match=r"no dask scheduler at tcp://127.0.0.1:9 .*dask scheduler --port 9"),
         open_session(SessionParams(scheduler="tcp://127.0.0.1:9")),
     ):
         pass
-    assert time.perf_counter() - start < 10
 
 
+@pytest.mark.usefixtures("hurry")
 def test_tls_without_certificates_says_what_to_set():
     with (
         pytest.raises(SessionError, match=r"tls://127.0.0.1:9 .*distributed.comm.tls"),
@@ -183,38 +195,34 @@ def test_tls_without_certificates_says_what_to_set():
         pass
 
 
-def hurry(address, patch):
-    patch.setattr("cdpipe.engine.cluster.CONNECT_SECONDS", 1.0)
-    return address
+def test_scheduler_without_workers_says_how_to_start_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("cdpipe.engine.cluster.CONNECT_SECONDS", 5.0)  # it does answer, so a second may be too few
+    with (
+        start_scheduler(tmp_path) as address,
+        pytest.raises(SessionError, match=f"{address} has no workers: start one with `dask worker {address}`"),
+        open_session(SessionParams(scheduler=address)),
+    ):
+        pass
 
 
-def test_existing_scheduler(tmp_path, monkeypatch):
-    with start_scheduler(tmp_path) as address:
-        with (
-            monkeypatch.context() as hurried,
-            pytest.raises(SessionError, match=f"{address} has no workers: start one with `dask worker {address}`"),
-            open_session(SessionParams(scheduler=hurry(address, hurried))),
-        ):
-            pass
-        with start_workers(tmp_path, address):
-            for _ in range(2):  # it outlives the sessions
-                with open_session(SessionParams(scheduler=address)) as session:
-                    while session.workers < 2:
-                        time.sleep(0.05)
-                    shared = session.broadcast([0, 7])
-                    assert session.run([pick(shared, 1), double(4)]) == [7, 8]
-                    assert session.dashboard_link is None
-                    assert len(session.memory()["workers"]) == 2
-                    with session.watch_queue() as watch:
-                        session.run([double(number) for number in range(100)])
-                    assert watch.tasks == 100
-                    with pytest.raises(BrokenVehicleError, match=r"^far$"):
-                        session.run([fail("far"), double(1)])
+def test_existing_scheduler(tmp_path):
+    with start_scheduler(tmp_path) as address, start_workers(tmp_path, address):
+        for _ in range(2):  # it outlives the sessions
+            with open_session(SessionParams(scheduler=address)) as session:
+                assert session.workers == 2
+                shared = session.broadcast([0, 7])
+                assert session.run([pick(shared, 1), double(4)]) == [7, 8]
+                assert session.dashboard_link is None
+                assert len(session.memory()["workers"]) == 2
+                with session.watch_queue() as watch:
+                    session.run([double(number) for number in range(100)])
+                assert watch.tasks == 100
+                with pytest.raises(BrokenVehicleError, match=r"^far$"):
+                    session.run([fail("far"), double(1)])
 
 
 def test_other_versions_are_told_readably(tmp_path, monkeypatch):
-    import distributed.versions
-
+    # Dask compares what a client has with the workers that have joined by then: without any, nothing differs.
     with start_scheduler(tmp_path) as address, start_workers(tmp_path, address):
         true = distributed.versions.get_versions
         monkeypatch.setattr(

@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -21,7 +22,40 @@ def test_a_partition_comes_back_as_it_was_types_nulls_and_all(tmp_path, frame, r
     given = frame.iloc[:rows]
     size = write_part(given, tmp_path / "part.parquet")
     assert size == (tmp_path / "part.parquet").stat().st_size
+    labels = given.select_dtypes("category").columns
+    if not rows:  # no rows, no labels
+        given = given.assign(**{name: given[name].cat.remove_unused_categories() for name in labels})
     pd.testing.assert_frame_equal(read_part(tmp_path / "part.parquet"), given)
+    for name in labels:
+        assert read_part(tmp_path / "part.parquet")[name].cat.categories.dtype == "str"
+
+
+@pytest.mark.parametrize("null", [False, True])
+def test_every_part_has_one_schema_however_many_labels_and_nulls_it_has(tmp_path, null):
+    few, many = (
+        synthesize_frame(SynthParams(rows=500, vehicles=n, dirty_share=null * 0.5)).astype({"coreData_id": "category"})
+        for n in (2, 300)
+    )
+    schemas = []
+    for name, frame in {"few": few, "many": many, "none": few.iloc[:0]}.items():
+        write_part(frame, tmp_path / name)
+        schemas.append(pq.read_schema(tmp_path / name))
+    assert schemas[0].equals(schemas[1])
+    assert schemas[0].equals(schemas[2])
+    assert schemas[0].field("coreData_id").type.index_type == pa.int32()
+    read = [pq.read_table(tmp_path / name).column("coreData_id").to_pylist() for name in ("few", "many")]
+    assert read == [[None if pd.isna(v) else v for v in frame["coreData_id"].astype("str")] for frame in (few, many)]
+
+
+def test_row_groups_can_be_told_apart_by_numbers_and_times(tmp_path):
+    write_part(MESSAGES, tmp_path / "p")
+    group = pq.ParquetFile(tmp_path / "p").metadata.row_group(0)
+    found = {group.column(i).path_in_schema: group.column(i).statistics for i in range(group.num_columns)}
+    for name in ("metadata_generatedAt", "coreData_position_lat", "coreData_position_long", "coreData_secMark"):
+        column = MESSAGES[name].dropna()
+        assert (found[name].null_count, found[name].has_min_max) == (MESSAGES[name].isna().sum(), True)
+        assert found[name].min == column.min()
+        assert found[name].max == column.max()
 
 
 def test_columns_come_in_the_order_asked_for(tmp_path):

@@ -12,7 +12,7 @@ import dask
 import psutil
 import pytest
 
-from cdpipe.engine import probe as room
+from cdpipe.engine import counters as room
 from cdpipe.engine.probe import ProbeResult, probe
 from cdpipe.engine.session import SessionParams, open_session
 

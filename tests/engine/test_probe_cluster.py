@@ -10,6 +10,9 @@ import pytest
 from clusters import start_scheduler, start_workers
 
 from cdpipe.engine import probe as room
+from cdpipe.engine import watch
+from cdpipe.engine.counters import describe_process
+from cdpipe.engine.memory import list_tree
 from cdpipe.engine.probe import probe
 from cdpipe.engine.session import SessionParams, open_session
 
@@ -72,15 +75,14 @@ def remote(tmp_path_factory):
         start_workers(folder, address),
         open_session(SessionParams(scheduler=address)) as session,
     ):
-        while session.workers < 2:
-            time.sleep(0.05)
+        assert session.workers == 2
         yield session
 
 
 def test_remote_scheduler(remote):
     pids = set(remote.each_process(os.getpid).values())
     assert len(pids) == 3
-    assert not pids & room.list_tree(os.getpid())
+    assert not pids & list_tree(os.getpid())
     check_workers(remote)
 
 
@@ -99,12 +101,16 @@ class Elsewhere:
 
 def test_workers_elsewhere_give_counters_but_no_memory(remote, monkeypatch):
     """The client alone moves, so to say: its workers are then on a machine whose /proc it cannot read."""
-    monkeypatch.setattr(room, "describe_process", Elsewhere(room.describe_process()))
+    moved = Elsewhere(describe_process())
+    for module in (room, watch):
+        monkeypatch.setattr(module, "describe_process", moved)
     with probe(remote) as used:
         remote.run([burn(index, 0.2) for index in range(4)])
     assert 0.8 <= used.cpu_seconds < 1.5
     assert (used.tree_peak_bytes, used.memory_percent) == (None, None)
     assert used.syscall_read_bytes > 0
+    assert sum(used.shares.values()) == pytest.approx(1, abs=1e-9)
+    assert used.samples > 10
 
 
 def test_counters_are_none_when_a_worker_went(remote):

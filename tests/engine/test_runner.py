@@ -5,8 +5,8 @@ import pytest
 
 from cdpipe import attack, clean, features, read
 from cdpipe.engine.cache import CacheParams, Store
-from cdpipe.engine.frames import plan_sources
 from cdpipe.engine.parts import read_part
+from cdpipe.engine.reading import plan_sources
 from cdpipe.engine.rejects import REJECTS
 from cdpipe.engine.runner import ORDER, Runner
 from cdpipe.stages.attacks.offset_const import OffsetConst
@@ -18,7 +18,7 @@ from cdpipe.synth import SynthParams, synthesize
 
 GATHER = GatherParams(block_mb=0.03)
 PARAMS = {"clean": CleanParams(), "attack": SwapRand(), "features": FeatureParams()}
-PASSES = ["gather → clean", "survey for attack", "attack → features"]
+PASSES = ["gather → clean", "attack → features"]
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,25 @@ def test_a_pass_ends_only_before_a_stage_that_must_know_the_whole(source, prepar
     _, frame, _, seen = prepare(attack=attacking)
     assert list(dict.fromkeys(label for label, *_ in seen)) == passes
     pd.testing.assert_frame_equal(frame, expected(source, attack=attacking)[0])
+
+
+def test_a_stage_that_must_know_the_whole_surveys_what_the_cache_kept(source, prepare):
+    prepare(kept=("clean",))
+    again, frame, _, seen = prepare(kept=("clean",), attack=OffsetConst())
+    assert again.cache == {"clean": "hit"}
+    assert list(dict.fromkeys(label for label, *_ in seen)) == ["survey for attack", "attack → features"]
+    pd.testing.assert_frame_equal(frame, expected(source, attack=OffsetConst())[0])
+
+
+def test_parts_that_the_filter_drops_whole_are_not_read(source, prepare):
+    prepare()
+    far = CleanParams(filters={"within": {"latitude": -41, "longitude": 100, "radius_m": 10}})
+    again, frame, _, seen = prepare(clean=far)
+    assert again.cache == {"features": "miss", "gather": "hit"}
+    read = {outcome.read_bytes for label, *_, outcome in seen if outcome and label == "clean"}
+    assert read == {0}
+    assert len(frame) == 0
+    assert list(again.ledgers.values()) == expected(source, clean=far)[1]
 
 
 def test_every_pass_tells_its_beginning_and_each_partition_once(prepare):

@@ -117,14 +117,16 @@ def test_results_in_order_and_each_reported_once_here(session):
     assert threads == {threading.get_ident()}
 
 
-def test_reported_in_order_of_completion(session):
+def test_reported_in_order_of_completion(session, tmp_path):
     @dask.delayed
-    def nap(seconds):
-        time.sleep(seconds)
-        return seconds
+    def wait_for(path):
+        while not path.exists():
+            time.sleep(0.02)
+        time.sleep(0.5)  # for the other's result to be handed over
 
     order = []
-    session.run([nap(0.6), nap(0.05)], on_done=lambda index, _: order.append(index))
+    tasks = [wait_for(tmp_path / "0"), touch(tmp_path, 0, 0)]
+    session.run(tasks, on_done=lambda index, _: order.append(index))
     assert order == [1, 0]
 
 
@@ -139,10 +141,8 @@ def test_same_task_twice_plain_data_and_nothing(session):
 def test_first_failure_is_raised_as_it_was_and_cancels_the_rest(session, tmp_path, capfd):
     first = fail("engine", dask_key_name="1")  # dask takes tasks of the same rank by their names, the last one first
     tasks = [first, *(touch(tmp_path, index, 0.05, dask_key_name=f"0-{index}") for index in range(200))]
-    start = time.perf_counter()
     with pytest.raises(BrokenVehicleError, match=r"^engine$") as caught:
         session.run(tasks)
-    assert time.perf_counter() - start < 5
     assert caught.value.__context__ is None
     time.sleep(0.5)
     done = len(list(tmp_path.iterdir()))

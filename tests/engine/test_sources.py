@@ -20,6 +20,8 @@ from cdpipe.engine.sources import (
     find_sources,
     read_block,
 )
+from cdpipe.engine.streams import count_lines_of
+from cdpipe.kernels.csv import count_lines
 from cdpipe.synth import SynthParams, synthesize
 
 COLUMNS = ("coreData_id", "coreData_speed")
@@ -124,7 +126,7 @@ def test_a_file_that_may_not_be_read_says_so(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("cdpipe.engine.sources._open", refuse)  # root may read everything
+    monkeypatch.setattr("cdpipe.engine.sources.open_stream", refuse)  # root may read everything
     with pytest.raises(SourceError, match=r"m\.csv: may not be read; check its permissions"):
         find_sources([path])
 
@@ -149,10 +151,32 @@ def test_blocks_are_whole_lines_in_order_and_give_the_same_rows_and_rejects(tmp_
     for block in blocks:
         parts.append(read_block(block, columns=COLUMNS, first_row=row, rows_before_file=7))
         row += count_rows(block)
-    together = pd.concat([part.frame for part in parts], ignore_index=True)
-    pd.testing.assert_frame_equal(together, whole.frame)
+    # Each block numbers its labels for itself; what they say must be the same.
+    together, expected = (
+        pd.concat([frame.astype({"coreData_id": "str"}) for frame in frames], ignore_index=True)
+        for frames in ([part.frame for part in parts], [whole.frame])
+    )
+    pd.testing.assert_frame_equal(together, expected)
     assert [reject for part in parts for reject in part.rejects] == whole.rejects
     assert {reject.line for reject in whole.rejects} == {i + 2 for i, line in enumerate(lines) if line == b"bad"}
+
+
+@given(
+    st.lists(st.sampled_from([b"\n", b"ab\n", b"a,b\r\n", b"x" * 9]), max_size=40).map(b"".join),
+    st.data(),
+    st.booleans(),
+)
+def test_lines_are_counted_piece_by_piece_as_in_one(tmp_path_factory, data, draw, remote):
+    start = draw.draw(st.integers(0, len(data)))
+    stop = draw.draw(st.integers(start, len(data)))
+    path = "memory://cdpipe-test/lines" if remote else str(tmp_path_factory.mktemp("count") / "lines")
+    with fsspec.open(path, "wb") as stream:
+        stream.write(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cdpipe.engine.streams._PIECE", draw.draw(st.integers(1, 20)))
+        assert count_lines_of(path, start, stop) == count_lines(data[start:stop])
+    with pytest.raises(OSError, match="became shorter"):
+        count_lines_of(path, start, len(data) + 1)
 
 
 def test_a_header_alone_is_a_block_of_nothing(tmp_path):
@@ -190,8 +214,10 @@ def test_a_file_that_became_shorter_is_not_read_as_if_it_had_not(tmp_path):
     (file,) = find_sources([path])
     (block,) = cut(file, block_bytes=10**6)
     os.truncate(path, 200)
-    with pytest.raises(SourceError, match="became shorter"):
+    with pytest.raises(SourceError, match=r"m\.csv: became shorter"):
         read_block(block, columns=COLUMNS, first_row=0, rows_before_file=0)
+    with pytest.raises(SourceError, match=r"m\.csv: became shorter"):
+        count_rows(block)
 
 
 def test_a_file_that_vanished_is_named(tmp_path):

@@ -9,7 +9,7 @@ from scipy import stats
 from texts import load_plain
 
 from cdpipe.kernels import choice
-from cdpipe.kernels.choice import EVERYBODY, NOBODY, bottom_k, choose_rows, choose_threshold, is_chosen
+from cdpipe.kernels.choice import EVERYBODY, NOBODY, bottom_k, choose_rows, choose_threshold, distinct, is_chosen
 from cdpipe.kernels.draws import ATTACKER, SAMPLE, SPLIT, keys
 
 COMPILED = not numba.config.DISABLE_JIT
@@ -22,13 +22,35 @@ def chosen_by(threshold, hashes, **options):
     return is_chosen(hashes, **options, threshold_key=threshold[0], threshold_hash=threshold[1])
 
 
+@pytest.mark.parametrize("dtype", ["uint64", "int64", "uint8"])
+@given(words=st.lists(st.integers(0, 255) | st.integers(0, 2**64 - 1), max_size=60))
+def test_distinct_words_are_those_of_numpy_unique(words, dtype):
+    array = np.array(words, np.uint64).astype(dtype)
+    for given_ in (array, array[::-1], np.repeat(array, 3), array[::2], np.sort(array)):
+        before = given_.copy()
+        found = distinct(given_)
+        assert found.dtype == dtype
+        assert found.tolist() == np.unique(given_).tolist()
+        assert np.array_equal(given_, before)
+
+
+@pytest.mark.parametrize("words", [[], [0], [2**64 - 1], [7] * 1_000, [2**63, 2**63 - 1, 0, 2**64 - 1] * 2], ids=len)
+def test_distinct_words_at_the_ends(words):
+    array = np.array(words, np.uint64)
+    array.flags.writeable = False
+    found = distinct(array)
+    assert found.dtype == np.uint64
+    assert found.tolist() == sorted(set(words))
+    assert found.flags.writeable
+
+
 @given(HASHES, st.integers(0, 45), st.integers(0, 2**64 - 1))
 def test_exactly_count_distinct_hashes_are_chosen(hashes, count, seed):
     array = np.array(hashes + hashes[:3], np.uint64)
     options = {"seed": seed, "purpose": ATTACKER}
     mask = chosen_by(choose_threshold(array, **options, count=count), array, **options)
-    distinct = sorted(set(hashes), key=lambda h: (int(keys(np.array([h], np.uint64), **options)[0]), h))
-    assert set(array[mask].tolist()) == set(distinct[:count])
+    ranked = sorted(set(hashes), key=lambda h: (int(keys(np.array([h], np.uint64), **options)[0]), h))
+    assert set(array[mask].tolist()) == set(ranked[:count])
 
 
 @given(HASHES, st.integers(0, 40), st.integers(0, 99))

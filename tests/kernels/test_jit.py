@@ -1,5 +1,6 @@
 """Machine code kept on disk: used again, never stale, and safe when many processes write it."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,36 @@ data = np.frombuffer(b"1.52.25", np.uint8)
 values, status = numbers.parse_float(data, np.array([0, 3]), np.array([3, 7]))
 assert values.tolist() == [1.5, 2.25], values
 print(sum(numbers._parse_float.stats.cache_hits.values()))
+"""
+
+
+STAGES = """
+import sys
+import pandas as pd
+import cdpipe
+from cdpipe.stages.attacks import ATTACKS
+from cdpipe.stages.clean import CleanParams
+import numba.core.event
+
+class Compiled(numba.core.event.Listener):
+    names = []
+    def on_start(self, event):
+        self.names.append(event.data["dispatcher"].py_func.__name__)
+    def on_end(self, event):
+        pass
+
+numba.core.event.register("numba:compile", Compiled())
+centre = {"latitude": 41.5, "longitude": -106.0}
+text = pd.read_csv(sys.argv[1], dtype=str)
+for coordinates in ("geographic", "local"):
+    clean, _ = cdpipe.clean(text, CleanParams(
+        coordinates=coordinates, centre=centre, filters={"within": {"radius_m": 2e5, **centre}}))
+    assert len(clean) > 100
+    for kind in ATTACKS:
+        hit, _ = cdpipe.attack(clean, kind(coordinates=coordinates, centre=centre))
+        cdpipe.features(hit)
+compiler = [name for name in ("numba.np.arrayobj", "numba.cpython.listobj", "scipy.linalg") if name in sys.modules]
+print(len(Compiled.names), ",".join(compiler))
 """
 
 
@@ -62,3 +93,26 @@ def test_a_change_in_a_called_kernel_is_not_run_from_old_machine_code(copy):
     callee = copy / "cdpipe" / "kernels" / "decimals.py"
     callee.write_text(callee.read_text() + "\n# changed\n")
     assert finish(use(copy)) == 0
+
+
+@pytest.mark.slow
+def test_a_later_process_neither_compiles_nor_loads_the_compiler(tmp_path):
+    """Every stage and attack, so that machine code which needs more than the loader gives shows itself here."""
+    import cdpipe
+    from cdpipe.synth import SynthParams, synthesize
+
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(cdpipe.__file__).parent, tmp_path / "cdpipe", ignore=ignored)  # nobody changes this one
+    synthesize(tmp_path / "bsm.csv", SynthParams(rows=400, vehicles=10))
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", STAGES, tmp_path / "bsm.csv"],
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.partition(" ")
+        for _ in range(2)
+    ]
+    assert int(said[0][0]) > 50
+    assert said[1] == ("0", " ", "\n")

@@ -1,6 +1,7 @@
 import datetime as dt
 import re
 
+import numba
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -9,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from texts import MALFORMED, NULL, NULL_WORDS, OK, as_cells, load_plain
 
-from cdpipe.kernels import memory, timestamps
+from cdpipe.kernels import calendar, memory, timestamps
 
-PLAIN = load_plain("timestamps")
+PLAIN, PLAIN_CALENDAR = load_plain("timestamps"), load_plain("calendar")
 EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose
 US = dt.timedelta(microseconds=1)
 CLOCK = rb"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
@@ -146,26 +147,114 @@ def test_pandas_reads_the_same():
     assert timestamps.parse_timestamps(*as_cells([text.encode() for text in texts]))[0].tolist() == expected.tolist()
 
 
-def test_calendar_parts_are_those_of_pandas_over_ten_thousand_years():
-    limits = np.array(["0001-01-01", "9999-12-31T23:59:59.999999", "1969-12-31T23:59:59.999999"], dtype="M8[us]")
-    days = np.arange("0001-01-01", "10000-01-01", np.timedelta64(31, "D"), dtype="M8[D]").astype("M8[us]")
-    least, greatest = limits[:2].view(np.int64)
-    us = np.concatenate(
-        [limits.view(np.int64), days.view(np.int64), np.random.default_rng(2).integers(least, greatest, 20_000)]
-    )
-    expected = pd.DatetimeIndex(us.view("M8[us]"))
-    parts = timestamps.calendar_parts(us)
+def parts_by_pandas(us):
+    """Calendar parts as pandas has them, under their names."""
+    index = pd.DatetimeIndex(us.view("M8[us]"))
+    named = {name: getattr(index, name) for name in ("month", "day", "year", "hour", "minute", "second")}
+    return {**named, "pm": (index.hour >= 12).astype(np.int8)}
+
+
+def check_parts(us, module=timestamps):
+    parts = module.calendar_parts(us)
+    expected = parts_by_pandas(us)
+    assert parts._fields == (*expected,)
     for name, values in parts._asdict().items():
-        assert values.dtype == np.int32
-        assert values.tolist() == getattr(expected, name).tolist(), name
+        assert values.dtype == (np.int16 if name == "year" else np.int8)
+        assert values.tolist() == expected[name].tolist(), name
+
+
+LEAST, GREATEST = np.array(["0001-01-01", "9999-12-31T23:59:59.999999"], "M8[us]").view(np.int64).tolist()
+
+
+def test_calendar_parts_are_those_of_pandas_over_ten_thousand_years():
+    limits = np.array([LEAST, GREATEST, -1, 0])
+    days = np.arange("0001-01-01", "10000-01-01", np.timedelta64(31, "D"), dtype="M8[D]").astype("M8[us]")
+    us = np.concatenate([limits, days.view(np.int64), np.random.default_rng(2).integers(LEAST, GREATEST, 20_000)])
+    check_parts(us)
+    check_parts(us[:200], PLAIN)
     whole_days = timestamps.days_since_epoch(us)
     assert whole_days.tolist() == us.view("M8[us]").astype("M8[D]").view(np.int64).tolist()
-    some = PLAIN.calendar_parts(us[:200])
-    assert [values.tolist() for values in some] == [values[:200].tolist() for values in parts]
 
 
-def test_parts_of_a_null_are_harmless():
-    assert all(values.size == 1 for values in timestamps.calendar_parts(np.array([np.iinfo(np.int64).min])))
+EDGES = np.array(
+    [f"{year:04}-{day}" for year in (2, 1600, 1899, 1900, 1969, 1970, 1971, 2000, 2020, 2100) for day in
+     ("01-01", "02-28", "03-01", "12-31", "07-01T12:00", "07-01T13:00")] + ["1904-02-29", "2000-02-29", "2020-02-29"],
+    "M8[us]",
+).view(np.int64)  # fmt: skip
+
+
+@pytest.mark.parametrize("module", [timestamps, PLAIN], ids=["compiled", "plain"])
+@pytest.mark.parametrize("off", [-86_400_000_000, -1_000_000, -1, 0, 1, 999_999, 1_000_000, 86_399_999_999])
+def test_parts_at_the_edges_of_days_and_years_in_any_order(module, off):
+    """Most rows are of the day of the row before them: here days go up, down, and stay."""
+    for us in (EDGES, np.sort(EDGES), np.sort(EDGES)[::-1], np.repeat(EDGES, 2), EDGES[::7]):
+        check_parts(us + off, module)
+
+
+@given(st.lists(st.integers(LEAST, GREATEST) | st.integers(-3 * 86_400_000_000, 3 * 86_400_000_000), max_size=30))
+def test_parts_of_any_moments_compiled_and_plain(us):
+    check_parts(np.array(us, np.int64))
+    check_parts(np.array(us, np.int64), PLAIN)
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="NumPy refuses the year -290308, which machine code wraps around")
+def test_parts_of_a_null_are_harmless_to_the_rows_after_it():
+    nat = np.iinfo(np.int64).min
+    us = np.array([nat, 0, 1_564_576_919_000_000, nat, nat, -1, LEAST, nat, GREATEST, nat])
+    parts, good = timestamps.calendar_parts(us), us != nat
+    for name, expected in parts_by_pandas(us[good]).items():
+        assert getattr(parts, name)[good].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("module", [timestamps, PLAIN], ids=["compiled", "plain"])
+def test_parts_are_of_int64_alone_in_any_layout(module):
+    wide = np.array([[0, 86_400_000_000], [1, -1]])
+    wide.flags.writeable = False
+    assert module.calendar_parts(wide[:, 1]).day.tolist() == [2, 31]
+    assert [values.size for values in module.calendar_parts(np.empty(0, np.int64))] == [0] * 7
+    for wrong in (np.zeros(2), np.zeros(2, np.int32), np.zeros(2, "M8[us]"), wide):
+        with pytest.raises(TypeError, match="int64"):
+            module.calendar_parts(wrong)
+
+
+def refine_by_python(us, mark_ms):
+    return [t + mark % 1000 * 1000 if t % 1_000_000 == 0 else t for t, mark in zip(us, mark_ms, strict=True)]
+
+
+SECONDS = st.integers(-3, 3).map(lambda second: 1_000_000 * second)
+INSTANTS = SECONDS | st.integers(-(2**62), 2**62) | st.integers(-2_000_001, 2_000_001) | st.just(LEAST)
+MARKS = st.integers(-70_000, 70_000) | st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 65535, 60_999, -1, 999])
+
+
+@pytest.mark.parametrize("module", [calendar, PLAIN_CALENDAR], ids=["compiled", "plain"])
+@given(pairs=st.lists(st.tuples(INSTANTS, MARKS), max_size=30), repeats=st.integers(1, 3))
+def test_whole_seconds_are_refined_as_python_does(module, pairs, repeats):
+    us, marks = ([pair[i] for pair in pairs for _ in range(repeats)] for i in (0, 1))
+    refined = module.refine_seconds(np.array(us, np.int64), np.array(marks, np.int64))
+    assert refined.dtype == np.int64
+    assert refined.tolist() == refine_by_python(us, marks)
+
+
+@pytest.mark.parametrize("module", [calendar, PLAIN_CALENDAR], ids=["compiled", "plain"])
+def test_a_null_time_stays_null_and_the_next_is_refined(module):
+    us = np.array([np.iinfo(np.int64).min, 0, np.iinfo(np.int64).min, -1_000_000])
+    with np.errstate(over="ignore"):
+        refined = module.refine_seconds(us, np.full(4, 5))
+    assert refined.tolist() == [us[0], 5_000, us[0], -995_000]
+
+
+@pytest.mark.parametrize("module", [calendar, PLAIN_CALENDAR], ids=["compiled", "plain"])
+def test_refining_leaves_its_input_and_wants_a_mark_for_each_time(module):
+    wide = np.array([[0, 1_001], [5, 2_002], [2_000_000, 59_003]])
+    wide.flags.writeable = False
+    refined = module.refine_seconds(wide[:, 0], wide[:, 1])
+    assert refined.tolist() == [1_000, 5, 2_003_000]
+    refined[:] = 7
+    assert wide[:, 0].tolist() == [0, 5, 2_000_000]
+    with pytest.raises(ValueError, match="2 timestamps but 1 second marks"):
+        module.refine_seconds(np.zeros(2, np.int64), np.zeros(1, np.int64))
+    with pytest.raises(TypeError, match="int64"):
+        module.refine_seconds(np.zeros(1, np.int64), np.zeros(1))
 
 
 def test_a_bad_timestamp_leaves_its_neighbours_alone():

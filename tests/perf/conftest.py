@@ -34,7 +34,7 @@ class Basic:
     def time_basic(self, rows, mode):
         if rows == "100k" and mode == "it's":
             raise ValueError("fails for the test")
-        time.sleep(int(rows[:-1]) * 1e-4)
+        time.sleep(int(rows[:-1]) * 1e-3)
 
     @tagged(cdpipe_stage="clean/basic", cdpipe_figure="cpu_percent", unit="percent")
     def track_cpu(self, rows, mode):

@@ -68,16 +68,16 @@ class Suite:
         self.entries = []
         self.rows = {}
 
-    def add(self, stage, figure, values, *, sizes=(), variant=(), **row_details):
+    def add(self, stage, figure, values, *, sizes=(), variant=(), order="", name="", **row_details):
         """Add a figure of a stage, its values in the order of sizes x variants."""
         kind, unit = _KINDS.get(figure, ("track", figure))
-        name = f"suite.{stage.replace('/', '_')}.{kind}_{figure}"
+        name = f"suite.{stage.replace('/', '_')}{name}.{kind}_{figure}"
         params = [[repr(size) for size in sizes]] if sizes else []
         names = ["rows"] if sizes else []
         for key, choices in variant:
             params.append([repr(choice) for choice in choices])
             names.append(key)
-        attributes = {"cdpipe_stage": stage, "cdpipe_figure": figure}
+        attributes = {"cdpipe_stage": stage, "cdpipe_figure": figure} | ({"cdpipe_order": order} if order else {})
         self.entries.append(benchmark(name, kind=kind, unit=unit, params=params, param_names=names, **attributes))
         self.rows[name] = row(list(values), params=params, **row_details)
         return name
@@ -112,3 +112,55 @@ def full_suite() -> Suite:
     suite.add("cache", "hit_rate", (0.97,))
     suite.add("cache", "lookup_seconds", (0.012,))
     return suite
+
+
+SHARES = ("compute", "memory", "disk", "network", "serialisation", "scheduling", "gil", "lock", "sleep", "contention",
+          "gc", "idle", "unattributed")  # fmt: skip
+
+
+def attributed_suite(*, slower: float = 1.0, gather_disk: float = 0.2) -> Suite:
+    """A suite whose stages have shares: four sizes over two decades, every kind of figure, cores and partitions."""
+    suite = Suite()
+    sizes = ("100k", "1M", "5M", "10M")
+    rows = (1e5, 1e6, 5e6, 1e7)
+    stages = {
+        "gather": ({"compute": 0.97 - gather_disk, "disk": gather_disk, "idle": 0.02}, 0.97, 13.0, 4),
+        "clean/basic": ({"compute": 0.91, "gc": 0.03, "idle": 0.06}, 1.0, 91.0, 20),
+        "clean/spatial": ({"compute": 0.48, "idle": 0.5, "scheduling": 0.02}, 0.9, 50.0, 8),
+        "attack/offset_const_per_id": ({"compute": 0.95, "idle": 0.04}, 1.05, 95.0, 150),
+        "attack/swap_rand": ({"compute": 0.4, "scheduling": 0.45, "idle": 0.14}, 1.5, 60.0, 101),
+        "features": ({"compute": 0.5, "gil": 0.46, "idle": 0.03}, 1.0, 52.0, 4),
+    }
+    for place, (stage, (shares, exponent, cpu, queue)) in enumerate(stages.items()):
+        for name in SHARES[:-1]:
+            suite.add(stage, f"share_{name}", [shares.get(name, 0.0)] * 4, sizes=sizes)
+        suite.add(stage, "share_unattributed", [1 - sum(shares.values())] * 4, sizes=sizes)
+        beside = {
+            "cpu_percent": cpu, "memory_percent": 30.0, "disk_busy": 0.1, "ready_queue_max": queue, "cores": 2,
+            "task_seconds_p50": 0.001 if stage == "attack/swap_rand" else 0.5, "tasks": 12_000, "samples": 400,
+        }  # fmt: skip
+        for name, value in beside.items():
+            suite.add(stage, name, [value] * 4, sizes=sizes)
+        seconds = [slower * (place + 1) * 0.3 * (each / 1e6) ** exponent for each in rows]
+        suite.add(
+            stage, "seconds", seconds, sizes=sizes, order="linear", intervals=[(s * 0.9, s * 1.1) for s in seconds]
+        )
+        suite.add(stage, "tree_peak_bytes", (4e8, 4.1e8, 4.2e8, 4.1e8), sizes=sizes, order="constant")
+    suite.add("train", "seconds", (1.0, 5.5), sizes=("10k", "50k"))
+    curve = [("cores", (1, 2, 4))]
+    suite.add("clean/basic", "seconds", (4.0, 2.2, 1.3), sizes=("5M",), variant=curve, name="cores")
+    partitions = [("partition_rows", ("50k", "250k", "1M"))]
+    times = {"intervals": [(3.9, 4.1), (2.1, 2.3), (2.2, 2.6)]}
+    suite.add("clean/basic", "seconds", (4.0, 2.2, 2.4), sizes=("5M",), variant=partitions, name="partitions", **times)
+    suite.add("attack/offset_rand", "seconds", (0.9, None, float("nan")), sizes=("5M", "10M", "15M"))
+    suite.add("cache", "hit_rate", (0.97,))
+    return suite
+
+
+def write_history(writer: ResultsWriter, commits: int, *, date=DATE_MS) -> list[str]:
+    """Write that many commits, oldest first: gather's disk comes in the middle, and all gets 2 % slower each time."""
+    names = [f"{place + 1:08x}{0:032x}" for place in range(commits)]
+    for place, name in enumerate(names):
+        suite = attributed_suite(slower=1.02**place, gather_disk=0.75 if place >= commits // 2 else 0.2)
+        suite.write(writer, commit=name, date=date + place * 86_400_000)
+    return names

@@ -1,5 +1,7 @@
 """The web page and the asv plugin: well formed, escaped, complete, and never in asv's way."""
 
+import base64
+import hashlib
 import json
 import re
 import shutil
@@ -12,11 +14,12 @@ import pytest
 
 from cdpipe.perf.asv_plugin import Bottlenecks, add_link, write_pages
 from cdpipe.perf.page import render_page
+from cdpipe.perf.page_parts import FOLDED_ROWS
 from cdpipe.perf.report import build_report
 
-from .results_writing import benchmark, full_suite, row
+from .results_writing import Suite, attributed_suite, benchmark, full_suite, row, write_history
 
-_VOID = {"meta", "link", "br", "img", "input", "hr"}
+_VOID = {"meta", "link", "br", "img", "input", "hr", "wbr"}
 _HOSTILE = ['b.<script>alert("1")</script>', "b.'onclick=x", "b.{{body}}", "b.&amp;", "b.ü?#/%", "b.\x1b[31m"]
 
 
@@ -41,6 +44,10 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.text.append(data)
+
+
+def linked_benchmarks(page):
+    return {unquote(link.partition("#")[2]) for link in page.links if link.startswith("../index.html#")}
 
 
 def written(writer, **details):
@@ -84,24 +91,82 @@ def test_the_page_is_well_formed_and_whole(writer):
 def test_the_page_needs_nothing_from_elsewhere(writer):
     html = written(writer)
     page = Page(html)
-    assert not [tag for tag, _ in page.tags if tag in {"script", "img", "iframe", "object"}]
-    allowed = re.compile(r"data:,|\.\./index\.html(#.*)?|bottlenecks\.(md|json)")
+    assert not [tag for tag, _ in page.tags if tag in {"img", "iframe", "object"}]
+    allowed = re.compile(r"data:,|\.\./index\.html(#.*)?|bottlenecks\.(md|json)|#[a-z]+(-\d+)*")
     assert all(allowed.fullmatch(link) for link in page.links)
     assert "url(" not in html
+    assert "@import" not in html
     assert "prefers-color-scheme: dark" in html
     assert any(a.get("name") == "viewport" for tag, a in page.tags if tag == "meta")
 
 
+def test_only_the_page_s_own_script_may_run(writer):
+    hostile(writer)
+    html = render_page(build_report(writer.path), project="x")
+    page = Page(html)
+    assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}]
+    script = html.partition("<script>")[2].partition("</script>")[0]
+    (policy,) = (a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in policy
+    assert "default-src 'none'" in policy
+    assert "innerHTML" not in script
+
+
+def test_links_within_the_page_lead_somewhere_and_ids_are_unique(writer):
+    write_history(writer, 3)
+    page = Page(render_page(build_report(writer.path), project="x"))
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    inner = {link[1:] for link in page.links if link.startswith("#")}
+    assert len(inner) > 10
+    assert inner <= set(ids)
+
+
+def test_every_part_of_a_bar_says_its_share_and_leads_to_its_evidence(writer):
+    attributed_suite(gather_disk=0.75).write(writer)
+    html = render_page(build_report(writer.path), project="x")
+    parts = [a for tag, a in Page(html).tags if tag == "a" and a.get("class", "").startswith("share-")]
+    disk = [a for a in parts if a["class"] == "share-disk"]
+    assert disk[1]["aria-label"] == "disk 75 %, 225 ms of 300 ms: waiting for the disk"
+    widths = {}
+    for part in parts:
+        growth = float(part["style"].removeprefix("flex-grow:"))
+        widths[part["href"]] = widths.get(part["href"], 0.0) + growth
+    assert len(widths) == 6  # the evidence is the same for all sizes
+    assert all(width == pytest.approx(4.0, abs=0.005) for width in widths.values())
+    place = disk[-1]["href"][1:]
+    evidence = html.partition(f'id="{place}"')[2].partition("</div>")[0]
+    assert "100k, 1M, 5M, 10M disk-bound: the slots wait for the disk (A301)" in evidence
+    assert "half of it gone, and the run is 1.6 times as fast" in evidence
+    assert "read Parquet, not CSV or JSON" in evidence
+
+
+def test_long_tables_wait_behind_a_line(writer):
+    suite = Suite()
+    for place in range(FOLDED_ROWS + 1):
+        for share, value in (("compute", 0.9), ("idle", 0.1)):
+            suite.add(f"stage{place}", f"share_{share}", (value, value), sizes=("1M", "5M"))
+        suite.add(f"stage{place}", "seconds", (1.0, 5.0), sizes=("1M", "5M"))
+    suite.write(writer)
+    html = render_page(build_report(writer.path), project="x")
+    Page(html)
+    assert f"<summary>All {FOLDED_ROWS + 1} stages</summary>" in html
+    assert html.count('<details class="fold">') >= 4  # the matrix, the bars, the plots and the table
+
+
 def test_each_cell_of_the_matrix_links_to_asv_s_graph(writer):
     page = Page(written(writer))
-    named = {unquote(link.partition("#")[2]) for link in page.links if "#" in link}
+    named = linked_benchmarks(page)
     assert {"suite.gather.time_seconds", "suite.cache.track_hit_rate", "suite.attack_offset_rand.time_seconds"} <= named
 
 
 def test_hostile_names_stay_text(writer):
     hostile(writer)
-    page = Page(render_page(build_report(writer.path), project="<i>demo</i>"))
-    assert not [tag for tag, _ in page.tags if tag in {"script", "img", "i"}]
+    page = Page(render_page(build_report(writer.path), project="<i>demo</i> {{body}} {{script}}"))
+    assert "Bottlenecks of <i>demo</i> {{body}} {{script}}" in page.text
+    assert not [tag for tag, _ in page.tags if tag in {"img", "i"}]
+    assert sum(tag == "script" for tag, _ in page.tags) == 1
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
     text = "".join(page.text)
     for name in _HOSTILE[:-1]:
@@ -109,7 +174,7 @@ def test_hostile_names_stay_text(writer):
     assert "b.\\x1b[31m" in text
     assert "\x1b" not in text
     assert text.count("b.{{body}}") == 2
-    linked = {unquote(link.partition("#")[2]) for link in page.links if "#" in link}
+    linked = linked_benchmarks(page)
     assert linked == set(_HOSTILE)
 
 
@@ -131,7 +196,7 @@ def test_publishing_writes_three_formats_and_the_link(writer, site):
         "bottlenecks.md",
         "index.html",
     ]
-    assert json.loads((site / "bottlenecks" / "bottlenecks.json").read_text())["version"] == 1
+    assert json.loads((site / "bottlenecks" / "bottlenecks.json").read_text())["version"] == 2
     after = (site / "index.html").read_text()
     link = '<li id="nav-li-bottlenecks"><a href="bottlenecks/index.html">Bottlenecks</a></li>'
     assert after.replace(f"\n\t{link}", "") == before
@@ -174,7 +239,7 @@ def test_asv_publish_makes_the_page(asv_project):
     assert "bottlenecks/index.html" in (html / "index.html").read_text(encoding="utf-8")
     pages = json.loads((html / "index.json").read_text())["pages"]
     assert ["bottlenecks", "Bottlenecks", Bottlenecks.description] in pages
-    linked = {unquote(link.partition("#")[2]) for link in page.links if "#" in link}
+    linked = linked_benchmarks(page)
     assert linked == set(json.loads((html / "index.json").read_text())["benchmarks"])
 
 

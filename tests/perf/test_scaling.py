@@ -9,11 +9,21 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cdpipe.perf.cells import Cell, Figure
-from cdpipe.perf.scaling import fit_exponent, growth_factors, measure_scaling
+from cdpipe.perf.scaling import ORDERS, Judgement, fit_exponent, growth_factors, judge, measure_scaling
 
 
-def cell(stage, rows, seconds, variant=()):
-    return Cell(stage, variant, rows, str(rows), {"seconds": Figure(seconds, None, "b", ())})
+def cell(stage, rows, seconds, variant=(), **others):
+    figures = {"seconds": seconds, **others}
+    return Cell(stage, variant, rows, str(rows), {name: Figure(v, None, "b", ()) for name, v in figures.items()})
+
+
+def law(exponent, rows=(1e5, 1e6, 5e6, 1e7), noise=0.0):
+    wobble = [1 + noise, 1 - noise, 1 + noise, 1 - noise, 1 + noise]
+    return [(int(each), each**exponent * shake) for each, shake in zip(rows, wobble, strict=False)]
+
+
+def judged(points, order):
+    return judge(points, fit_exponent(points), order)
 
 
 @given(st.floats(0.2, 3.0), st.floats(1e-9, 1e-3), st.integers(2, 6))
@@ -66,12 +76,12 @@ def test_sizes_are_compared_by_factor(rows, compared):
     points = [(r, r * 1e-6) for r in rows]
     growth = growth_factors(points)
     assert [g.rows_factor for g in growth] == compared
-    assert [g.seconds_factor for g in growth] == pytest.approx(compared)
+    assert [g.factor for g in growth] == pytest.approx(compared)
 
 
 def test_the_largest_base_with_all_three_sizes_is_taken():
     points = [(10_000, 1.0), (50_000, 2.0), (100_000, 3.0), (1_000_000, 10.0), (5_000_000, 60.0), (10_000_000, 150.0)]
-    assert [g.seconds_factor for g in growth_factors(points)] == [1.0, 6.0, 15.0]
+    assert [g.factor for g in growth_factors(points)] == [1.0, 6.0, 15.0]
 
 
 def test_stages_and_variants_are_followed_apart():
@@ -83,3 +93,62 @@ def test_stages_and_variants_are_followed_apart():
     followed = {scaling.title: scaling.fit.exponent for scaling in measure_scaling(cells)}
     assert followed == {"a": pytest.approx(1.0), "a (m=x)": pytest.approx(2.0)}
     assert not any(math.isnan(value) for value in followed.values())
+
+
+@pytest.mark.parametrize(
+    ("exponent", "order", "expected"),
+    [
+        (1.0, "linear", Judgement.HOLDS),
+        (1.07, "linearithmic", Judgement.HOLDS),
+        (1.2, "linear", Judgement.ABOVE),
+        (0.8, "linear", Judgement.BELOW),
+        (0.02, "constant", Judgement.HOLDS),
+        (0.3, "constant", Judgement.ABOVE),
+        (2.0, "quadratic", Judgement.HOLDS),
+    ],
+)
+def test_an_exponent_is_held_against_the_declared_order(exponent, order, expected):
+    assert judged(law(exponent, noise=0.01), order)[0] is expected
+
+
+def test_an_interval_that_leaves_both_open_is_no_finding():
+    assert judged(law(1.2, noise=0.6), "linear")[0] is Judgement.OPEN
+
+
+@pytest.mark.parametrize(
+    ("points", "order", "reason"),
+    [
+        (law(2.0, rows=(1e5, 1e6, 1e7)), "linear", "3 sizes over 2.0 decades; needs 4 sizes over 1.5 decades"),
+        (law(2.0, rows=(1e6, 5e6, 1e7, 1.5e7)), "linear", "4 sizes over 1.2 decades; needs 4 sizes over 1.5 decades"),
+        (law(2.0), "", "no cdpipe_order"),
+        (law(2.0), "fast", "cdpipe_order is 'fast'; it can be " + ", ".join(ORDERS)),
+    ],
+)
+def test_what_cannot_be_judged_says_why(points, order, reason):
+    assert judged(points, order) == (Judgement.NOT_JUDGED, reason)
+
+
+def test_an_exponent_of_the_declared_order_is_seldom_called_steeper():
+    generator = np.random.default_rng(8)
+    rows = np.array([1e5, 1e6, 5e6, 1e7])
+    alarms = 0
+    for _ in range(400):
+        seconds = 1e-6 * rows * np.exp(generator.normal(0, 0.1, 4))
+        points = list(zip(rows.astype(int).tolist(), seconds.tolist(), strict=True))
+        alarms += judged(points, "linear")[0] is Judgement.ABOVE
+    assert alarms / 400 < 0.025
+
+
+def test_memory_is_followed_beside_time_and_the_tree_s_peak_before_the_process_s():
+    cells = [cell("a", rows, 1.0, tree_peak_bytes=2.0 * rows, peak_bytes=1.0) for rows in (1000, 2000)]
+    assert [(each.figure, each.fit.exponent) for each in measure_scaling(cells)] == [
+        ("seconds", pytest.approx(0.0)),
+        ("tree_peak_bytes", pytest.approx(1.0)),
+    ]
+    alone = [cell("a", rows, 1.0, peak_bytes=1.0) for rows in (1000, 2000)]
+    assert [each.figure for each in measure_scaling(alone)] == ["seconds", "peak_bytes"]
+
+
+def test_the_fit_s_line_goes_through_a_power_law():
+    fit = fit_exponent([(10, 20.0), (100, 200.0), (1000, 2000.0)])
+    assert fit.factor * 50**fit.exponent == pytest.approx(100.0)

@@ -42,6 +42,19 @@ def outcome(code, *cells):
         ("T7", cell("clean/basic", 5 * M, seconds=1.0, baseline_seconds=1.9), Outcome.MISSED),
         ("T7", cell("clean/basic", M, seconds=1.0, baseline_seconds=9.0), Outcome.NOT_MEASURED),
         ("T7", cell("clean/basic", 5 * M, baseline_seconds=9.0), Outcome.NOT_MEASURED),
+        ("T8", cell("kernel/within_radius", 10 * M, kernel_seconds=0.299), Outcome.MET),
+        ("T8", cell("kernel/within_radius", 10 * M, kernel_seconds=0.3), Outcome.MISSED),
+        ("T8", cell("kernel/within_radius", M, kernel_seconds=0.01), Outcome.NOT_MEASURED),
+        ("T9", cell("attack/swap_rand", 15 * M, seconds=0.99), Outcome.MET),
+        ("T9", cell("attack/swap_rand", 15 * M, seconds=1.0), Outcome.MISSED),
+        ("T10", cell("features", 10 * M, seconds=0.099), Outcome.MET),
+        ("T10", cell("features", 10 * M, seconds=0.1), Outcome.MISSED),
+        ("T10", cell("features", M, seconds=1.0), Outcome.NOT_MEASURED),
+        ("T11", cell("import", None, seconds=0.15), Outcome.MET),
+        ("T11", cell("import", None, seconds=0.151), Outcome.MISSED),
+        ("T11", cell("gather", None, seconds=0.151), Outcome.NOT_MEASURED),
+        ("T12", cell("import", None, help_seconds=0.3), Outcome.MET),
+        ("T12", cell("import", None, help_seconds=0.301), Outcome.MISSED),
     ],
 )
 def test_a_target_s_edge(code, measured, expected):
@@ -68,4 +81,4 @@ def test_a_speedup_rests_on_both_benchmarks():
 def test_nothing_measured_is_every_target_not_measured():
     checks = check_targets([])
     assert [check.outcome for check in checks] == [Outcome.NOT_MEASURED] * len(TARGETS)
-    assert [check.target.code for check in checks] == ["T1", "T2", "T3", "T4", "T5", "T6", "T7"]
+    assert [check.target.code for check in checks] == [f"T{place}" for place in range(1, 13)]

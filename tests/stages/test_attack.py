@@ -117,11 +117,22 @@ def test_the_answer_does_not_depend_on_the_order_of_rows(kind):
     pd.testing.assert_frame_equal(again.sort_index(), straight)
 
 
+def with_unused(ids):
+    return ids.astype(pd.CategoricalDtype(["unused", *sorted(set(ids), reverse=True), "", "also unused"]))
+
+
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("wrap", [lambda ids: ids.astype("category"), lambda ids: ids.astype(object)])
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda ids: ids.astype("category"), with_unused, lambda ids: ids.astype(object), lambda ids: ids.astype("string")],
+    ids=["labels", "labels with others", "objects", "string"],
+)
 def test_the_answer_does_not_depend_on_how_ids_are_held(kind, wrap):
-    again, _, _ = attacked(kind, FRAME.assign(coreData_id=wrap(FRAME["coreData_id"])))
-    expected, _, _ = attacked(kind)
+    wrapped = FRAME.assign(coreData_id=wrap(FRAME["coreData_id"]))
+    again, _, ledger = attacked(kind, wrapped)
+    expected, _, account = attacked(kind)
+    assert ledger == account
+    pd.testing.assert_series_equal(again["coreData_id"], wrapped["coreData_id"])
     pd.testing.assert_frame_equal(again.drop(columns="coreData_id"), expected.drop(columns="coreData_id"))
 
 
@@ -176,6 +187,15 @@ def test_local_offsets_are_in_the_plane_clockwise_from_north(bearing, east, nort
     after, hit, _ = attacked("offset_const", LOCAL, coordinates="local", bearing_deg=bearing)
     np.testing.assert_allclose((after["x_pos"] - LOCAL["x_pos"])[hit], east, rtol=0, atol=1e-9)
     np.testing.assert_allclose((after["y_pos"] - LOCAL["y_pos"])[hit], north, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("bearing", [0, 90, 180, 270, 360])
+@pytest.mark.parametrize("metres", [0.0, 0.1, 150.0, 12_345.678])
+def test_local_offsets_by_quarter_turns_are_exact(bearing, metres):
+    after, hit, _ = attacked("offset_const", LOCAL, coordinates="local", bearing_deg=bearing, distance_m=metres)
+    east, north = {0: (0, 1), 90: (1, 0), 180: (0, -1), 270: (-1, 0)}[bearing % 360]
+    assert after["x_pos"][hit].tolist() == (LOCAL["x_pos"][hit] + east * metres).tolist()
+    assert after["y_pos"][hit].tolist() == (LOCAL["y_pos"][hit] + north * metres).tolist()
 
 
 @pytest.mark.parametrize("kind", ["offset_rand", "offset_const_per_id"])
@@ -278,10 +298,34 @@ def test_an_empty_frame_gives_an_empty_frame(kind):
         assert ledger.rows_in == 0
 
 
-def test_a_null_id_is_one_vehicle_of_its_own():
-    frame = messages(100, 4).assign(coreData_id=pd.Series(["A", None, "B", None] * 25, dtype="str"))
+@given(
+    texts=st.lists(st.sampled_from(["A", "B", "", " ", "C", None]), min_size=1, max_size=40),
+    order=st.permutations(["A", "B", "", " ", "C", "unused", "D"]),
+    kind=st.sampled_from(["offset_const_per_id", "swap_rand"]),
+    ratio=st.floats(0, 1),
+)
+def test_labels_and_text_are_the_same_vehicles(texts, order, kind, ratio):
+    """An empty text and a null are one vehicle; labels that no row has are none."""
+    frame = messages(len(texts), 1).assign(coreData_id=pd.Series(texts, dtype="str"))
+    labels = frame.assign(coreData_id=pd.Categorical(texts, categories=order))
+    before = labels.copy(deep=True)
+    chosen = params(kind, ratio=ratio)
+    one, other = survey(frame, chosen), survey(labels, chosen)
+    assert one.vehicles.tolist() == other.vehicles.tolist()
+    assert one.vehicles.size == len({text or "" for text in texts})
+    expected, account = attack(frame, chosen)
+    made, ledger = attack(labels, chosen)
+    assert ledger == account
+    pd.testing.assert_frame_equal(made.drop(columns="coreData_id"), expected.drop(columns="coreData_id"))
+    pd.testing.assert_frame_equal(labels, before)
+
+
+@pytest.mark.parametrize("dtype", ["str", "category"])
+def test_a_null_id_is_one_vehicle_of_its_own(dtype):
+    frame = messages(100, 4).assign(coreData_id=pd.Series(["A", None, "B", None] * 25, dtype="str").astype(dtype))
     after, _, _ = attacked("offset_const", frame, ratio=1 / 3)
-    assert after.groupby("coreData_id", dropna=False)["isAttacker"].nunique().tolist() == [1, 1, 1]
+    by_vehicle = after.astype({"coreData_id": "str"}).groupby("coreData_id", dropna=False)
+    assert by_vehicle["isAttacker"].nunique().tolist() == [1, 1, 1]
     assert after["isAttacker"].sum() in (25, 50)
 
 

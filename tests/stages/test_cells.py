@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cdpipe.columns import BY_NAME, SOURCE, Column
-from cdpipe.stages.arrays import text_cells
+from cdpipe.stages.arrays import Cells, text_cells
 from cdpipe.stages.cells import type_cells, type_series
 
 SPEED, COUNT, TIME, ID = (
@@ -152,7 +152,9 @@ def test_unavailable_codes_are_null_and_their_neighbours_are_not(column, code, d
 
 @pytest.mark.parametrize("column", SOURCE, ids=lambda column: column.name)
 def test_nothing_but_nulls_is_the_column_s_type_whatever_it_was(column):
-    for nothing in (pd.Series([None] * 3), pd.Series([np.nan] * 3), pd.Series([None] * 3, dtype="str"), pd.Series([])):
+    nothings = [pd.Series([None] * 3), pd.Series([np.nan] * 3), pd.Series([None] * 3, dtype="str"), pd.Series([])]
+    nothings += [pd.Series(pd.Categorical([None] * 3, categories=given)) for given in ([], [1.5], ["A"], None)]
+    for nothing in nothings:
         typed = type_series(column, nothing)
         assert typed.series.dtype == column.dtype
         assert typed.series.isna().all()
@@ -207,6 +209,10 @@ def test_timestamps_of_any_resolution_and_zone_become_naive_utc_microseconds(uni
         (ID, pd.Series([1, 2])),
         (ID, pd.Series([1.0, None])),
         (ID, pd.Series([1, 2], dtype=object)),
+        (ID, pd.Series([1, 2], dtype="category")),
+        (ID, pd.Series(pd.Categorical(["A", 1]))),
+        (ID, pd.Series([True, False])),
+        (SPEED, pd.Series([1.5, 2.5], dtype="category")),
         (SPEED, pd.to_datetime(pd.Series(["2020-01-01"]))),
         (TIME, pd.Series(pd.to_timedelta([1], unit="s"))),
         (TIME, pd.Series([dt.date(2020, 1, 1)])),
@@ -217,18 +223,60 @@ def test_what_cannot_mean_the_column_is_refused_by_its_name(column, series):
         type_series(column, series)
 
 
-def test_text_that_is_not_utf8_is_bad_and_the_others_are_kept():
-    data = np.frombuffer("añb".encode() + b"\xff\xfe" + b"xy", np.uint8)
-    bounds = np.array([0, 4, 6, 8, 8])
-    from cdpipe.stages.arrays import Cells
-
-    typed = type_cells(ID, Cells(data, bounds[:-1], bounds[1:]))
-    assert values(typed) == ["añb", None, "xy", None]
-    assert typed.bad.tolist() == [False, True, False, False]
+TEXT = BY_NAME["coreData_position"]
+KINDS = pytest.mark.parametrize("column", [TEXT, ID], ids=["text", "label"])
 
 
+@KINDS
+def test_text_that_is_not_utf8_is_bad_and_the_others_are_kept(column):
+    data = np.frombuffer("añb".encode() + b"\xff\xfe" + b"xy" + b"\xff\xfe", np.uint8)
+    bounds = np.array([0, 4, 6, 8, 8, 10])
+    typed = type_cells(column, Cells(data, bounds[:-1], bounds[1:]))
+    assert typed.series.dtype == column.dtype
+    assert values(typed) == ["añb", None, "xy", None, None]
+    assert typed.bad.tolist() == [False, True, False, False, True]
+    assert typed.problem == "not UTF-8 text"
+
+
+@KINDS
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5) | st.none(), max_size=9))
-def test_text_is_kept_as_it_is_and_blank_text_is_null(texts):
-    typed = read(ID, *texts)
-    assert typed.series.dtype == "str"
+def test_text_is_kept_as_it_is_and_blank_text_is_null(column, texts):
+    typed = read(column, *texts)
+    assert typed.series.dtype == column.dtype
     assert values(typed) == [text if text and text.encode().strip() else None for text in texts]
+    assert not typed.bad.any()
+
+
+@given(texts=st.lists(st.sampled_from(["B2", "A1", "", " ", "\t\n", "ñ", "A1 ", " A1"]) | st.none(), max_size=30))
+def test_labels_are_numbered_in_the_order_in_which_they_first_occur(texts):
+    typed = read(ID, *texts)
+    kept = [text for text in texts if text and text.strip()]
+    assert typed.series.cat.categories.tolist() == list(dict.fromkeys(kept))
+    assert typed.series.cat.categories.dtype == "str"
+    assert not typed.series.cat.ordered
+    assert (typed.series.cat.codes < 0).tolist() == [not (text and text.strip()) for text in texts]
+
+
+@given(
+    texts=st.lists(st.sampled_from(["B2", "A1", "", " ", "ñ"]) | st.none(), max_size=30),
+    order=st.permutations(["B2", "A1", "", " ", "ñ", "unused", "\t"]),
+)
+def test_labels_of_any_frame_are_the_same_as_text_of_it(texts, order):
+    given_ = pd.Series(pd.Categorical(texts, categories=order))
+    before = given_.copy(deep=True)
+    typed = type_series(ID, given_)
+    assert values(typed) == values(type_series(ID, pd.Series(texts, dtype="str")))
+    assert typed.series.cat.categories.tolist() == [text for text in order if text.strip()]
+    assert not typed.bad.any()
+    if len(texts) > 1:  # and what was made can be written to
+        typed.series.iloc[0] = typed.series.iloc[-1]
+    pd.testing.assert_series_equal(given_, before)
+
+
+@pytest.mark.parametrize("count", [127, 128, 32_767, 32_768])
+def test_labels_beyond_the_width_of_a_code_are_told_apart(count):
+    texts = [f"{i:08X}" for i in range(count)]
+    typed = read(ID, *texts, None, *texts[::-1])
+    assert values(typed) == [*texts, None, *texts[::-1]]
+    again = type_series(ID, typed.series)
+    pd.testing.assert_series_equal(again.series, typed.series)

@@ -18,11 +18,11 @@ PARTS = ["month", "day", "year", "hour", "minute", "second", "pm"]
 ATTACKED = attack(clean(synthesize_frame(SynthParams(rows=800, vehicles=12)), CleanParams())[0], OffsetConst())[0]
 
 
-def ids(*texts):
+def ids(*texts, dtype="str"):
     return pd.DataFrame(
         {
             "row_number": np.arange(len(texts)),
-            "coreData_id": pd.Series(texts, dtype="str"),
+            "coreData_id": pd.Series(texts, dtype="str").astype(dtype),
             "metadata_generatedAt": np.array(["2020-01-01"] * len(texts), "M8[us]"),
             "isAttacker": np.zeros(len(texts), np.int8),
         }
@@ -70,13 +70,49 @@ def test_hex_ids_are_the_integers_that_python_reads(numbers, form):
     assert frame["coreData_id"].tolist() == [int(text, 16) for text in texts] == numbers
 
 
-def test_an_id_that_is_not_hexadecimal_is_null_and_counted_and_touches_no_other():
-    frame, ledger = features(
-        ids("A1", "xyz", None, "17.0", "", "0017", "1" * 17), FeatureParams(columns=("coreData_id",))
-    )
+@pytest.mark.parametrize("dtype", ["str", "category"])
+def test_an_id_that_is_not_hexadecimal_is_null_and_counted_and_touches_no_other(dtype):
+    given_ = ids("A1", "xyz", None, "17.0", "", "0017", "1" * 17, dtype=dtype)
+    frame, ledger = features(given_, FeatureParams(columns=("coreData_id",)))
+    assert frame["coreData_id"].dtype == "UInt64"
     assert [None if pd.isna(x) else x for x in frame["coreData_id"]] == [0xA1, None, None, 0x17, None, 0x17, None]
     assert ledger.notes == {"ids that are not hexadecimal": 4}
     assert ledger.rows_out == 7
+
+
+IDS = ["A1", "0017", "xyz", "", "  ", "17.0", None]
+
+
+@given(texts=st.lists(st.sampled_from(IDS), max_size=20), order=st.permutations([*IDS[:-1], "unused", "BEEF"]))
+def test_labels_and_text_give_the_same_features_and_ledgers(texts, order):
+    text = ids(*texts)
+    labels = text.assign(coreData_id=pd.Categorical(texts, categories=order))
+    before = labels.copy(deep=True)
+    for columns in (("coreData_id",), "all"):
+        expected, account = features(text, FeatureParams(columns=columns))
+        frame, ledger = features(labels, FeatureParams(columns=columns))
+        pd.testing.assert_frame_equal(frame, expected)
+        assert ledger == account
+    pd.testing.assert_frame_equal(labels, before)
+
+
+def test_labels_that_no_row_has_are_not_counted():
+    labels = ids("A1", "B2").assign(coreData_id=pd.Categorical(["A1", "B2"], categories=["zz", "A1", "B2"]))
+    made, ledger = features(labels, FeatureParams(columns=("coreData_id",)))
+    assert made["coreData_id"].tolist() == [0xA1, 0xB2]
+    assert ledger.notes == {}
+
+
+@pytest.mark.parametrize("flag", ["int8", "int64", "bool", "float64", "Int64"])
+@pytest.mark.parametrize("number", ["int64", "int32", "uint16", "Int64"])
+def test_keys_and_the_label_have_the_vocabulary_s_types_whatever_they_were(number, flag):
+    given_ = ids("A1", "B2").assign(isAttacker=pd.Series([1, 0]).astype(flag), coreData_speed=[1.5, 2.5])
+    made, _ = features(given_.astype({"row_number": number}), FeatureParams(columns=("coreData_speed",)))
+    assert made.dtypes.astype(str).to_dict() == {
+        "row_number": "int64", "vehicle": "uint64", "time_us": "int64", "coreData_speed": "float64",
+        "isAttacker": "int8",
+    }  # fmt: skip
+    assert made[["row_number", "isAttacker"]].to_numpy().tolist() == [[0, 1], [1, 0]]
 
 
 def test_vehicles_are_hashes_of_ids_whatever_their_form():
@@ -105,6 +141,7 @@ def test_whole_second_timestamps_are_refined_by_sec_mark(time, mark, order):
     frame = ids("A").assign(coreData_secMark=pd.array([mark], "Int64"))
     frame["metadata_generatedAt"] = np.array([time], "M8[us]")
     made, _ = features(frame, FeatureParams(columns=("coreData_id",)))
+    assert made["time_us"].dtype == "int64"
     assert made["time_us"].tolist() == [np.datetime64(order, "us").astype(np.int64)]
 
 
@@ -136,7 +173,7 @@ def test_missing_columns_are_named_with_those_there_are():
 
 
 def test_text_is_no_feature():
-    with pytest.raises(TypeError, match="'metadata_recordType' is str, which is no feature"):
+    with pytest.raises(TypeError, match="'metadata_recordType' is category, which is no feature"):
         features(ATTACKED, FeatureParams(columns=("metadata_recordType",)))
 
 

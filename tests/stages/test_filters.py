@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from pyproj import Geod
 
+from cdpipe.columns import GENERATED_AT, LATITUDE, LONGITUDE
 from cdpipe.stages.filters import FILTERS, BoundingBox, Dates, Messages, Within
 
 GEOD = Geod(ellps="WGS84")
@@ -89,3 +90,52 @@ def test_dates_include_both_days_whole_across_months_and_years(first, days, offs
 def test_parameters_that_make_no_sense_are_refused(make, message):
     with pytest.raises(ValidationError, match=message):
         make()
+
+
+def find_inside(region, messages):
+    columns = {LONGITUDE: messages.longitude_deg, LATITUDE: messages.latitude_deg, GENERATED_AT: messages.time_us}
+    inside = np.ones(messages.longitude_deg.size, np.bool_)
+    for name, spans in region.spans.items():
+        inside &= np.logical_or.reduce([(columns[name] >= least) & (columns[name] <= most) for least, most in spans])
+    return inside
+
+
+@given(
+    lon0=st.floats(-180, 180),
+    lat0=st.floats(-90, 90),
+    radius=st.sampled_from([0.0, 1e-3, 10.0, 2e4, 2e5, 3e6, 1.2e7, 2.1e7]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_the_region_of_a_circle_holds_every_message_that_stays(lon0, lat0, radius, seed):
+    rng = np.random.default_rng(seed)
+    distance = radius * np.concatenate([[0.999999] * 20, rng.random(40)])
+    azimuth = np.concatenate([np.arange(0, 360, 18), rng.uniform(0, 360, 40)])
+    lon, lat, _ = GEOD.fwd(np.full(60, lon0), np.full(60, lat0), azimuth, distance)
+    messages = at(lon, lat)._replace(time_us=np.zeros(60, np.int64))
+    circle = Within(latitude=lat0, longitude=lon0, radius_m=radius)
+    assert find_inside(circle.region(), messages)[circle.keeps(messages)].all()
+    assert not circle.region().exact
+
+
+@given(
+    south=st.floats(-90, 90), north=st.floats(-90, 90), west=st.floats(-180, 180), east=st.floats(-180, 180),
+    seed=st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_the_region_of_a_box_is_what_it_keeps(south, north, west, east, seed):
+    rng = np.random.default_rng(seed)
+    lon = np.concatenate([[west, east, -180, 180], rng.uniform(-180, 180, 50)])
+    lat = np.concatenate([[south, north, -90, 90], rng.uniform(-90, 90, 50)])
+    messages = at(lon, lat)._replace(time_us=np.zeros(54, np.int64))
+    box = BoundingBox(south=min(south, north), north=max(south, north), west=west, east=east)
+    assert box.region().exact
+    np.testing.assert_array_equal(find_inside(box.region(), messages), box.keeps(messages))
+
+
+def test_the_region_of_dates_is_what_they_keep():
+    dates = Dates(first=dt.date(2021, 3, 31), last=dt.date(2021, 4, 1))
+    stamps = ["2021-03-30T23:59:59.999999", "2021-03-31", "2021-04-01T23:59:59.999999", "2021-04-02"]
+    messages = at(np.zeros(4), np.zeros(4), stamps)
+    assert dates.region().exact
+    assert (
+        find_inside(dates.region(), messages).tolist() == dates.keeps(messages).tolist() == [False, True, True, False]
+    )

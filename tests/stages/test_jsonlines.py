@@ -99,13 +99,13 @@ def test_every_line_of_the_validators_file_is_a_row_or_a_counted_reject(shared_d
     ]
 
 
-def test_types_are_those_of_the_vocabulary_with_times_as_text_even_without_rows():
+def test_types_are_those_of_the_vocabulary_with_times_and_labels_as_text_even_without_rows():
     for lines in ((record(),), ()):
         frame = parse(*lines).frame
         assert list(frame.columns) == ALL
         for name in ALL:
             kind = BY_NAME[name].kind
-            assert str(frame[name].dtype) == {"time": "str"}.get(kind, BY_NAME[name].dtype), name
+            assert str(frame[name].dtype) == {"time": "str", "label": "str"}.get(kind, BY_NAME[name].dtype), name
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from cdpipe.kernels.geodesy import direct
+from cdpipe.kernels.plane import move
 from cdpipe.stages.clean import Centre
 from cdpipe.stages.params import Params
 
@@ -76,8 +77,7 @@ class AttackParams(Params):
         x, y = start
         if self.coordinates == "geographic":
             return direct(x, y, bearing_deg, distance_m)
-        bearing_rad = np.radians(bearing_deg)
-        return x + distance_m * np.sin(bearing_rad), y + distance_m * np.cos(bearing_rad)
+        return move(x, y, bearing_deg, distance_m)
 
 
 class ConstantShift(AttackParams):

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from cdpipe.stages.filters.filter import Filter, Messages
+from cdpipe.columns import LATITUDE, LONGITUDE
+from cdpipe.stages.filters.filter import Filter, Messages, Region, Span
 
 
 class BoundingBox(Filter):
@@ -36,3 +37,10 @@ class BoundingBox(Filter):
         )
         kept: NDArray[np.bool_] = (lat >= self.south) & (lat <= self.north) & between
         return kept
+
+    def region(self) -> Region:
+        """Return the box."""
+        whole = (Span(self.west, self.east),)
+        across = (Span(self.west, 180.0), Span(-180.0, self.east))
+        longitudes = whole if self.west <= self.east else across
+        return Region({LATITUDE: (Span(self.south, self.north),), LONGITUDE: longitudes}, exact=True)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from cdpipe.stages.filters.filter import Filter, Messages
+from cdpipe.columns import GENERATED_AT
+from cdpipe.stages.filters.filter import Filter, Messages, Region, Span
 
 
 class Dates(Filter):
@@ -28,7 +29,17 @@ class Dates(Filter):
 
     def keeps(self, messages: Messages) -> NDArray[np.bool_]:
         """Say which messages were generated on one of the days, shape (n,)."""
-        start = np.datetime64(self.first, "us").view(np.int64)
-        stop = np.datetime64(self.last + dt.timedelta(days=1), "us").view(np.int64)
+        start, stop = self._bounds_us()
         kept: NDArray[np.bool_] = (messages.time_us >= start) & (messages.time_us < stop)
         return kept
+
+    def region(self) -> Region:
+        """Return the days."""
+        start, stop = self._bounds_us()
+        return Region({GENERATED_AT: (Span(start, stop - 1),)}, exact=True)
+
+    def _bounds_us(self) -> tuple[int, int]:
+        """Return the first microsecond of the days, and the first after them."""
+        start = np.datetime64(self.first, "us").view(np.int64)
+        stop = np.datetime64(self.last + dt.timedelta(days=1), "us").view(np.int64)
+        return int(start), int(stop)

@@ -1,5 +1,6 @@
 """What a filter is: a small value that says which messages stay, and why the others go."""
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -14,6 +15,29 @@ class Messages(NamedTuple):
     longitude_deg: NDArray[np.float64]
     latitude_deg: NDArray[np.float64]
     time_us: NDArray[np.int64]
+
+
+class Span(NamedTuple):
+    """Values from `least` to `greatest`, both included; of times, whole microseconds since 1970 UTC."""
+
+    least: float
+    greatest: float
+
+
+class Region(NamedTuple):
+    """What a filter keeps, or a bound of it.
+
+    Attributes
+    ----------
+    spans
+        By column, in the vocabulary's spelling: a row that is kept has its value in one of these. No span at all keeps
+        nothing; two are for longitudes on both sides of the antimeridian.
+    exact
+        Whether every row with all its values in the spans is kept.
+    """
+
+    spans: Mapping[str, Sequence[Span]]
+    exact: bool
 
 
 class Filter(Params):
@@ -35,4 +59,8 @@ class Filter(Params):
 
     def keeps(self, messages: Messages) -> NDArray[np.bool_]:
         """Say which messages stay, shape (n,)."""
+        raise NotImplementedError
+
+    def region(self) -> Region:
+        """Return the values that a message which stays can have."""
         raise NotImplementedError

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cdpipe.kernels.circle import within_radius
-from cdpipe.stages.filters.filter import Filter, Messages
+from cdpipe.columns import LATITUDE, LONGITUDE
+from cdpipe.kernels.circle import bound_circle, within_radius
+from cdpipe.stages.filters.filter import Filter, Messages, Region, Span
 
 
 class Within(Filter):
@@ -29,3 +30,19 @@ class Within(Filter):
             lat0=self.latitude,
             radius_m=self.radius_m,
         )
+
+    def region(self) -> Region:
+        """Return a box around the circle."""
+        south, north, west, east = bound_circle(lon0=self.longitude, lat0=self.latitude, radius_m=self.radius_m)
+        return Region({LATITUDE: (Span(south, north),), LONGITUDE: _span_longitudes(west, east)}, exact=False)
+
+
+def _span_longitudes(west: float, east: float) -> tuple[Span, ...]:
+    """Return the spans, of -180 to 180 degrees, that longitudes from west to east have, of whatever turn."""
+    if east - west >= 360:
+        return (Span(-180.0, 180.0),)
+    if west < -180:
+        return Span(-180.0, east), Span(west + 360, 180.0)
+    if east > 180:
+        return Span(west, 180.0), Span(-180.0, east - 360)
+    return (Span(west, east),)

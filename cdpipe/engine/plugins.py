@@ -1,0 +1,183 @@
+"""What goes into the scheduler and the workers of a cluster while a run on it is probed."""
+
+import os
+import resource
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from uuid import uuid4
+
+import cloudpickle  # type: ignore[import-untyped]
+from distributed import Client, Scheduler, Worker
+from distributed.diagnostics.plugin import SchedulerPlugin, WorkerPlugin
+
+from cdpipe.engine import depth
+from cdpipe.engine.accounts import Account, Place
+from cdpipe.engine.tasks import TaskBook
+
+cloudpickle.register_pickle_by_value(depth)
+
+_PICKLING: Final = ("serialize", "deserialize", "compress", "decompress")
+"""Activities of Dask's fine performance metrics that count as serialisation."""
+
+
+def make_queue_plugin() -> SchedulerPlugin:
+    """Make the plugin that watches a scheduler's queue.
+
+    The class is local on purpose: it then travels by value, to schedulers that do not have cdpipe installed.
+    """
+    runnable = ("queued", "no-worker", "processing")
+    new_depth = depth.Depth
+
+    class QueuePlugin(SchedulerPlugin):  # type: ignore[misc] # distributed is not typed
+        idempotent = False
+
+        def __init__(self) -> None:
+            self.name = f"cdpipe-queue-{uuid4()}"
+            self.tasks = self.could_run = 0
+
+        async def start(self, scheduler: Scheduler) -> None:
+            self.scheduler = scheduler
+            self.depth = new_depth()
+            self.could_run = sum(task.state in runnable for task in scheduler.tasks.values())
+
+        def transition(self, _key: object, start: str, finish: str, *_: object, **__: object) -> None:
+            self.could_run += (finish in runnable) - (start in runnable)
+            self.tasks += start == "processing" and finish in ("memory", "erred")
+            self.depth.note(max(0, self.could_run - self.scheduler.total_nthreads))
+            tasks = sys.modules.get("cdpipe.engine.tasks")
+            for book in tasks.BOOKS if tasks is not None else ():
+                book.tell_runnable(self.could_run)
+
+    return QueuePlugin()
+
+
+class BookPlugin(WorkerPlugin):  # type: ignore[misc] # distributed is not typed
+    """Keeps the book of a worker's tasks, from when it joins or is told to until it is asked."""
+
+    def __init__(self) -> None:
+        self.name = f"cdpipe-book-{uuid4()}"
+
+    def setup(self, worker: Worker) -> None:
+        """Begin; runs on the thread of the worker's event loop."""
+        self._worker = worker
+        self._book: TaskBook | None = TaskBook(threads=worker.state.nthreads, moves_data=True)
+        self._pool = worker.executors["default"]
+        self._submit: Callable[..., Any] = self._pool.submit
+        self._pool.submit = self._recorded
+        self._before = self._count()
+        self._book.open()
+
+    def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - dask's own signature
+        """End, if nobody asked for the account."""
+        if self._pool.submit == self._recorded:  # another probe may have put itself before this one
+            self._pool.submit = self._submit
+        if self._book is not None:
+            self._book.discard()
+            self._book = None
+
+    def transition(self, _key: object, _start: str, _finish: str, **_: object) -> None:
+        """Tell how many tasks wait for data that is on its way."""
+        state = self._worker.state
+        if self._book is not None:
+            self._book.tell_fetching(len(state.waiting) if state.in_flight_tasks else 0)
+
+    def place(self) -> Place:
+        """Return where the book is kept."""
+        assert self._book is not None
+        return Place(os.getpid(), self._book.descriptor, self._worker.state.nthreads)
+
+    def account(self) -> Account:
+        """Close the book and return what it says."""
+        assert self._book is not None
+        figures = self._book.close()
+        now = self._count()
+        used = {name: now[name] - self._before[name] for name in now}
+        return Account(figures=figures, **used)
+
+    def _recorded(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any task
+        if self._book is None:
+            return self._submit(function, *args, **kwargs)
+        return self._submit(self._book.run, function, *args, **kwargs)
+
+    def _count(self) -> dict[str, Any]:
+        """Return what the worker has counted since it started."""
+        worker = self._worker
+        spilled = getattr(worker.data, "cumulative_metrics", {})
+        metrics = [each for each in worker.digests_total.items() if isinstance(each[0], tuple)]
+        seconds = [(name[-2], value) for name, value in metrics if name[-1] == "seconds"]
+        pickling = sum(value for name, value in seconds if name in _PICKLING)
+        return {
+            "serialisation_seconds": pickling,
+            # The event loop's own thread calls this; its time in the kernel is for sockets, and for fresh memory.
+            "transfer_cpu_seconds": resource.getrusage(resource.RUSAGE_THREAD).ru_stime,
+            "network_bytes": worker.transfer_outgoing_bytes_total,
+            "spilled_bytes": spilled.get(("disk-write", "bytes"), 0),
+        }
+
+
+class ClusterBooks:
+    """The books that the workers of a cluster keep, and its scheduler if that is a process of its own."""
+
+    def __init__(self, client: Client, *, scheduler_here: bool) -> None:
+        self._client = client
+        self._scheduler_here = scheduler_here
+        self._plugin = BookPlugin()
+
+    def open(self) -> None:
+        """Begin."""
+        self._client.register_plugin(self._plugin)
+        if not self._scheduler_here:
+            self._client.run_on_scheduler(_open_at_scheduler, self._plugin.name)
+
+    def where(self) -> Mapping[str, Place]:
+        """Return by address where each book is kept."""
+        return self._ask(_place_at_worker, _place_at_scheduler)
+
+    def read(self) -> Mapping[str, Account]:
+        """Close the books and return by address what they say."""
+        return self._ask(_account_of_worker, _account_of_scheduler)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self._client.status != "running":
+            return
+        self._client.unregister_worker_plugin(self._plugin.name)
+        if not self._scheduler_here:
+            self._client.run_on_scheduler(_discard_at_scheduler, self._plugin.name)
+
+    def _ask(self, of_worker: Callable[..., Any], of_scheduler: Callable[..., Any]) -> dict[str, Any]:
+        name = self._plugin.name
+        answers = self._client.run(of_worker, name, on_error="return")
+        found = {address: each for address, each in answers.items() if not isinstance(each, Exception)}
+        if not self._scheduler_here:
+            found[self._client.scheduler.address] = self._client.run_on_scheduler(of_scheduler, name)
+        return found
+
+
+def _place_at_worker(name: str, dask_worker: Worker) -> Place:
+    place: Place = dask_worker.plugins[name].place()
+    return place
+
+
+def _account_of_worker(name: str, dask_worker: Worker) -> Account:
+    account: Account = dask_worker.plugins[name].account()
+    return account
+
+
+def _open_at_scheduler(name: str, dask_scheduler: Scheduler) -> None:
+    book = TaskBook(threads=0, only_schedules=True)
+    book.open()
+    dask_scheduler.extensions[name] = book
+
+
+def _place_at_scheduler(name: str, dask_scheduler: Scheduler) -> Place:
+    return Place(os.getpid(), dask_scheduler.extensions[name].descriptor, 0)
+
+
+def _account_of_scheduler(name: str, dask_scheduler: Scheduler) -> Account:
+    return Account(figures=dask_scheduler.extensions[name].close())
+
+
+def _discard_at_scheduler(name: str, dask_scheduler: Scheduler) -> None:
+    dask_scheduler.extensions.pop(name).discard()

@@ -1,0 +1,171 @@
+"""The public face of gathering: files to a lazy frame, or to a typed data set."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+import dask
+import pandas as pd
+
+from cdpipe.columns import DERIVED
+from cdpipe.engine.frames import empty_frame
+from cdpipe.engine.graph import Keep, Raw, first_rows, lay_chain, split_outcomes, sum_outcomes
+from cdpipe.engine.rejects import join_rejects
+from cdpipe.engine.session import Session, SessionParams, open_session
+from cdpipe.engine.sources import Format, SourceError, absent_columns, available_columns, cut, find_sources, read_block
+from cdpipe.stages.gather import NAME as GATHER
+from cdpipe.stages.gather import Gathered, GatherParams
+from cdpipe.stages.ledger import Ledger
+
+if TYPE_CHECKING:
+    import dask.dataframe as dd
+    from dask.delayed import Delayed
+
+_MB: Final = 1_000_000
+
+
+def read(
+    paths: str | Path | Sequence[str | Path], params: GatherParams | None = None, *, format_: Format | None = None
+) -> tuple[dd.DataFrame, Delayed]:
+    """Read messages from CSV, Parquet or ODE JSON lines as a Dask DataFrame, lazily.
+
+    Parameters
+    ----------
+    paths
+        Files, globs, Parquet folders or fsspec URLs, in the order of their rows.
+    params
+        Which columns (by default all that the files have and the vocabulary knows), and how large a partition is.
+    format_
+        Format of all of them; by default each file's suffix says it.
+
+    Returns
+    -------
+    frame
+        Typed messages with `row_number`; nulls and "unavailable" codes are NaN, NaT or masked.
+    ledger
+        Lazily, the account of rows read and rejected.
+
+    Raises
+    ------
+    SourceError
+        If nothing is found, or a file is not what its suffix claims. Records that cannot be read are counted rejects.
+    """
+    # Dask's frames cost 0.6 s at start-up, which a run that streams partitions need not pay.
+    from cdpipe.engine.daskframes import split_pairs  # noqa: PLC0415
+
+    params = params or GatherParams()
+    sources, _absent = plan_sources(_texts(paths), params, format_=format_)
+    run = uuid4().hex[:8]
+    load = dask.delayed(_read, pure=False)
+    starts = first_rows([source.block for source in sources], run=run)
+    gathered = [
+        load(source, *start, dask_key_name=f"read-{run}-{index}")
+        for index, (source, start) in enumerate(zip(sources, starts, strict=True))
+    ]
+    columns = sources[0].columns
+    return split_pairs(gathered, empty_frame(columns), f"read-{run}")
+
+
+def gather(
+    paths: str | Path | Sequence[str | Path],
+    out: str | Path,
+    params: GatherParams | None = None,
+    *,
+    format_: Format | None = None,
+    session: Session | None = None,
+) -> Ledger:
+    """Stream messages from files into a typed, partitioned Parquet data set.
+
+    Parameters
+    ----------
+    paths, params, format_
+        As for `read`.
+    out
+        Folder to make; it must not exist. It appears complete, or not at all. Records that could not be read are in
+        its `rejects.jsonl`.
+    session
+        Where to run; threads by default.
+
+    Returns
+    -------
+    Ledger
+        Rows read and rejected, by reason.
+
+    Raises
+    ------
+    FileExistsError
+        If `out` is there already.
+    SourceError
+        If nothing is found, or a file is not what its suffix claims.
+    """
+    target = Path(out)
+    if target.exists():
+        raise FileExistsError(f"{target}: is there already; remove it or choose another folder")
+    params = params or GatherParams()
+    sources, _absent = plan_sources(_texts(paths), params, format_=format_)
+    beside = target.with_name(f".{target.name}.{uuid4().hex}")
+    beside.mkdir(parents=True)
+    try:
+        sources = [source._replace(rejects=beside) for source in sources]
+        outcomes, _surveys = split_outcomes(lay_chain(sources, [Keep(GATHER, beside)]))
+        if session is not None:
+            accounts = session.run(outcomes)
+        else:
+            with open_session(SessionParams()) as own:
+                accounts = own.run(outcomes)
+        join_rejects(beside)
+        beside.rename(target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return sum_outcomes(accounts).ledgers[GATHER]
+
+
+def plan_sources(
+    paths: Sequence[str],
+    params: GatherParams,
+    *,
+    needed: Callable[[Sequence[str]], Sequence[str]] | None = None,
+    format_: Format | None = None,
+) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
+    """Find the sources, choose the columns to read of them, and cut them into blocks.
+
+    Parameters
+    ----------
+    paths, params, format_
+        As for `read`.
+    needed
+        (columns that all files have) -> the columns that later stages need; by default all of them.
+
+    Returns
+    -------
+    sources
+        A block each, in the order of their rows.
+    absent
+        By column that is read as null because some file lacks it: those files.
+    """
+    files = find_sources(paths, format_=format_)
+    available = available_columns(files)
+    made = {column.name for column in DERIVED}
+    every = tuple(name for name in available if name not in made)
+    try:
+        columns = params.wanted(needed(available) if needed else (every if params.columns is None else ()))
+    except KeyError as error:
+        raise SourceError(f"{files[0].path}: {error.args[0]}") from None
+    absent = absent_columns(files, columns)
+    blocks = [block for file in files for block in cut(file, block_bytes=int(params.block_mb * _MB))]
+    return [Raw(block, columns) for block in blocks], absent
+
+
+def _texts(paths: str | Path | Sequence[str | Path]) -> list[str]:
+    return [str(paths)] if isinstance(paths, str | Path) else [str(path) for path in paths]
+
+
+def _read(source: Raw, first_row: int, rows_before_file: int) -> tuple[pd.DataFrame, Ledger]:
+    gathered: Gathered = read_block(
+        source.block, columns=source.columns, first_row=first_row, rows_before_file=rows_before_file
+    )
+    return gathered.frame, gathered.ledger

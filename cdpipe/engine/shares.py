@@ -1,0 +1,212 @@
+"""From what was sampled and what was counted exactly to the shares of a run's time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from cdpipe.engine.accounts import Account
+from cdpipe.engine.durations import Durations
+from cdpipe.engine.occupancy import (
+    DISK,
+    GIL,
+    IDLE,
+    LOCK,
+    MEMORY,
+    MOVING,
+    NETWORK,
+    ON_CORE,
+    SCHEDULING,
+    SLEEP,
+    UNATTRIBUTED,
+)
+
+COMPUTE: Final = "compute"
+SERIALISATION: Final = "serialisation"
+CONTENTION: Final = "contention"
+GC: Final = "gc"
+
+CATEGORIES: Final = (
+    COMPUTE,
+    MEMORY,
+    DISK,
+    NETWORK,
+    SERIALISATION,
+    SCHEDULING,
+    GIL,
+    LOCK,
+    SLEEP,
+    CONTENTION,
+    GC,
+    IDLE,
+    UNATTRIBUTED,
+)
+"""What the slots of a run can be taken by. `compute` holds stalls on memory bandwidth: without hardware counters they
+look like any other use of a core. `contention` is waiting for a core that another program has, or for a thread that
+waits for one; without it, the others' proportions are those of a machine that nobody else uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the sampling processes saw; seconds and bytes added up over the machines.
+
+    Attributes
+    ----------
+    parts
+        Slot seconds by category of `cdpipe.engine.occupancy.SAMPLED`.
+    following
+        Those of them, by category of `FOLLOWING`, during which another thread was on a core or runnable.
+    helper_seconds
+        Processor time of threads that libraries started.
+    run_queue_seconds
+        Waiting for a core, added over threads.
+    crowded
+        Whether more threads ran at once than there are slots, on cores the run was not given.
+    """
+
+    parts: Mapping[str, float]
+    following: Mapping[str, float]
+    helper_seconds: float
+    run_queue_seconds: float
+    samples: int
+    crowded: bool
+    peak_bytes: int
+    mean_bytes: int
+    cpu_seconds: float
+
+    @classmethod
+    def join(cls, machines: Sequence[Self]) -> Self:
+        """Return what was seen on all machines together."""
+        names = {name for each in machines for name in each.parts}
+        return cls(
+            parts={name: sum(each.parts.get(name, 0.0) for each in machines) for name in names},
+            following={name: sum(each.following.get(name, 0.0) for each in machines) for name in names},
+            helper_seconds=sum(each.helper_seconds for each in machines),
+            run_queue_seconds=sum(each.run_queue_seconds for each in machines),
+            samples=min(each.samples for each in machines),
+            crowded=any(each.crowded for each in machines),
+            peak_bytes=sum(each.peak_bytes for each in machines),
+            mean_bytes=sum(each.mean_bytes for each in machines),
+            cpu_seconds=sum(each.cpu_seconds for each in machines),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """What was counted, not sampled; seconds over all processes.
+
+    Attributes
+    ----------
+    cpu_seconds
+        Processor time in all.
+    work_seconds
+        The part of it in tasks, in helpers of tasks and in child processes.
+    serialisation_seconds
+        Pickling and compressing, mostly outside tasks.
+    transfer_cpu_seconds
+        Processor time that the kernel took to move data between processes, outside tasks.
+    gc_task_seconds, gc_other_seconds
+        Garbage collection in tasks and elsewhere.
+    """
+
+    cpu_seconds: float
+    work_seconds: float
+    serialisation_seconds: float
+    transfer_cpu_seconds: float
+    gc_task_seconds: float
+    gc_other_seconds: float
+
+
+def count_exactly(accounts: Mapping[str, Account], seen: Seen, *, cpu_seconds: float, own_cpu_seconds: float) -> Exact:
+    """Put together what processes say of themselves and what the kernel counted.
+
+    Parameters
+    ----------
+    cpu_seconds
+        Processor time of the process trees.
+    own_cpu_seconds
+        That of the processes that keep books alone; the rest is their children's.
+    """
+    figures = [account.figures for account in accounts.values()]
+    children = max(0.0, cpu_seconds - own_cpu_seconds)
+    return Exact(
+        cpu_seconds=cpu_seconds,
+        work_seconds=sum(each.task_cpu_seconds for each in figures) + seen.helper_seconds + children,
+        serialisation_seconds=sum(account.serialisation_seconds for account in accounts.values()),
+        transfer_cpu_seconds=sum(account.transfer_cpu_seconds for account in accounts.values()),
+        gc_task_seconds=sum(each.gc_task_seconds for each in figures),
+        gc_other_seconds=sum(each.gc_other_seconds for each in figures),
+    )
+
+
+def sum_accounts(accounts: Mapping[str, Account]) -> dict[str, Any]:
+    """Return the figures of a `ProbeResult` that processes tell of themselves."""
+    figures = [account.figures for account in accounts.values()]
+    durations = Durations.join(each.durations for each in figures)
+    pool_cpu_seconds = sum(each.pool_cpu_seconds for each in figures)
+    return {
+        "task_seconds": durations.summarise(),
+        "task_cpu_seconds": pool_cpu_seconds,
+        "task_blocked_seconds": max(0.0, durations.seconds - pool_cpu_seconds),
+        "graph_seconds": sum(each.graph_seconds for each in figures),
+        "serialisation_seconds": sum(account.serialisation_seconds for account in accounts.values()),
+        "spilled_bytes": sum(account.spilled_bytes for account in accounts.values()),
+        "gc_seconds": sum(each.gc_task_seconds + each.gc_other_seconds for each in figures),
+    }
+
+
+def attribute(seen: Seen, exact: Exact) -> dict[str, float]:
+    """Split a run's slots.
+
+    Samples say how long slots waited for what; how long they were used is known exactly. So the use is taken from the
+    counters; waiting for a core is what was seen on a core or runnable beyond that, as far as the kernel counted
+    waiting; and the rest is divided as the samples were. Waiting for data that loops are moving is serialisation or
+    network as the loops' own time is.
+
+    Returns
+    -------
+    dict
+        Share of the slots by `CATEGORIES`; they add up to 1.
+    """
+    slot_seconds = sum(seen.parts.values())
+    waits = {name: amount / slot_seconds for name, amount in seen.parts.items()}
+    on_core = waits.pop(ON_CORE, 0.0)
+    used = min(1.0, exact.cpu_seconds / slot_seconds)
+    if seen.crowded:
+        used = min(used, on_core)
+    contention = min(max(0.0, on_core - used), seen.run_queue_seconds / slot_seconds)
+    rest, others = 1.0 - used - contention, sum(waits.values())
+    shares = dict.fromkeys((*CATEGORIES, MOVING), 0.0)
+    delayed = contention / (used + contention) if contention else 0.0
+    for name, share in waits.items():
+        part = rest * share / others if others else 0.0
+        # Whoever waits for a thread that waits for a core waits for the core.
+        late = part * delayed * seen.following.get(name, 0.0) / seen.parts[name] if share else 0.0
+        shares[name] += part - late
+        contention += late
+    if not others:
+        shares[UNATTRIBUTED] += rest
+    shares[CONTENTION] = contention
+    use, moving = _split_use(exact), shares.pop(MOVING)
+    packed = moving * use[SERIALISATION] / (use[SERIALISATION] + use[NETWORK] or 1.0)
+    shares[SERIALISATION] += packed
+    shares[NETWORK] += moving - packed
+    for name, seconds in use.items():
+        shares[name] += used * seconds / (exact.cpu_seconds or 1.0)
+    return shares
+
+
+def _split_use(exact: Exact) -> dict[str, float]:
+    """Split processor time by what it was for; adds up to all of it."""
+    work = min(exact.work_seconds, exact.cpu_seconds)
+    other = exact.cpu_seconds - work
+    gc_task, gc_other = min(exact.gc_task_seconds, work), min(exact.gc_other_seconds, other)
+    work, other = work - gc_task, other - gc_other
+    pickled = min(exact.serialisation_seconds, other)
+    moved = min(exact.transfer_cpu_seconds, other - pickled)
+    return {
+        COMPUTE: work,
+        GC: gc_task + gc_other,
+        SERIALISATION: pickled,
+        NETWORK: moved,
+        SCHEDULING: other - pickled - moved,
+    }

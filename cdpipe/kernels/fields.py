@@ -1,0 +1,108 @@
+"""One column of a window of comma-separated text, see `cdpipe.kernels.lines`, read into its part of the whole column.
+
+Cell `window.lines[0, i] + field` is that of the window's i-th record; `at` is where the window begins.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cdpipe.kernels.jit import jit_inlined
+from cdpipe.kernels.lines import QUOTE, Window
+from cdpipe.kernels.memory import MALFORMED, OK, UNDECIDED, Bytes, Int, Integers, load_word
+from cdpipe.kernels.numbers import scan_float, scan_integer
+from cdpipe.kernels.pack import copy_cell
+from cdpipe.kernels.timestamps import UTC, scan_timestamp
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+_WORD: Final = 8
+_U0: Final = np.uint64(0)
+
+NO_TIME: Final = np.iinfo(np.int64).min
+"""What stands for a null time: NumPy's NaT."""
+
+
+@jit_inlined
+def read_floats(data: Bytes, at: Int, field: Int, window: Window, nulls: Floats, values: Floats) -> bool:
+    """Read a float column of a window, to nan where null; say whether any cell has to be read the long way."""
+    fault = False
+    for i in range(values.size):
+        cell = window.lines[0, i] + field
+        values[i], status = scan_float(data, at + window.begins[cell], at + window.stops[cell])
+        fault |= status in (MALFORMED, UNDECIDED)
+    for j in range(nulls.size):
+        for i in range(values.size):
+            values[i] = np.nan if values[i] == nulls[j] else values[i]
+    return fault
+
+
+@jit_inlined
+def read_integers(
+    data: Bytes, at: Int, field: Int, window: Window, nulls: Integers, columns: tuple[Integers, Flags]
+) -> bool:
+    """Read an integer column of a window into (values, nulls); say whether any cell is malformed."""
+    values, null = columns
+    fault = False
+    for i in range(values.size):
+        cell = window.lines[0, i] + field
+        values[i], status = scan_integer(data, at + window.begins[cell], at + window.stops[cell])
+        null[i] = status != OK
+        fault |= status == MALFORMED
+    for j in range(nulls.size):
+        for i in range(values.size):
+            null[i] |= values[i] == nulls[j]
+    return fault
+
+
+@jit_inlined
+def _is_same(data: Bytes, one: Int, other: Int, length: Int) -> bool:
+    """Say whether two cells of this length, a word at least, hold the same bytes."""
+    differing = load_word(data, one + length - _WORD) ^ load_word(data, other + length - _WORD)
+    for at in range(0, length - _WORD, _WORD):
+        differing |= load_word(data, one + at) ^ load_word(data, other + at)
+    return bool(differing == _U0)
+
+
+@jit_inlined
+def read_times(data: Bytes, at: Int, field: Int, window: Window, values: Integers) -> bool:
+    """Read a time column of a window; say whether any cell is malformed, or local time.
+
+    Messages come about in the order of their times, many in a second: a text that is the last one's is not read again.
+    """
+    fault = False
+    last, last_length = np.int64(0), np.int64(0)
+    for i in range(values.size):
+        cell = window.lines[0, i] + field
+        start, stop = at + window.begins[cell], at + window.stops[cell]
+        if stop - start == last_length and last_length >= _WORD and _is_same(data, start, last, last_length):
+            values[i] = values[i - 1]
+            continue
+        value, status, zone = scan_timestamp(data, start, stop)
+        values[i] = value if status == OK else NO_TIME
+        fault |= status == MALFORMED or zone != UTC
+        last, last_length = start, stop - start
+    return fault
+
+
+@jit_inlined
+def read_texts(
+    data: Bytes, at: Int, field: Int, window: Window, quotes: bool, packed: NDArray[np.uint8], offsets: Integers
+) -> bool:
+    """Copy the cells of a text column of a window behind those before; say whether any holds doubled quotes.
+
+    Cell i goes to `packed[offsets[i]:offsets[i + 1]]`; where the first goes is given.
+    """
+    fault = False
+    to = offsets[0]
+    for i in range(offsets.size - 1):
+        cell = window.lines[0, i] + field
+        start, stop = at + window.begins[cell], at + window.stops[cell]
+        if quotes and start > 0 and data[start - 1] == QUOTE:  # quoted, so that a quote in it is a doubled one
+            for j in range(start, stop):
+                fault |= data[j] == QUOTE
+        to = copy_cell(data, start, stop, packed, to)
+        offsets[i + 1] = to
+    return fault

@@ -1,0 +1,132 @@
+"""Texts that recur, numbered: each cell becomes the number of its text among those met so far.
+
+Open addressing with linear probing, on 64 bits of a cell (those of an 8-byte id as they are, mixed; XXH64 of any
+other); equal bits are followed by a comparison of the bytes, so two texts never share a number.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cdpipe.kernels.hashing import hash_cell
+from cdpipe.kernels.jit import jit_borrowing, jit_inlined
+from cdpipe.kernels.memory import Bytes, Int, Integers, Memory, load_word, view_cells
+
+Words = NDArray[np.uint64]
+Codes = NDArray[np.int32]
+
+NULL_CODE: Final = -1
+"""Number of a null cell."""
+
+_FIRST_SLOTS: Final = 1 << 12
+_WORD: Final = 8
+_FREE: Final = -1
+_MIX: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio: Knuth, TAOCP 3, 6.4
+_HALF: Final = np.uint64(32)
+
+
+@jit_inlined
+def _digest(data: Bytes, start: Int, stop: Int) -> np.uint64:
+    """Bits of a cell, to look it up by; of 8-byte cells no two different ones share them."""
+    if stop - start == _WORD:
+        word = load_word(data, start) * _MIX
+        return word ^ (word >> _HALF)
+    return hash_cell(data, np.int64(start), np.int64(stop))
+
+
+@jit_inlined
+def _same(data: Bytes, one: Int, other: Int, length: Int) -> bool:
+    i = 0
+    while i < length and data[np.uint64(one + i)] == data[np.uint64(other + i)]:
+        i += 1
+    return bool(i == length)
+
+
+@jit_borrowing
+def _number_cells(
+    data: Bytes,
+    starts: Integers,
+    stops: Integers,
+    begin: np.int64,
+    known: np.int64,
+    slots: Codes,
+    digests: Words,
+    firsts: NDArray[np.int64],
+    codes: Codes,
+) -> tuple[np.int64, np.int64]:
+    """Go on from cell `begin` until there are more texts than room; return (where it stopped, texts known)."""
+    mask = np.uint64(slots.size - 1)
+    for i in range(begin, starts.size):
+        start, stop = starts[i], stops[i]
+        if stop <= start:
+            codes[i] = NULL_CODE
+            continue
+        digest = _digest(data, start, stop)
+        slot = digest & mask
+        code = slots[slot]
+        while code != _FREE:
+            if digests[code] == digest:
+                first = firsts[code]
+                length = stop - start
+                if stops[first] - starts[first] == length and (
+                    length == _WORD or _same(data, starts[first], start, length)
+                ):
+                    break
+            slot = (slot + np.uint64(1)) & mask
+            code = slots[slot]
+        if code == _FREE:
+            if known == firsts.size:
+                return np.int64(i), known
+            code = np.int32(known)
+            slots[slot], digests[code], firsts[code] = code, digest, i
+            known += np.int64(1)
+        codes[i] = code
+    return np.int64(starts.size), known
+
+
+@jit_borrowing
+def _place(digests: Words, slots: Codes) -> None:
+    mask = np.uint64(slots.size - 1)
+    for code in range(digests.size):
+        slot = digests[code] & mask
+        while slots[slot] != _FREE:
+            slot = (slot + np.uint64(1)) & mask
+        slots[slot] = np.int32(code)
+
+
+def number_cells(data: Memory, starts: Memory, stops: Memory) -> tuple[Codes, NDArray[np.int64]]:
+    """Give each cell the number of its text; texts are numbered in the order in which they first occur.
+
+    Parameters
+    ----------
+    data, starts, stops
+        The cells, see `cdpipe.kernels.memory.view_cells`; an empty one is null.
+
+    Returns
+    -------
+    codes : int32[n]
+        The number of each cell's text, from 0; `NULL_CODE` where null.
+    firsts : int64[k]
+        For each of the k texts, the first cell that has it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the arrays are no cells, see `view_cells`.
+    """
+    text, begins, ends = view_cells(data, starts, stops)
+    codes = np.empty(begins.size, np.int32)
+    room = _FIRST_SLOTS // 2
+    digests, firsts = np.empty(room, np.uint64), np.empty(room, np.int64)
+    slots = np.full(2 * room, _FREE, np.int32)
+    done, known = np.int64(0), np.int64(0)
+    with np.errstate(over="ignore"):  # only without the compiler: the arithmetic is modulo 2**64 by definition
+        while True:
+            done, known = _number_cells(text, begins, ends, done, known, slots, digests, firsts, codes)
+            if done == begins.size:
+                return codes, firsts[:known].copy()
+            room *= 4
+            digests, firsts = np.resize(digests, room), np.resize(firsts, room)
+            slots = np.full(2 * room, _FREE, np.int32)
+            _place(digests[:known], slots)

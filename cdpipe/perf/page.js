@@ -1,0 +1,91 @@
+"use strict";
+(() => {
+  const form = document.getElementById("filter");
+  const field = form.querySelector("input[type=search]");
+  const boxes = [...form.querySelectorAll("input[type=checkbox]")];
+  const said = form.querySelector("output");
+  const folds = [...document.querySelectorAll("details.fold")];
+  let items = null;
+
+  // Names are read at the first use: a large suite has tens of thousands of rows.
+  const read = () => [...document.querySelectorAll("[data-bounds]")].map((item) => ({
+    item,
+    name: item.querySelector(".name").textContent.trim(),
+    bounds: item.dataset.bounds.split(" ").filter(Boolean),
+    ofMatrix: item.closest(".matrix, .stage") !== null,
+  }));
+
+  const apply = () => {
+    items ??= read();
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const chosen = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
+    const active = words.length > 0 || chosen.size > 0;
+    const known = new Set(), shown = new Set();
+    for (const { item, name, bounds, ofMatrix } of items) {
+      const lower = name.toLowerCase();
+      const fits = words.every((word) => lower.includes(word)) &&
+        (chosen.size === 0 || bounds.length === 0 || bounds.some((bound) => chosen.has(bound)));
+      item.hidden = !fits;
+      if (ofMatrix) {
+        known.add(name);
+        if (fits) shown.add(name);
+      }
+    }
+    // To lay out thousands of rows takes seconds: then they stay folded, and the count says how many fit.
+    const few = active && shown.size <= 100;
+    for (const fold of folds) {
+      if (few && !fold.open) {
+        fold.open = true;
+        fold.dataset.byFilter = "";
+      } else if (!few && "byFilter" in fold.dataset) {
+        fold.open = false;
+        delete fold.dataset.byFilter;
+      }
+    }
+    said.textContent = active ? `${shown.size} of ${known.size} stages` : "";
+  };
+
+  let waiting = 0;
+  const later = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(apply, 80);
+  };
+  form.addEventListener("input", later);
+  form.addEventListener("reset", later);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.hidden = false;
+
+  // A bar is one stop of the Tab key; the arrows move within it.
+  for (const bar of document.querySelectorAll(".bar")) {
+    [...bar.children].forEach((part, place) => { part.tabIndex = place ? -1 : 0; });
+  }
+  document.addEventListener("keydown", (event) => {
+    const part = event.target.closest?.(".bar > a");
+    if (!part) return;
+    const parts = [...part.parentElement.children];
+    const to = { ArrowRight: parts.indexOf(part) + 1, ArrowLeft: parts.indexOf(part) - 1, Home: 0, End: parts.length - 1 }[event.key];
+    if (to === undefined || !parts[to]) return;
+    event.preventDefault();
+    part.tabIndex = -1;
+    parts[to].tabIndex = 0;
+    parts[to].focus();
+  });
+
+  // What an address leads to may lie in something closed or filtered out.
+  const reveal = () => {
+    const target = location.hash && document.getElementById(location.hash.slice(1));
+    if (!target) return;
+    for (let at = target; at; at = at.parentElement) {
+      if (at.tagName === "DETAILS") at.open = true;
+      at.hidden = false;
+    }
+    target.scrollIntoView({ block: "nearest" });
+    if (target.tabIndex === -1) target.focus({ preventScroll: true });
+  };
+  addEventListener("hashchange", reveal);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.(".bar > a");
+    if (link && link.hash === location.hash) reveal();
+  });
+  reveal();
+})();

@@ -1,0 +1,78 @@
+"""The same report on a run that asv knows nothing of: figures by name, straight from a probe."""
+
+import datetime
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from cdpipe.perf.bottlenecks import Thresholds
+from cdpipe.perf.cells import Cell, Figure
+from cdpipe.perf.figures import FIGURES
+from cdpipe.perf.findings import Finding, Report, Rules, Subject, judge_cells
+from cdpipe.perf.history import History
+from cdpipe.perf.measurements import Machine
+
+
+def report_run(
+    parts: Mapping[str, Mapping[str, float | None]],
+    *,
+    machine: Machine,
+    date: datetime.datetime,
+    thresholds: Thresholds | None = None,
+    rules: Rules = Rules.ATTRIBUTION,
+) -> Report:
+    """Name the bottlenecks of a run.
+
+    Parameters
+    ----------
+    parts
+        Of each part of the run (the whole, or a stage) its figures by name, in the units of `FIGURES`. What is absent,
+        is None or is not finite was not measured; names that the report does not know are left out. Without `seconds`,
+        `wall_seconds` are taken for them.
+    machine
+        Where it ran.
+    date
+        When.
+    thresholds
+        Where the indicators of the fixed rules lie; None for the design's.
+    rules
+        Which rules name the classes.
+
+    Returns
+    -------
+    Report
+        Of one subject, without a commit; it is written by `render_text`, `render_markdown` and `render_json`.
+    """
+    limits = thresholds or Thresholds()
+    cells = tuple(_take_figures(name, figures) for name, figures in parts.items())
+    findings = judge_cells(cells, thresholds=limits, rules=rules)
+    return Report(None, rules, limits, (_describe_run(machine, date, cells, findings),))
+
+
+def _describe_run(
+    machine: Machine, date: datetime.datetime, cells: tuple[Cell, ...], findings: tuple[Finding, ...]
+) -> Subject:
+    none = np.empty((0, len(cells)))
+    return Subject(
+        machine=machine,
+        commit="",
+        date=date,
+        environment="",
+        cells=cells,
+        findings=findings,
+        scalings=(),
+        core_curves=(),
+        partition_curves=(),
+        checks=(),
+        troubles=(),
+        history=History((), cells, none.astype(np.int64), none, (), (), ()),
+    )
+
+
+def _take_figures(name: str, figures: Mapping[str, float | None]) -> Cell:
+    known = {each: value for each, value in figures.items() if each in FIGURES and value is not None}
+    known = {each: float(value) for each, value in known.items() if math.isfinite(value)}
+    if "wall_seconds" in known:
+        known.setdefault("seconds", known["wall_seconds"])
+    return Cell(name, (), None, "", {each: Figure(value, None, "", ()) for each, value in known.items()})

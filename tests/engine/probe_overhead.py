@@ -1,0 +1,98 @@
+"""What the probe costs: known work with and without it, in turns, in one process. Run it on a quiet machine.
+
+    python tests/engine/probe_overhead.py [--pairs N]
+
+Prints for each kind of work the median of the paired ratios (with / without) of wall time and of this process's
+processor time, each with a 95 % interval from resampling the pairs.
+"""
+
+import argparse
+import hashlib
+import json
+import resource
+import sys
+import time
+
+import dask
+import numpy as np
+
+from cdpipe.engine.probe import probe
+from cdpipe.engine.session import SessionParams, open_session
+
+BLOCK = bytes(4_000_000)
+RESAMPLES = 10_000
+
+
+def hash_blocks(count):
+    for _ in range(count):
+        hashlib.sha256(BLOCK)
+
+
+def add_up(count):
+    return sum(range(count))
+
+
+def task(function, *arguments):
+    return dask.delayed(function, pure=False)(*arguments)
+
+
+KINDS = {
+    "16 tasks of 0.1 s without the GIL": lambda: [task(hash_blocks, 40) for _ in range(16)],
+    "2,000 tasks of 0.2 ms with the GIL": lambda: [task(add_up, 10_000) for _ in range(2_000)],
+}
+
+
+def run_once(session, make, *, probed):
+    """Run the work; returns wall and processor seconds of the part that the probe measures."""
+    tasks = make()
+    if not probed:
+        before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+        session.run(tasks)
+        wall_s = time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        return wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, None
+    with probe(session) as used:
+        session.run(tasks)
+    return used.wall_seconds, used.cpu_seconds, used.sampler_cpu_seconds
+
+
+def interval(ratios, generator):
+    """Return the median of ratios, and the 95 % interval of it."""
+    drawn = generator.choice(ratios, (RESAMPLES, len(ratios)))
+    low, high = np.quantile(np.median(drawn, axis=1), [0.025, 0.975])
+    return {"median": float(np.median(ratios)), "low": float(low), "high": float(high)}
+
+
+def measure(session, make, pairs):
+    """Alternate, and let each order come as often as the other."""
+    generator = np.random.default_rng(0)
+    run_once(session, make, probed=True)
+    walls, cpus, shares = [], [], []
+    for pair in range(pairs):
+        order = (False, True) if pair % 2 else (True, False)
+        found = {probed: run_once(session, make, probed=probed) for probed in order}
+        walls.append(found[True][0] / found[False][0])
+        cpus.append(found[True][1] / found[False][1])
+        shares.append(found[True][2] / found[True][0])
+    return {
+        "wall": interval(walls, generator),
+        "cpu_in_process": interval(cpus, generator),
+        "sampler_cores": float(np.median(shares)),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=20)
+    arguments = parser.parse_args()
+    with open_session(SessionParams(threads_per_worker=2)) as session:
+        for name, make in KINDS.items():
+            sys.stdout.write(
+                json.dumps({"work": name, "pairs": arguments.pairs} | measure(session, make, arguments.pairs))
+            )
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from clusters import environment
+
+from cdpipe.engine import tasks
+from cdpipe.engine.probe import probe
+from cdpipe.engine.sampler import NAME
+from cdpipe.engine.table import HEADER_CELLS, ROWS, ROWS_USED, SCHEDULING, TASK
+from cdpipe.engine.tasks import BOOKS, TaskBook, run_recorded
+
+
+@pytest.fixture
+def book():
+    book = TaskBook(threads=2, serial=True)
+    book.open()
+    yield book
+    book.discard()
+
+
+def rows(book):
+    cells = book.cells[HEADER_CELLS : HEADER_CELLS + 2 * book.cells[ROWS_USED]].tolist()
+    return dict(zip(cells[::2], cells[1::2], strict=True))
+
+
+def burn(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        sum(range(100))
+
+
+def in_thread(function, *arguments):
+    thread = threading.Thread(target=function, args=arguments)
+    thread.start()
+    thread.join()
+
+
+def test_the_table_says_who_is_in_a_task(book):
+    here = threading.get_native_id()
+    assert rows(book)[here] == TASK
+    with tasks.scheduling():
+        assert rows(book)[here] == SCHEDULING
+        assert run_recorded(lambda: rows(book)[here]) == TASK
+        assert rows(book)[here] == SCHEDULING
+    assert rows(book)[here] == TASK
+
+
+def test_processor_time_is_that_of_tasks_alone(book):
+    with tasks.scheduling():
+        burn(0.05)
+        run_recorded(burn, 0.1)
+        in_thread(run_recorded, burn, 0.1)
+    figures = book.close()
+    assert figures.pool_cpu_seconds == pytest.approx(0.2, rel=0.05)
+    assert figures.task_cpu_seconds == pytest.approx(0.2, rel=0.1)
+    assert figures.durations.count == 2
+
+
+def test_a_task_that_fails_is_a_task_and_raises(book):
+    with pytest.raises(KeyError):
+        run_recorded({}.__getitem__, "key")
+    assert book.close().durations.count == 1
+
+
+def test_several_books_each_note_a_task_once(book):
+    other = TaskBook(threads=2)
+    other.open()
+    assert run_recorded(str, 5) == "5"
+    assert [each.close().durations.count for each in (other, book)] == [1, 1]
+    other.discard()
+
+
+def test_without_a_book_a_task_is_just_called():
+    assert not BOOKS
+    assert run_recorded(divmod, 7, 2) == (3, 1)
+    with tasks.scheduling(), tasks.building_graph():
+        pass
+
+
+def test_collections_within_and_outside_tasks(book):
+    ballast = [[] for _ in range(100_000)]
+    run_recorded(gc.collect)
+    with tasks.scheduling():
+        gc.collect()
+    figures = book.close()
+    assert figures.gc_task_seconds > 0
+    assert figures.gc_other_seconds > 0
+    assert len(ballast) == 100_000
+
+
+def test_graphs(book):
+    with tasks.building_graph():
+        time.sleep(0.05)
+    assert 0.05 <= book.close().graph_seconds < 0.5
+
+
+def test_rows_of_threads_that_ended_are_used_again(book):
+    for _ in range(50):
+        in_thread(run_recorded, int)
+    assert book.cells[ROWS_USED] < 10
+
+
+def test_more_threads_than_rows_do_no_harm(book, monkeypatch):
+    monkeypatch.setattr(tasks, "ROWS", 8)
+    barrier = threading.Barrier(20)
+    threads = [threading.Thread(target=run_recorded, args=(barrier.wait, 20)) for _ in range(20)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert book.close().durations.count == 20
+    assert ROWS > 1000
+
+
+def test_closing_leaves_nothing():
+    gc.collect()
+    callbacks, opened = len(gc.callbacks), descriptors()
+    book = TaskBook(threads=1)
+    book.open()
+    book.discard()
+    del book
+    gc.collect()
+    assert (len(gc.callbacks), descriptors(), BOOKS) == (callbacks, opened, [])
+
+
+def test_a_task_that_outlives_the_book_is_not_disturbed():
+    book = TaskBook(threads=1)
+    book.open()
+    started, end, ended = threading.Event(), threading.Event(), []
+
+    def work():
+        started.set()
+        end.wait(10)
+
+    def call():
+        run_recorded(work)
+        ended.append(True)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    started.wait(10)
+    assert book.close().durations.count == 0
+    book.discard()
+    end.set()
+    thread.join()
+    assert ended == [True]
+
+
+def test_a_helper_that_collects_garbage_stays_a_helper(book):
+    before = book.cells[ROWS_USED]
+    in_thread(gc.collect)
+    assert book.cells[ROWS_USED] == before
+    assert book.close().gc_task_seconds > 0
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def children(pid):
+    folder = Path(f"/proc/{pid}/task")
+    return {int(each) for thread in folder.iterdir() for each in (thread / "children").read_text().split()}
+
+
+def samplers(pid):
+    return {each for each in children(pid) if Path(f"/proc/{each}/comm").read_bytes().strip() == NAME}
+
+
+def test_the_sampling_process_lives_as_long_as_the_block(threads):
+    assert not samplers(os.getpid())
+    seen = {}
+    with pytest.raises(KeyError), probe(threads):
+        seen["within"]  # the first look fails, as a block may
+    assert not samplers(os.getpid())
+    with probe(threads):
+        seen["within"] = samplers(os.getpid())
+    assert len(seen["within"]) == 1
+    assert not samplers(os.getpid())
+
+
+def test_the_sampling_process_ends_with_its_parent():
+    script = (
+        "import time\nfrom cdpipe.engine.probe import probe\nfrom cdpipe.engine.session import open_session\n"
+        "with open_session() as session, probe(session):\n    print(1, flush=True)\n    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=-1, env=environment()) as parent:
+        assert parent.stdout.readline() == b"1\n"
+        (sampler,) = samplers(parent.pid)
+        parent.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{sampler}/comm").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -1,0 +1,191 @@
+"""The causal check: make one resource scarcer at a time, and see whether the class says which one hurts most."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from rich.console import Console
+
+from cdpipe.engine.probe import probe
+from cdpipe.engine.session import Session, SessionParams, open_session
+from cdpipe.perf.attribution import attribute
+from cdpipe.perf.bounds import Bound
+
+from .disks import can_throttle, throttled
+from .measuring import read_figures
+from .outside import drop_cached
+from .stages import PARTITION_ROWS, STAGES, Place, write_input
+
+SIZES: Final = (1_000_000, 3_000_000)
+ROUNDS: Final = 2
+SPLIT: Final = 10
+
+CORES, DISK, SPLITS = "half the cores", "half the disk", f"{SPLIT} times the partitions"
+PREDICTED: Final[Mapping[Bound, str]] = {
+    Bound.COMPUTE: CORES,
+    Bound.LOCK: "none",
+    Bound.DISK: DISK,
+    Bound.SCHEDULER: SPLITS,
+    Bound.PARALLELISM: "none",
+}
+"""By class, the tax that hurts most; *none* is of those that halving none of these resources makes much slower."""
+
+LITTLE: Final = 1.3
+"""A tax that makes a run less than so many times as slow hurts little."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One stage at one size: its class without a tax, and how many times as long each tax makes it take."""
+
+    stage: str
+    rows: int
+    bound: Bound
+    shares: Mapping[str, float]
+    seconds: float
+    slowdowns: Mapping[str, float]
+
+    @property
+    def predicted(self) -> str:
+        """The tax that the class says hurts most; empty if it says nothing."""
+        return PREDICTED.get(self.bound, "")
+
+    @property
+    def measured(self) -> str:
+        """The tax that hurts most."""
+        worst = max(self.slowdowns, key=self.slowdowns.__getitem__)
+        return worst if self.slowdowns[worst] >= LITTLE else "none"
+
+
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """Keep all threads of this process on one core."""
+    cores = os.sched_getaffinity(0)
+    _pin({min(cores)})
+    try:
+        yield
+    finally:
+        _pin(cores)
+
+
+def _pin(cores: set[int]) -> None:
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(int(thread.name), cores)
+
+
+def measure_disk(files: list[Path]) -> int:
+    """Return how many bytes a second the disk gives when files are read cold, in the order they lie there."""
+    for path in files:
+        drop_cached(path)
+    size, buffer, start_s = 0, bytearray(4 << 20), time.perf_counter()
+    for path in files:
+        with path.open("rb", buffering=0) as file:
+            while count := file.readinto(buffer):
+                size += count
+    return int(size / (time.perf_counter() - start_s))
+
+
+class Check:
+    """One stage at one size."""
+
+    def __init__(self, stage: str, rows: int, folder: Path, session: Session) -> None:
+        self.stage, self.rows, self._folder, self._session = stage, rows, folder, session
+        self._kind, self._run = STAGES[stage]
+        partitions = max(2, rows // PARTITION_ROWS)
+        self._plain, self._split = self._place(partitions), self._place(SPLIT * partitions)
+
+    def _place(self, partitions: int) -> Place:
+        path = write_input(self._kind, self.rows, partitions, self._folder)
+        return Place(path, partitions, self._folder / "out")
+
+    def measure(self) -> Cell:
+        """Run without and with each tax, in turns; times are the shortest of each."""
+        plain = self._plain
+        half_bps = measure_disk(plain.files) // 2
+        taxes: dict[str, tuple[Place, Callable[[], AbstractContextManager[Any]]]] = {
+            "": (plain, nullcontext),
+            CORES: (plain, on_one_core),
+            SPLITS: (self._split, nullcontext),
+        }
+        if can_throttle():
+            limits = {"read_bps": half_bps, "write_bps": half_bps}
+            taxes[DISK] = (plain, lambda: throttled(self._folder, [os.getpid()], **limits))
+        self._time(plain)  # compiles kernels
+        times: dict[str, list[float]] = {name: [] for name in taxes}
+        for _ in range(ROUNDS):
+            for name, (place, tax) in taxes.items():
+                with tax():
+                    times[name].append(self._time(place))
+        seconds = min(times.pop(""))
+        bound, shares = self._name(plain)
+        slowdowns = {name: min(found) / seconds for name, found in times.items()}
+        return Cell(self.stage, self.rows, bound, shares, seconds, slowdowns)
+
+    def _time(self, place: Place) -> float:
+        _forget(place)
+        start_s = time.perf_counter()
+        self._run(self._session, place)
+        return time.perf_counter() - start_s
+
+    def _name(self, place: Place) -> tuple[Bound, Mapping[str, float]]:
+        """Run without a tax under the probe, long enough to be sampled well."""
+        _forget(place)
+        with probe(self._session) as used:
+            self._run(self._session, place)
+        named = attribute(read_figures(used))
+        return (Bound.INSUFFICIENT if named is None else named.bound), dict(used.shares or {})
+
+
+def _forget(place: Place) -> None:
+    """Have the input on the disk alone, and no output."""
+    shutil.rmtree(place.out, ignore_errors=True)
+    for path in place.files:
+        drop_cached(path)
+
+
+def check_all(stages: Sequence[str]) -> list[Cell]:
+    """Check stages at every size."""
+    if not stages:
+        return []
+    with open_session(SessionParams(threads_per_worker=2)) as session:
+        return [check_one(stage, rows, session) for stage in stages for rows in SIZES]
+
+
+def check_one(stage: str, rows: int, session: Session) -> Cell:
+    """Check one stage at one size, on data of its own."""
+    with TemporaryDirectory(prefix="cdpipe-causes-") as folder:
+        return Check(stage, rows, Path(folder), session).measure()
+
+
+def count_agreed(cells: Sequence[Cell]) -> int:
+    """Count where the class predicts the tax that hurts most."""
+    return sum(cell.predicted == cell.measured for cell in cells)
+
+
+def summarise(cells: Sequence[Cell]) -> dict[str, Any]:
+    """Return what is written as JSON."""
+    written = [{**asdict(cell), "predicted": cell.predicted, "measured": cell.measured} for cell in cells]
+    return {"cells": written, "agreed": count_agreed(cells)}
+
+
+def show(cells: Sequence[Cell], console: Console) -> None:
+    """Print predicted against measured."""
+    console.print("the causal check: times as slow with a tax as without")
+    for cell in cells:
+        factors = ", ".join(f"{name} {factor:.2f}" for name, factor in cell.slowdowns.items())
+        verdict = "agrees" if cell.predicted == cell.measured else "disagrees"
+        console.print(
+            f"  {cell.stage}, {cell.rows:,} rows, {cell.seconds:.2f} s, {cell.bound}: {factors}; "
+            f"predicted {cell.predicted or 'nothing'}, measured {cell.measured}: {verdict}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    agreed = count_agreed(cells)
+    console.print(f"the class predicts the tax that hurts most in {agreed} of {len(cells)} ({agreed / len(cells):.0%})")

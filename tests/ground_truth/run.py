@@ -1,0 +1,145 @@
+"""Run every workload several times, with the machine idle and with a core busy; then the causal check."""
+
+import argparse
+import itertools
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from cdpipe.perf.bounds import Bound
+
+from . import causes
+from .ground import Skipped, Workload, open_ground
+from .measuring import Outcome, measure
+from .outsiders import keep_core_busy
+from .workloads import WORKLOADS
+
+VERDICTS: Final = ("right", "mixed", "wrong")
+_LEAST_RIGHT, _MOST_WRONG, _LEAST_AGREED = 0.95, 0.02, 0.9
+
+
+def run_all(
+    workloads: Sequence[Workload], *, runs: int, busy: Sequence[bool], console: Console, verbose: bool
+) -> tuple[list[Outcome], dict[str, str]]:
+    """Return the outcome of every run, and by workload why it was skipped."""
+    outcomes: list[Outcome] = []
+    skipped: dict[str, str] = {}
+    total = len(workloads) * runs * len(busy)
+    with Progress(console=console, transient=True, auto_refresh=False) as progress:
+        bar = progress.add_task("", total=total)
+        for session, group in itertools.groupby(workloads, key=lambda each: each.session):
+            same = [*group]
+            with open_ground(session) as ground:
+                for beside, _, workload in itertools.product(busy, range(runs), same):
+                    # By hand: a thread that redraws would be one of the run's.
+                    progress.update(bar, advance=1, description=workload.name, refresh=True)
+                    if workload.name in skipped:
+                        continue
+                    with keep_core_busy() if beside else nullcontext():
+                        try:
+                            outcomes.append(measure(workload, ground, busy=beside))
+                            if verbose:
+                                console.print(f"{outcomes[-1].verdict}: {describe(outcomes[-1])}", soft_wrap=True)
+                        except Skipped as why:
+                            skipped[workload.name] = str(why)
+    return outcomes, skipped
+
+
+def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Count runs by verdict, and by what was expected and what was named."""
+    counts = Counter(each.verdict for each in outcomes)
+    confusion: dict[str, dict[str, int]] = {}
+    for each in outcomes:
+        row = confusion.setdefault(_expected(each.workload), {})
+        row[str(each.bound)] = row.get(str(each.bound), 0) + 1
+    workloads = len({each.workload.name for each in outcomes})
+    return {"workloads": workloads, **{name: counts[name] for name in VERDICTS}, "confusion": confusion}
+
+
+def _expected(workload: Workload) -> str:
+    return " or ".join(sorted(workload.accepted))
+
+
+def show(outcomes: Sequence[Outcome], skipped: dict[str, str], console: Console) -> None:
+    """Print the confusion matrix, what was not named right, and how much was, idle and busy."""
+    confusion = summarise(outcomes)["confusion"]
+    named = [bound for bound in map(str, Bound) if any(bound in row for row in confusion.values())]
+    table = Table("expected", *named, title="runs, by what they were named")
+    for expected, row in confusion.items():
+        table.add_row(expected, *(str(row.get(bound, "")) for bound in named))
+    console.print(table)
+    for each in _not_right(outcomes):
+        console.print(each, highlight=False, soft_wrap=True)
+    for name, why in skipped.items():
+        console.print(f"skipped: {name}: {why}", soft_wrap=True)
+    for title, busy in (("idle machine", False), ("one core busy", True)):
+        counted = Counter(each.verdict for each in outcomes if each.busy == busy)
+        if runs := counted.total():
+            parts = ", ".join(f"{counted[verdict]} {verdict} ({counted[verdict] / runs:.1%})" for verdict in VERDICTS)
+            console.print(
+                f"{title}: {runs} runs of {summarise(outcomes)['workloads']} workloads: {parts}", soft_wrap=True
+            )
+
+
+def _not_right(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    for each in sorted(outcomes, key=lambda each: (VERDICTS[::-1].index(each.verdict), each.workload.name)):
+        if each.verdict == "right":
+            continue
+        yield f"{each.verdict}: {describe(each)}"
+
+
+def describe(outcome: Outcome) -> str:
+    """Return one line: what was expected and named, and the shares of 2 % or more."""
+    largest = sorted(outcome.shares.items(), key=lambda pair: -pair[1])
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in largest if share >= 0.02)
+    beside = ", one core busy" if outcome.busy else ""
+    wanted = "" if outcome.verdict == "right" else f", not {_expected(outcome.workload)}"
+    return (
+        f"{outcome.workload.name}{beside}: {outcome.bound}{wanted}: {shares}; "
+        f"memory {outcome.memory_percent:.0f} %, {outcome.wall_seconds:.2f} s, {outcome.samples} samples"
+    )
+
+
+def main() -> None:
+    """Be the command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.ground_truth", description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="of each workload, idle and busy")
+    parser.add_argument("--only", default="", help="workloads whose name has this in it; causal/STAGE is the check's")
+    parser.add_argument("--busy", choices=("", "0", "1"), default="", help="1: only beside a busy core, 0: only idle")
+    parser.add_argument("--json", default="", help="file to write")
+    parser.add_argument("--verbose", action="store_true", help="print each run's shares")
+    said = parser.parse_args()
+    chosen = [each for each in WORKLOADS if said.only in each.name]
+    checked = [stage for stage in causes.STAGES if said.only in f"causal/{stage}"]
+    if not chosen and not checked:
+        parser.error(f"no workload has {said.only!r} in its name: {', '.join(each.name for each in WORKLOADS)}")
+    sys.exit(0 if _run(chosen, checked, said, Console()) else 1)
+
+
+def _run(chosen: Sequence[Workload], checked: Sequence[str], said: argparse.Namespace, console: Console) -> bool:
+    """Run what was chosen, print and write what came of it, and return whether it is good enough."""
+    start_s = time.monotonic()
+    busy = {"": (False, True), "0": (False,), "1": (True,)}[said.busy]
+    outcomes, skipped = run_all(chosen, runs=said.runs, busy=busy, console=console, verbose=said.verbose)
+    if chosen:
+        show(outcomes, skipped, console)
+    cells = causes.check_all(checked)
+    if checked:
+        causes.show(cells, console)
+    console.print(f"{time.monotonic() - start_s:.0f} s")
+    summary = summarise(outcomes)
+    if said.json:
+        whole = summary | {"skipped": skipped, "causal": causes.summarise(cells)}
+        Path(said.json).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+    runs = sum(summary[verdict] for verdict in VERDICTS)
+    named = summary["right"] >= _LEAST_RIGHT * runs and summary["wrong"] <= _MOST_WRONG * runs
+    return bool(named and causes.count_agreed(cells) >= _LEAST_AGREED * len(cells))

@@ -1,0 +1,146 @@
+"""Which rows cleaning drops, and why; what it makes of clean messages and of labels."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from clean_messages import CENTRE, LAT, LON, TIME, WHOLE, box, params, small
+
+from cdpipe import clean
+from cdpipe.stages.clean import CleanParams
+
+
+def test_a_dropped_row_counts_under_the_first_reason():
+    """Position, then filters, then values that cannot be read, then nulls in the order of the required columns."""
+    rng = np.random.default_rng(5)
+    required = CleanParams().required
+    frame = WHOLE.assign(coreData_secMark=pd.Series(np.where(rng.random(len(WHOLE)) < 0.3, "x", "7"), dtype="str"))
+    for name in (LAT, *required):
+        frame[name] = frame[name].mask(rng.random(len(frame)) < 0.3)
+    frame[LON] = frame[LON].mask(rng.random(len(frame)) < 0.3, 181.0)
+    east = frame[LON].median()
+    day = frame[TIME].min().date()
+    last = frame[TIME].quantile(0.8)
+    later = frame[TIME] + pd.to_timedelta(np.where(frame[TIME] > last, 2, 0), "D")
+    frame[TIME] = later.astype("datetime64[us]")
+    filters = {"bbox": box(-90, 90, -180, east), "dates": {"first": str(day), "last": str(last.date())}}
+    kept, ledger = clean(frame, CleanParams(filters=filters))
+    gone = pd.Series("", index=frame.index)
+
+    def drop(reason, mask):
+        gone[(gone == "") & mask] = reason
+
+    drop("no position", frame[LAT].isna() | frame[LON].isna())
+    drop("position out of range", frame[LON] > 180)
+    drop("outside the dates", ~frame[TIME].dt.date.isin([day, last.date()]))
+    drop("outside the box", frame[LON] > east)
+    drop("coreData_secMark: not an integer", frame["coreData_secMark"] == "x")
+    for name in required:
+        drop(f"null in {name}", frame[name].isna())
+    expected = gone[gone != ""].value_counts().to_dict()
+    assert dict(ledger.dropped) == expected
+    assert set(expected) == {
+        "no position", "position out of range", "outside the dates", "outside the box",
+        "coreData_secMark: not an integer", *(f"null in {name}" for name in required if name != TIME),
+    }  # fmt: skip
+    assert kept["row_number"].tolist() == frame.loc[gone == "", "row_number"].tolist()
+
+
+def test_a_value_that_cannot_be_read_comes_before_a_null_elsewhere_in_its_row():
+    frame = small(coreData_speed=["fast", None, "1", None], coreData_heading=[None, 2.0, 3.0, 4.0])
+    chosen = params(columns=("coreData_speed",), required=("coreData_heading", "coreData_speed"))
+    kept, ledger = clean(frame, chosen)
+    assert kept["row_number"].tolist() == [11]
+    assert dict(ledger.dropped) == {"coreData_speed: not a number": 1, "null in coreData_speed": 2}
+
+
+def test_cleaning_what_is_clean_changes_nothing():
+    once, _ = clean(WHOLE)
+    again, ledger = clean(once, CleanParams(position="cleaned"))
+    pd.testing.assert_frame_equal(again, once)
+    assert (ledger.rows_in, ledger.rows_out, ledger.dropped) == (len(once), len(once), {})
+    assert list(again["coreData_id"].cat.categories) == list(once["coreData_id"].cat.categories)
+
+
+def test_clean_messages_can_be_filtered_and_made_local_as_their_source_can():
+    once, _ = clean(WHOLE)
+    within = {"within": {"latitude": CENTRE.latitude, "longitude": CENTRE.longitude, "radius_m": 1_500.0}}
+    chosen = CleanParams(coordinates="local", centre=CENTRE, filters=within)
+    direct, ledger = clean(WHOLE, chosen)
+    again, account = clean(once, chosen.model_copy(update={"position": "cleaned"}))
+    assert 0 < len(direct) < len(once)
+    assert ledger.dropped["outside the radius"] >= account.dropped["outside the radius"] == len(once) - len(direct)
+    for frame in (direct, again):
+        frame["coreData_id"] = frame["coreData_id"].astype("str")
+        frame["metadata_recordType"] = frame["metadata_recordType"].astype("str")
+    pd.testing.assert_frame_equal(again, direct)
+
+
+def test_cleaned_positions_are_taken_when_asked_for():
+    both = small(x_pos=[1.0, 2.0, 3.0, np.nan], y_pos=[5.0, 6.0, 91.0, 8.0])
+    assert clean(both, params())[0]["x_pos"].tolist() == [-106.0, -106.1, -106.2, -106.3]
+    kept, ledger = clean(both, params(position="cleaned"))
+    assert kept[["x_pos", "y_pos"]].to_numpy().tolist() == [[1.0, 5.0], [2.0, 6.0]]
+    assert dict(ledger.dropped) == {"no position": 1, "position out of range": 1}
+    with pytest.raises(KeyError, match="needs a position, y_pos and x_pos; there are"):
+        clean(small(), params(position="cleaned"))
+
+
+def test_metres_are_not_taken_for_degrees_by_default():
+    """A frame does not tell its unit: metres near the centre cannot be told from degrees."""
+    local, _ = clean(small(), params(coordinates="local", centre=CENTRE))
+    with pytest.raises(KeyError, match="needs a position, coreData_position_lat and coreData_position_long, or"):
+        clean(local, params())
+
+
+FORMS = {
+    "text": lambda ids: pd.Series(ids, dtype="str"),
+    "object": lambda ids: pd.Series(ids, dtype=object),
+    "labels": lambda ids: pd.Series(pd.Categorical(ids)),
+    "labels with others": lambda ids: pd.Series(pd.Categorical(ids, categories=["zz", "C3", " ", "A1", "", "\t"])),
+    "labels of objects": lambda ids: pd.Series(
+        pd.Categorical(ids, categories=pd.Index(["", "A1", " ", "C3"], dtype=object))
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("ids", "kept"),
+    [
+        (["A1", " ", "", None], ["A1"]),
+        (["C3", "A1", "A1", "C3"], ["C3", "A1", "A1", "C3"]),
+        ([None, " ", None, ""], []),
+    ],
+)
+def test_ids_held_in_any_way_give_the_same_labels_and_ledger(form, ids, kept):
+    frame = small(coreData_id=FORMS[form](ids))
+    before = frame.copy(deep=True)
+    made, ledger = clean(frame, params(required=("coreData_id",)))
+    assert made["coreData_id"].dtype == "category"
+    assert made["coreData_id"].tolist() == kept
+    assert not {"", " ", "\t"} & set(made["coreData_id"].cat.categories)
+    assert dict(ledger.dropped) == ({"null in coreData_id": 4 - len(kept)} if len(kept) < 4 else {})
+    if len(made) > 1:
+        made.loc[0, "coreData_id"] = made["coreData_id"].iloc[1]
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_labels_of_numbers_are_refused():
+    frame = small(coreData_id=pd.Categorical([1, 2, 1, 2]))
+    with pytest.raises(TypeError, match="column 'coreData_id' must hold"):
+        clean(frame, params())
+
+
+@pytest.mark.parametrize("lat", [41.0, 91.0])
+def test_a_column_outside_the_vocabulary_keeps_its_type_whether_or_not_rows_are_dropped(lat):
+    others = {
+        "weather": pd.Series(["dry", None, "wet", "dry"], dtype=object),
+        "phase": pd.Series([1j, 2j, 3j, 4j]),
+        "note": pd.Series(["a", "b", "a", "b"], dtype="str"),
+        "sort": pd.Series(pd.Categorical(["a", "b", "a", "b"])),
+        "zoned": pd.to_datetime(pd.Series(["2020-01-01"] * 4)).dt.tz_localize("UTC"),
+    }
+    frame = small(**others, **{LAT: [41.0, lat, 41.0, 41.0]})
+    kept, _ = clean(frame, params(columns=tuple(others)))
+    expected = frame.loc[frame[LAT] < 90, list(others)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept[list(others)], expected)
