@@ -13,6 +13,8 @@ import pytest
 from benchmarks import _memory_type
 from benchmarks._memory_type import TreeMemory, Watcher, register
 
+pytestmark = pytest.mark.measuring
+
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = "import sys, time; held = bytearray(b'1') * {size}; time.sleep({seconds})"
 

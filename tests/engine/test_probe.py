@@ -16,6 +16,8 @@ from cdpipe.engine import counters as room
 from cdpipe.engine.probe import ProbeResult, probe
 from cdpipe.engine.session import SessionParams, open_session
 
+pytestmark = pytest.mark.measuring
+
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 BURN = "import time\nwhile time.process_time() < {seconds}: pass"

@@ -14,6 +14,8 @@ from cdpipe.engine.probe import probe
 from cdpipe.engine.session import SessionParams, open_session
 from cdpipe.engine.shares import CATEGORIES
 
+pytestmark = pytest.mark.measuring
+
 BESIDE = pytest.mark.parametrize("beside", [nullcontext, Busy], ids=["alone", "beside"])
 
 

@@ -14,6 +14,8 @@ from cdpipe.engine.probe import probe
 from cdpipe.engine.session import SessionParams, open_session
 from cdpipe.engine.shares import CATEGORIES
 
+pytestmark = pytest.mark.measuring
+
 cloudpickle.register_pickle_by_value(known_work)
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 

@@ -16,6 +16,8 @@ from cdpipe.engine.sampler import NAME
 from cdpipe.engine.table import HEADER_CELLS, ROWS, ROWS_USED, SCHEDULING, TASK
 from cdpipe.engine.tasks import BOOKS, TaskBook, run_recorded
 
+pytestmark = pytest.mark.measuring
+
 
 @pytest.fixture
 def book():

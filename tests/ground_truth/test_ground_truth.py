@@ -13,6 +13,8 @@ from .measuring import Outcome, measure
 from .run import summarise
 from .workloads import WORKLOADS
 
+pytestmark = pytest.mark.measuring
+
 BY_NAME = {each.name: each for each in WORKLOADS}
 CONTENDED = 0.4
 ATTEMPTS = 3
