@@ -49,7 +49,8 @@ lint: $(ENV)  ## ruff, mypy and the import contracts
 
 test: lint  ## lint, then the tests: at most six minutes from nothing on two cores
 	@$(BIN)/pytest -n $(JOBS) -m "not measuring"
-	for file in $$(grep -rl --include='test_*.py' 'mark\.measuring' tests); do $(BIN)/pytest "$$file"; done
+	files=$$(grep -rl --include='test_*.py' 'mark\.measuring' tests)
+	for file in $$files; do $(BIN)/pytest "$$file"; done
 
 bench: SUITE := quick
 bench: ASV := -a rounds=1 -a repeat=3,6,0.5 $(ASV)

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from cdpipe.config import parse_config
+
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 settings.load_profile("default")
 
@@ -16,3 +18,20 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs ../shared/data (real messages and published vectors), which is not beside this checkout")
     return folder
+
+
+@pytest.fixture
+def configure_run(tmp_path):
+    """Make the configuration of a small run: one quick classifier, cache and output of its own."""
+
+    def made(source, *, block_mb, **tables):
+        given = {
+            "input": {"paths": [str(source)]},
+            "gather": {"block_mb": block_mb},
+            "train": {"classifiers": ["DecisionTree"]},
+            "cache": {"directory": str(tmp_path / "cache")},
+            "output": {"directory": str(tmp_path / "out")},
+        }
+        return parse_config(given | tables)
+
+    return made

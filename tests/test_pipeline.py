@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -45,18 +46,8 @@ def source(tmp_path_factory):
 
 
 @pytest.fixture
-def configure(source, tmp_path):
-    def made(**tables):
-        given = {
-            "input": {"paths": [str(source)]},
-            "gather": {"block_mb": 0.1},
-            "train": {"classifiers": ["DecisionTree"]},
-            "cache": {"directory": str(tmp_path / "cache")},
-            "output": {"directory": str(tmp_path / "out")},
-        }
-        return parse_config(given | tables)
-
-    return made
+def configure(source, configure_run):
+    return partial(configure_run, source, block_mb=0.1)
 
 
 def dataset(out):

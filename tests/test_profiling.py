@@ -3,11 +3,11 @@
 import json
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from cdpipe.config import parse_config
 from cdpipe.engine.metering import join_figures
 from cdpipe.engine.probe import ProbeResult
 from cdpipe.engine.runner import ORDER
@@ -29,18 +29,8 @@ def source(tmp_path_factory):
 
 
 @pytest.fixture
-def configure(source, tmp_path):
-    def made(**tables):
-        given = {
-            "input": {"paths": [str(source)]},
-            "gather": {"block_mb": 1.0},
-            "train": {"classifiers": ["DecisionTree"]},
-            "cache": {"directory": str(tmp_path / "cache")},
-            "output": {"directory": str(tmp_path / "out")},
-        }
-        return parse_config(given | tables)
-
-    return made
+def configure(source, configure_run):
+    return partial(configure_run, source, block_mb=1.0)
 
 
 def check_files(made, out):

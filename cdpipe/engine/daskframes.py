@@ -16,8 +16,8 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.task_spec import List, Task, TaskRef
 
 from cdpipe.columns import ROW_NUMBER
+from cdpipe.engine.facts import add_merges, survey
 from cdpipe.engine.frames import find_facts, number_rows
-from cdpipe.engine.graph import add_merges
 from cdpipe.stages import BY_NAME
 from cdpipe.stages.ledger import Ledger, add_ledgers
 from cdpipe.stages.params import Params
@@ -64,7 +64,7 @@ class _Tasks(UserDict[Any, Any]):
 
     def find_facts(self, stage: Stage, parts: Sequence[TaskRef], params: Params) -> TaskRef:
         """Survey all partitions for a stage, merge the surveys, and conclude."""
-        surveys = [self.add(f"survey-{place}", _survey, stage.name, part, params) for place, part in enumerate(parts)]
+        surveys = [self.add(f"survey-{place}", survey, stage.name, part, params) for place, part in enumerate(parts)]
         return add_merges(self.add, surveys, stage.name, params)
 
     def split(self, pairs: Sequence[TaskRef], meta: pd.DataFrame) -> tuple[dd.DataFrame, Delayed]:
@@ -122,11 +122,6 @@ def _forget_labels(meta: pd.DataFrame) -> pd.DataFrame:
     unknown = pd.Categorical([], categories=[UNKNOWN_CATEGORIES])
     labelled = [str(name) for name, dtype in meta.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
     return meta.assign(**dict.fromkeys(labelled, unknown))
-
-
-def _survey(name: str, frame: pd.DataFrame, params: Params) -> Any:  # noqa: ANN401 - each stage has its own
-    whole = BY_NAME[name].facts_needed(params)
-    return None if whole is None else whole.survey(frame, params)
 
 
 def _count_on(before: int, part: pd.DataFrame) -> int:

@@ -12,6 +12,7 @@ from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 from dask.task_spec import Task, TaskRef
 
+from cdpipe.engine.facts import survey
 from cdpipe.engine.parts import read_part, read_types, write_part
 from cdpipe.engine.rejects import write_rejects
 from cdpipe.engine.sources import Block, count_rows, read_block
@@ -19,7 +20,6 @@ from cdpipe.stages import BY_NAME
 from cdpipe.stages.gather import NAME as GATHER
 from cdpipe.stages.ledger import Ledger, add_ledgers
 from cdpipe.stages.params import Params
-from cdpipe.stages.stage import GlobalStep
 
 
 class Stored(NamedTuple):
@@ -177,7 +177,7 @@ def run_chain(
     start = clock()
     outcome, frame = _load(source, index, first_row, rows_before_file)
     ledgers, seconds = dict(outcome.ledgers), dict(outcome.seconds)
-    survey = None
+    found = None
     for step in steps:
         match step:
             case Apply(stage, params):
@@ -186,73 +186,18 @@ def run_chain(
             case Keep(stage, folder):
                 write_part(frame, folder / part_name(index))
             case Look(stage, params):
-                survey = _global_step(stage).survey(frame, params)
+                found = survey(stage, frame, params)
         seconds[step.stage] = seconds.get(step.stage, 0.0) + clock() - start
         start = clock()
-    return outcome._replace(ledgers=ledgers, seconds=seconds, survey=survey)
-
-
-def lay_facts(surveys: Sequence[Any], stage: str, params: Params) -> Delayed:
-    """Lay the tree that merges surveys, two by two, and concludes a stage's facts; nothing is computed yet.
-
-    Parameters
-    ----------
-    surveys
-        A survey of each partition, lazily; at least one.
-    stage, params
-        Whose global step it is.
-    """
-    name = f"{stage}-{uuid4().hex[:8]}"
-    layer: dict[str, Task] = {}
-    facts = add_merges(
-        lambda what, function, *args: _add_task(layer, f"{what}-{name}", function, *args),
-        [TaskRef(survey.key) for survey in surveys],
-        stage,
-        params,
-    )
-    graph = HighLevelGraph.from_collections(name, layer, surveys)
-    return Delayed(facts.key, graph, layer=name)
-
-
-def add_merges(add: Callable[..., TaskRef], surveys: Sequence[TaskRef], stage: str, params: Params) -> TaskRef:
-    """Add the tasks that merge surveys, two by two, and conclude a stage's facts.
-
-    Parameters
-    ----------
-    add
-        (what, function, *arguments) -> the task's result, for other tasks to take.
-    surveys
-        A survey of each partition; at least one.
-    stage, params
-        Whose global step it is.
-    """
-    level, height = list(surveys), 0
-    while len(level) > 1:
-        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
-        level = [
-            add(f"merge-{height}-{place}", merge_surveys, *pair, stage, params) if pair[1:] else pair[0]
-            for place, pair in enumerate(pairs)
-        ]
-        height += 1
-    return add("facts", conclude, level[0], stage, params)
-
-
-def merge_surveys(first: Any, second: Any, stage: str, params: Params) -> Any:  # noqa: ANN401 - a stage's own type
-    """Merge two surveys of a stage."""
-    return _global_step(stage).merge(first, second, params)
-
-
-def conclude(survey: Any, stage: str, params: Params) -> Any:  # noqa: ANN401
-    """Conclude a stage's facts from the survey of all partitions."""
-    return _global_step(stage).conclude(survey, params)
+    return outcome._replace(ledgers=ledgers, seconds=seconds, survey=found)
 
 
 def split_outcomes(outcomes: Sequence[Delayed]) -> tuple[list[Delayed], list[Delayed]]:
     """Part outcomes into accounts and surveys, so that surveys are merged where they are and then released."""
-    account, survey = dask.delayed(_account, pure=False), dask.delayed(_survey, pure=False)
+    account, look = dask.delayed(_account, pure=False), dask.delayed(_survey, pure=False)
     return (
         [account(each, dask_key_name=f"account-{each.key}") for each in outcomes],
-        [survey(each, dask_key_name=f"survey-{each.key}") for each in outcomes],
+        [look(each, dask_key_name=f"survey-{each.key}") for each in outcomes],
     )
 
 
@@ -291,13 +236,6 @@ def _load(source: Raw | Stored, index: int, first_row: int, rows_before_file: in
     seconds = {GATHER: time.perf_counter() - start}
     rows = gathered.ledger.rows_in
     return Outcome({GATHER: gathered.ledger}, seconds, rows, source.block.size), gathered.frame
-
-
-def _global_step(stage: str) -> GlobalStep:
-    whole = BY_NAME[stage].whole
-    if whole is None:
-        raise ValueError(f"stage {stage!r} needs to know nothing of the whole data set")
-    return whole
 
 
 def _account(outcome: Outcome) -> Outcome:

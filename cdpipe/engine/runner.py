@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cdpipe.engine.cache import Draft, Entry, Store, key
+from cdpipe.engine.facts import lay_facts
 from cdpipe.engine.graph import (
     Apply,
     Keep,
@@ -17,7 +18,6 @@ from cdpipe.engine.graph import (
     Step,
     Stored,
     lay_chain,
-    lay_facts,
     split_outcomes,
     sum_outcomes,
 )

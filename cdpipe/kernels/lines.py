@@ -20,7 +20,6 @@ LINE_OK: Final = 0
 TOO_FEW_FIELDS: Final = 1
 TOO_MANY_FIELDS: Final = 2
 BAD_QUOTE: Final = 3
-_BLANK_LINE: Final = 4
 
 NEWLINE: Final = 10
 RETURN: Final = 13

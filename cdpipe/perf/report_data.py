@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cdpipe.perf.attribution import Attribution
-from cdpipe.perf.bottlenecks import BOUNDS
 from cdpipe.perf.cells import FIGURES, Cell
 from cdpipe.perf.findings import Finding, Report, Subject, is_stage
 from cdpipe.perf.history import Change, History, Trend
@@ -147,11 +146,6 @@ def _describe_trend(trend: Trend) -> dict[str, Any]:
 
 def _name_cell(cell: Cell) -> Mapping[str, Any]:
     return {"stage": cell.stage, "variant": dict(cell.variant), "rows": cell.rows}
-
-
-def name_classes(history: History, place: int) -> tuple[str | None, ...]:
-    """Return the classes of one cell over the commits, oldest first, None where a commit has nothing to name one by."""
-    return tuple(str(BOUNDS[at]) if at >= 0 else None for at in history.bounds[:, place].tolist())
 
 
 def _describe_check(check: Check) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from contract_data import block_mb, name_of, variants
 
 from cdpipe import attack, clean, features, read
 from cdpipe.engine import sources
+from cdpipe.engine.facts import lay_facts
 from cdpipe.engine.frames import apply_stage
-from cdpipe.engine.graph import Apply, Keep, Look, Stored, lay_chain, lay_facts, split_outcomes
+from cdpipe.engine.graph import Apply, Keep, Look, Stored, lay_chain, split_outcomes
 from cdpipe.engine.sources import cut, find_sources
 from cdpipe.stages.attacks import ATTACKS
 from cdpipe.stages.gather import GatherParams

@@ -13,6 +13,7 @@ import psutil
 from distributed import Client
 
 import cdpipe
+from cdpipe.engine.session import Session, SessionParams, open_session
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 90
@@ -77,3 +78,15 @@ def start_workers(folder: Path, address: str) -> Iterator[None]:
         with Client(address, timeout=PATIENCE_SECONDS, set_as_default=False) as client:
             client.wait_for_workers(2, timeout=PATIENCE_SECONDS)
         yield
+
+
+@contextmanager
+def open_remote(folder: Path) -> Iterator[Session]:
+    """Open a session on a scheduler and two workers that are no children of this process."""
+    with (
+        start_scheduler(folder) as address,
+        start_workers(folder, address),
+        open_session(SessionParams(scheduler=address)) as session,
+    ):
+        assert session.workers == 2
+        yield session

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pandas.api.types import union_categoricals
 
 from cdpipe import attack, clean
+from cdpipe.engine.facts import lay_facts
 from cdpipe.engine.graph import (
     Apply,
     Keep,
@@ -18,7 +19,6 @@ from cdpipe.engine.graph import (
     Stored,
     first_rows,
     lay_chain,
-    lay_facts,
     part_name,
     split_outcomes,
     sum_outcomes,

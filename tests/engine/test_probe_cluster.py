@@ -7,14 +7,13 @@ import cloudpickle
 import dask
 import psutil
 import pytest
-from clusters import start_scheduler, start_workers
+from clusters import open_remote
 
 from cdpipe.engine import probe as room
 from cdpipe.engine import watch
 from cdpipe.engine.counters import describe_process
 from cdpipe.engine.memory import list_tree
 from cdpipe.engine.probe import probe
-from cdpipe.engine.session import SessionParams, open_session
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
@@ -68,14 +67,7 @@ def test_local_cluster(local):
 
 @pytest.fixture(scope="module")
 def remote(tmp_path_factory):
-    """A session on a scheduler and two workers that are no children of this process."""
-    folder = tmp_path_factory.mktemp("cluster")
-    with (
-        start_scheduler(folder) as address,
-        start_workers(folder, address),
-        open_session(SessionParams(scheduler=address)) as session,
-    ):
-        assert session.workers == 2
+    with open_remote(tmp_path_factory.mktemp("cluster")) as session:
         yield session
 
 

@@ -7,7 +7,7 @@ import time
 import cloudpickle
 import known_work
 import pytest
-from clusters import start_scheduler, start_workers
+from clusters import open_remote
 from known_work import quiet, thrice
 
 from cdpipe.engine.probe import probe
@@ -31,14 +31,7 @@ def task(function, *arguments):
 
 @pytest.fixture(scope="module")
 def remote(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cluster")
-    with (
-        start_scheduler(folder) as address,
-        start_workers(folder, address),
-        open_session(SessionParams(scheduler=address)) as session,
-    ):
-        while session.workers < 2:
-            time.sleep(0.05)
+    with open_remote(tmp_path_factory.mktemp("cluster")) as session:
         yield session
 
 

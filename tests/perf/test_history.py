@@ -11,7 +11,6 @@ from cdpipe.perf.cells import Cell
 from cdpipe.perf.findings import Rules, build_report
 from cdpipe.perf.history import NOT_MEASURED, CommitPoint, find_changes, find_trends
 from cdpipe.perf.outcome_tables import draw_sparkline
-from cdpipe.perf.report_data import name_classes
 
 from .results_writing import DATE_MS, Suite, attributed_suite, full_suite, row, write_history
 
@@ -99,7 +98,9 @@ def test_a_change_of_rules_is_no_change_of_class(writer):
     assert len(subject.history.commits) == 2
     assert subject.history.changes == ()
     place = [cell.place for cell in subject.history.cells].index("gather at 10M")
-    assert name_classes(subject.history, place) == (None, "compute-bound")
+    none, last = subject.history.bounds[:, place]
+    assert none == -1
+    assert BOUNDS[last] == "compute-bound"
 
 
 def test_commits_come_by_date_up_to_the_one_reported(writer):

@@ -1,0 +1,82 @@
+"""What a stage must know of a whole data set: surveys of its partitions, merged two by two, and the facts they give."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import uuid4
+
+import pandas as pd
+from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
+from dask.task_spec import Task, TaskRef
+
+from cdpipe.stages import BY_NAME
+from cdpipe.stages.params import Params
+from cdpipe.stages.stage import GlobalStep
+
+
+def survey(stage: str, frame: pd.DataFrame, params: Params) -> Any:  # noqa: ANN401 - a stage's own type
+    """Survey one partition for a stage."""
+    return _global_step(stage).survey(frame, params)
+
+
+def lay_facts(surveys: Sequence[Delayed], stage: str, params: Params) -> Delayed:
+    """Lay the tree that merges surveys and concludes a stage's facts; nothing is computed yet.
+
+    Parameters
+    ----------
+    surveys
+        A survey of each partition, lazily; at least one.
+    stage, params
+        Whose global step it is.
+    """
+    name = f"{stage}-{uuid4().hex[:8]}"
+    layer: dict[str, Task] = {}
+
+    def add(what: str, function: Callable[..., Any], *args: Any) -> TaskRef:  # noqa: ANN401
+        key = f"{what}-{name}"
+        layer[key] = Task(key, function, *args)
+        return TaskRef(key)
+
+    facts = add_merges(add, [TaskRef(each.key) for each in surveys], stage, params)
+    graph = HighLevelGraph.from_collections(name, layer, surveys)
+    return Delayed(facts.key, graph, layer=name)
+
+
+def add_merges(add: Callable[..., TaskRef], surveys: Sequence[TaskRef], stage: str, params: Params) -> TaskRef:
+    """Add the tasks that merge surveys, two by two, and conclude a stage's facts.
+
+    Parameters
+    ----------
+    add
+        (what, function, *arguments) -> the task's result, for other tasks to take.
+    surveys
+        A survey of each partition; at least one.
+    stage, params
+        Whose global step it is.
+    """
+    level, height = list(surveys), 0
+    while len(level) > 1:
+        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
+        level = [
+            add(f"merge-{height}-{place}", merge_surveys, *pair, stage, params) if pair[1:] else pair[0]
+            for place, pair in enumerate(pairs)
+        ]
+        height += 1
+    return add("facts", conclude, level[0], stage, params)
+
+
+def merge_surveys(first: Any, second: Any, stage: str, params: Params) -> Any:  # noqa: ANN401
+    """Merge two surveys of a stage."""
+    return _global_step(stage).merge(first, second, params)
+
+
+def conclude(whole: Any, stage: str, params: Params) -> Any:  # noqa: ANN401
+    """Conclude a stage's facts from the survey of all partitions."""
+    return _global_step(stage).conclude(whole, params)
+
+
+def _global_step(stage: str) -> GlobalStep:
+    whole = BY_NAME[stage].whole
+    if whole is None:
+        raise ValueError(f"stage {stage!r} needs to know nothing of the whole data set")
+    return whole
