@@ -181,7 +181,9 @@ def _grow(old: Records, wanted: Wanted, done: _Done, lines: int) -> Records:
         rejected if done.rejected + lines <= rejected else 2 * rejected + lines,
         0,
     )._replace(packed=old.packed)
-    for source, target in zip(_cut(old, done.rows, done.rejected), _cut(new, done.rows, done.rejected), strict=True):
+    kept, room = _cut(old, done.rows, done.rejected), _cut(new, done.rows, done.rejected)
+    # What a type checker makes of arrays of several types in one tuple depends on its hash seed: `asarray` is for it.
+    for source, target in zip(map(np.asarray, kept), map(np.asarray, room), strict=True):
         if source is not target:
             np.copyto(target, source)
     return new
