@@ -30,14 +30,16 @@ def run(arguments: list[str]) -> int:
     if missing:
         raise ValueError(f"{' and '.join(missing)} not installed; run `make peers`, or pip install 'cdpipe[peers]'")
     from benchmarks._peers.comparison import as_dict, compare
-    from benchmarks._peers.report import describe, show, write_json
+    from benchmarks._peers.report import describe, show, verdict, write_json
 
-    lines = compare(rows, stages, repeats=repeats, tell=_tell)
-    report = describe(rows, [as_dict(line, rows) for line in lines], repeats=repeats)
-    show(report)
-    if options.json:
-        write_json(report, Path(options.json))
-    complaints = [each for line in lines for each in line.complaints]
+    found = []
+    for line in compare(rows, stages, repeats=repeats, tell=_tell):
+        found.append(as_dict(line, rows))
+        _tell(f"{line.stage.name}: {verdict(found[-1])}")
+        if options.json:  # whoever stops a long comparison keeps what was measured
+            write_json(describe(rows, found, repeats=repeats), Path(options.json))
+    show(describe(rows, found, repeats=repeats))
+    complaints = [each for line in found for each in line["complaints"]]
     for complaint in complaints:
         sys.stderr.write(f"disagreement: {complaint}\n")
     return 1 if complaints else 0

@@ -1,6 +1,6 @@
 """The whole comparison: data, memory, a checked first run of everyone, rounds, and what they say."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,8 +63,8 @@ class Line:
 
 def compare(
     rows: int, stages: Sequence[s.Stage], *, repeats: int, tell: Callable[[str], None] = lambda _: None
-) -> list[Line]:
-    """Measure stages.
+) -> Iterator[Line]:
+    """Measure stages, one after the other.
 
     Parameters
     ----------
@@ -77,10 +77,10 @@ def compare(
     tell
         Is told what is being done.
 
-    Returns
-    -------
-    list
-        A line a stage. Whoever uses them must look at `complaints`.
+    Yields
+    ------
+    Line
+        Of each stage as soon as it is measured. Whoever uses them must look at `complaints`.
 
     Raises
     ------
@@ -96,7 +96,8 @@ def compare(
         for name, each in BY_NAME.items():
             scratch = stack.enter_context(TemporaryDirectory(prefix="cdpipe-peers-"))
             everyone[name] = each(csv, parquet, Path(scratch))
-        return [_measure(stage, everyone, referee, rows=rows, repeats=repeats, tell=tell) for stage in stages]
+        for stage in stages:
+            yield _measure(stage, everyone, referee, rows=rows, repeats=repeats, tell=tell)
 
 
 def _measure(

@@ -60,14 +60,15 @@ def show(report: Mapping[str, Any]) -> None:
         speeds, peaks = ([line[key].get(name) for name in (s.OURS, *s.PEERS)] for key in ("mrows_per_s", "peak_mb"))
         share = line.get("share_of_limit")
         limit = "" if share is None else f"{100 * share:.{0 if share >= 0.1 else 1}f} %"
-        table.add_row(line["stage"], *map(_digits, speeds), limit, *map(_whole, peaks), _verdict(line))
+        table.add_row(line["stage"], *map(_digits, speeds), limit, *map(_whole, peaks), verdict(line))
     console = Console()
     wide = console.options.update(width=_WIDEST)
     console.width = max(console.width, console.measure(table, options=wide).maximum)
     console.print(table)
 
 
-def _verdict(line: Mapping[str, Any]) -> str:
+def verdict(line: Mapping[str, Any]) -> str:
+    """Return how a stage of the report compares, in words."""
     if line["fastest_peer"] is not None:
         spread = f"({line['low']:.2f} to {line['high']:.2f})"
         return f"{line['ratio_to_fastest_peer']:.2f} x {line['fastest_peer']} {spread}"
