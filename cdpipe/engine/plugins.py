@@ -10,6 +10,7 @@ from uuid import uuid4
 import cloudpickle  # type: ignore[import-untyped]
 from distributed import Client, Scheduler, Worker
 from distributed.diagnostics.plugin import SchedulerPlugin, WorkerPlugin
+from distributed.metrics import context_meter
 
 from cdpipe.engine import depth
 from cdpipe.engine.accounts import Account, Place
@@ -123,9 +124,13 @@ class ClusterBooks:
         self._client = client
         self._scheduler_here = scheduler_here
         self._plugin = BookPlugin()
+        self._digest: Callable[..., None] = context_meter.digest_metric
+        self._packed: list[float] = []
 
     def open(self) -> None:
         """Begin."""
+        # What the client packs and unpacks is metered as at workers, but dask has nobody there to tell it to.
+        context_meter.digest_metric = self._metered
         self._client.register_plugin(self._plugin)
         if not self._scheduler_here:
             self._client.run_on_scheduler(_open_at_scheduler, self._plugin.name)
@@ -138,13 +143,23 @@ class ClusterBooks:
         """Close the books and return by address what they say."""
         return self._ask(_account_of_worker, _account_of_scheduler)
 
+    def packing_seconds(self) -> float:
+        """Return how long this process, the client's, has packed and unpacked."""
+        return sum(self._packed)
+
     def close(self) -> None:
         """Leave nothing behind."""
+        context_meter.digest_metric = self._digest
         if self._client.status != "running":
             return
         self._client.unregister_worker_plugin(self._plugin.name)
         if not self._scheduler_here:
             self._client.run_on_scheduler(_discard_at_scheduler, self._plugin.name)
+
+    def _metered(self, label: object, value: float, unit: str) -> None:
+        if label in _PICKLING and unit == "seconds":
+            self._packed.append(value)  # from several threads: a sum could lose some
+        self._digest(label, value, unit)
 
     def _ask(self, of_worker: Callable[..., Any], of_scheduler: Callable[..., Any]) -> dict[str, Any]:
         name = self._plugin.name

@@ -93,7 +93,8 @@ class ProbeResult:
     graph_seconds
         Wall time for building and ordering graphs, as far as the session did it.
     serialisation_seconds
-        Workers' time for pickling and compressing; 0 on threads, which share memory.
+        Time of workers and of this process for pickling, compressing and their reverse; 0 on threads, which share
+        memory.
     gc_seconds
         Processor time of Python's garbage collection.
     pressure_cpu, pressure_memory, pressure_io
@@ -168,7 +169,8 @@ def probe(session: Session) -> Iterator[ProbeResult]:
             wall = time.perf_counter() - start
             watches.stop()
             figures = before.compare_machine(wall)
-            accounts = {"here": Account(figures=book.close()), **books.read()}
+            own = Account(figures=book.close(), serialisation_seconds=books.packing_seconds())
+            accounts = {"here": own, **books.read()}
             after = _End(session, watches.pid)
         seen = watches.read()
     figures |= {

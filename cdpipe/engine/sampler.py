@@ -43,7 +43,7 @@ MEMORY_S: Final = 0.02
 COST_SHARE: Final = 0.008
 """Most of the machine's processor time that sampling may take, but for the first `CREDIT_S` of a run's share."""
 
-CREDIT_S: Final = 0.15
+CREDIT_S: Final = 0.6
 PRIORITY: Final = -10
 """Where the user may raise it: on a busy machine the moments would else be those at which others leave a core free."""
 
@@ -218,11 +218,11 @@ def watch(watcher: Watcher, source: io.FileIO) -> float:
             watcher.extend(now_s - last_s)
             watcher.sample(0.0)  # but what helpers have run until now is
             return time.process_time() - begun_cpu_s
-        watcher.sample(now_s - last_s)
-        last_s = now_s
-        if now_s - scanned_s >= RESCAN_S:
+        if now_s - scanned_s >= RESCAN_S:  # before the look: a child that has just begun is what a task waits for
             watcher.scan()
             scanned_s = now_s
+        watcher.sample(now_s - last_s)
+        last_s = now_s
         if now_s - memory_s >= MEMORY_S:
             watcher.memory.look(now_s - memory_s)
             memory_s = now_s

@@ -142,6 +142,9 @@ class Books(Protocol):
     def read(self) -> Mapping[str, Account]:
         """Close the books and return by address what they say."""
 
+    def packing_seconds(self) -> float:
+        """Return how long this process has packed what it sent to the others, and unpacked what came."""
+
 
 class Session(ABC):
     """A place to run tasks. Open one with `open_session`."""

@@ -186,13 +186,24 @@ def attribute(seen: Seen, exact: Exact) -> dict[str, float]:
     if not others:
         shares[UNATTRIBUTED] += rest
     shares[CONTENTION] = contention
-    use, moving = _split_use(exact), shares.pop(MOVING)
-    packed = moving * use[SERIALISATION] / (use[SERIALISATION] + use[NETWORK] or 1.0)
-    shares[SERIALISATION] += packed
-    shares[NETWORK] += moving - packed
+    use, moving, handing = _split_use(exact), shares.pop(MOVING), shares[SCHEDULING]
+    shares[SCHEDULING] = 0.0
+    for name, share in (
+        *_divide(moving, use, (NETWORK, SERIALISATION)),
+        *_divide(handing, use, (SCHEDULING, NETWORK, SERIALISATION)),
+    ):
+        shares[name] += share
     for name, seconds in use.items():
         shares[name] += used * seconds / (exact.cpu_seconds or 1.0)
     return shares
+
+
+def _divide(share: float, use: Mapping[str, float], among: Sequence[str]) -> list[tuple[str, float]]:
+    """Divide a share as processor time was; the first one gets all if none of them used any."""
+    total = sum(use[name] for name in among)
+    if not total:
+        return [(among[0], share)]
+    return [(name, share * use[name] / total) for name in among]
 
 
 def _split_use(exact: Exact) -> dict[str, float]:

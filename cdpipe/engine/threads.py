@@ -136,6 +136,9 @@ class _NoBooks:
     def read(self) -> Mapping[str, Account]:
         return {}
 
+    def packing_seconds(self) -> float:
+        return 0.0
+
 
 class _Listener(Callback):  # type: ignore[misc] # dask is not typed
     """Hears of every graph that dask runs in this process: its queue, and which thread hands its tasks out."""

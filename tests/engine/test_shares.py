@@ -48,6 +48,13 @@ def test_waiting_for_data_is_split_as_the_loops_time_is():
     assert unknown["network"] == pytest.approx(0.5)
 
 
+def test_waiting_for_the_loops_is_split_as_their_time_is():
+    shares = attribute(seen(on_core=1.0, scheduling=1.0), exact(1.0, 0.0, pickled=0.6, moved=0.1))
+    assert some(shares) == {"serialisation": 0.6, "network": 0.1, "scheduling": 0.3}
+    nobody = attribute(seen(on_core=1.0, scheduling=1.0), exact(1.0, 1.0))
+    assert some(nobody) == {"compute": 0.5, "scheduling": 0.5}
+
+
 def test_garbage_collection_is_no_computing():
     assert some(attribute(seen(on_core=1.0), exact(1.0, gc=0.2))) == {"compute": 0.8, "gc": 0.2}
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,10 +20,17 @@ from cdpipe.perf.bounds import Bound
 from .disks import can_throttle, throttled
 from .measuring import read_figures
 from .outside import drop_cached
-from .stages import PARTITION_ROWS, STAGES, Place, write_input
+from .stages import STAGES, Place, write_input
 
-SIZES: Final = (1_000_000, 3_000_000)
+SIZES: Final = (2_000_000, 5_000_000)
+SLOW_ROWS: Final = 500_000
+SLOW: Final = 3
+"""On a slow disk reading the input takes so many times as long as the whole run on this machine's own."""
+
 ROUNDS: Final = 2
+PARTITIONS: Final = 4
+"""Two for each slot."""
+
 SPLIT: Final = 10
 
 CORES, DISK, SPLITS = "half the cores", "half the disk", f"{SPLIT} times the partitions"
@@ -46,6 +53,7 @@ class Cell:
 
     stage: str
     rows: int
+    slow: bool
     bound: Bound
     shares: Mapping[str, float]
     seconds: float
@@ -93,13 +101,12 @@ def measure_disk(files: list[Path]) -> int:
 
 
 class Check:
-    """One stage at one size."""
+    """One stage at one size, on this machine's disk or a slow one."""
 
-    def __init__(self, stage: str, rows: int, folder: Path, session: Session) -> None:
-        self.stage, self.rows, self._folder, self._session = stage, rows, folder, session
+    def __init__(self, stage: str, rows: int, folder: Path, session: Session, *, slow: bool) -> None:
+        self.stage, self.rows, self.slow, self._folder, self._session = stage, rows, slow, folder, session
         self._kind, self._run = STAGES[stage]
-        partitions = max(2, rows // PARTITION_ROWS)
-        self._plain, self._split = self._place(partitions), self._place(SPLIT * partitions)
+        self._plain, self._split = self._place(PARTITIONS), self._place(SPLIT * PARTITIONS)
 
     def _place(self, partitions: int) -> Place:
         path = write_input(self._kind, self.rows, partitions, self._folder)
@@ -108,25 +115,36 @@ class Check:
     def measure(self) -> Cell:
         """Run without and with each tax, in turns; times are the shortest of each."""
         plain = self._plain
-        half_bps = measure_disk(plain.files) // 2
-        taxes: dict[str, tuple[Place, Callable[[], AbstractContextManager[Any]]]] = {
-            "": (plain, nullcontext),
-            CORES: (plain, on_one_core),
-            SPLITS: (self._split, nullcontext),
+        self._time(plain)  # compiles kernels
+        disk_bps = measure_disk(plain.files)
+        if self.slow:
+            disk_bps = int(sum(path.stat().st_size for path in plain.files) / (SLOW * self._time(plain)))
+
+        def disk() -> AbstractContextManager[Any]:
+            return self._limited(disk_bps) if self.slow else nullcontext()
+
+        taxes: dict[str, tuple[Place, tuple[Callable[[], AbstractContextManager[Any]], ...]]] = {
+            "": (plain, (disk,)),
+            CORES: (plain, (disk, on_one_core)),
+            SPLITS: (self._split, (disk,)),
         }
         if can_throttle():
-            limits = {"read_bps": half_bps, "write_bps": half_bps}
-            taxes[DISK] = (plain, lambda: throttled(self._folder, [os.getpid()], **limits))
-        self._time(plain)  # compiles kernels
+            taxes[DISK] = (plain, (lambda: self._limited(disk_bps // 2),))
         times: dict[str, list[float]] = {name: [] for name in taxes}
         for _ in range(ROUNDS):
-            for name, (place, tax) in taxes.items():
-                with tax():
+            for name, (place, levied) in taxes.items():
+                with ExitStack() as stack:
+                    for tax in levied:
+                        stack.enter_context(tax())
                     times[name].append(self._time(place))
         seconds = min(times.pop(""))
-        bound, shares = self._name(plain)
+        with disk():
+            bound, shares = self._name(plain)
         slowdowns = {name: min(found) / seconds for name, found in times.items()}
-        return Cell(self.stage, self.rows, bound, shares, seconds, slowdowns)
+        return Cell(self.stage, self.rows, self.slow, bound, shares, seconds, slowdowns)
+
+    def _limited(self, disk_bps: int) -> AbstractContextManager[Any]:
+        return throttled(self._folder, [os.getpid()], read_bps=disk_bps, write_bps=disk_bps)
 
     def _time(self, place: Place) -> float:
         _forget(place)
@@ -135,7 +153,7 @@ class Check:
         return time.perf_counter() - start_s
 
     def _name(self, place: Place) -> tuple[Bound, Mapping[str, float]]:
-        """Run without a tax under the probe, long enough to be sampled well."""
+        """Run without a tax under the probe."""
         _forget(place)
         with probe(self._session) as used:
             self._run(self._session, place)
@@ -151,17 +169,18 @@ def _forget(place: Place) -> None:
 
 
 def check_all(stages: Sequence[str]) -> list[Cell]:
-    """Check stages at every size."""
+    """Check stages at every size, and on a slow disk where there can be one."""
     if not stages:
         return []
+    cases = [(rows, False) for rows in SIZES] + [(SLOW_ROWS, True)] * can_throttle()
     with open_session(SessionParams(threads_per_worker=2)) as session:
-        return [check_one(stage, rows, session) for stage in stages for rows in SIZES]
+        return [check_one(stage, rows, session, slow=slow) for stage in stages for rows, slow in cases]
 
 
-def check_one(stage: str, rows: int, session: Session) -> Cell:
+def check_one(stage: str, rows: int, session: Session, *, slow: bool) -> Cell:
     """Check one stage at one size, on data of its own."""
     with TemporaryDirectory(prefix="cdpipe-causes-") as folder:
-        return Check(stage, rows, Path(folder), session).measure()
+        return Check(stage, rows, Path(folder), session, slow=slow).measure()
 
 
 def count_agreed(cells: Sequence[Cell]) -> int:
@@ -181,8 +200,9 @@ def show(cells: Sequence[Cell], console: Console) -> None:
     for cell in cells:
         factors = ", ".join(f"{name} {factor:.2f}" for name, factor in cell.slowdowns.items())
         verdict = "agrees" if cell.predicted == cell.measured else "disagrees"
+        place = " on a slow disk" * cell.slow
         console.print(
-            f"  {cell.stage}, {cell.rows:,} rows, {cell.seconds:.2f} s, {cell.bound}: {factors}; "
+            f"  {cell.stage}, {cell.rows:,} rows{place}, {cell.seconds:.2f} s, {cell.bound}: {factors}; "
             f"predicted {cell.predicted or 'nothing'}, measured {cell.measured}: {verdict}",
             highlight=False,
             soft_wrap=True,

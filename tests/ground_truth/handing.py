@@ -96,7 +96,7 @@ TAKING = (
         "cluster",
     ),
     Workload("serialisation/tuples to the caller", SERIALISATION, PICKLED, _fetch("tuples", 12_000, 4), "cluster"),
-    Workload("network/buffers between workers", HANDED, SENT, _exchange("bytes", 80_000_000, 6), "cluster"),
+    Workload("network/buffers between workers", HANDED, SENT, _exchange("bytes", 80_000_000, 24), "cluster"),
 )
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import cdpipe
+from cdpipe.engine.facts import lay_facts
+from cdpipe.engine.graph import Apply, Look, Stored, lay_chain, split_outcomes
 from cdpipe.engine.session import Session
-
-PARTITION_ROWS: Final = 250_000
-"""About what the default `gather.block_mb` makes of a CSV file."""
+from cdpipe.stages import BY_NAME
 
 CENTRE: Final = {"latitude": 41.5430216, "longitude": -106.0831353}
 KEPT: Final = ("coreData_id", "coreData_elevation", "coreData_speed", "coreData_heading")
@@ -34,10 +34,15 @@ class Place:
 Run = Callable[[Session, Place], Any]
 
 
-def _frame(place: Place) -> Any:
-    import dask.dataframe as dd
-
-    return dd.read_parquet(place.input)
+def _apply(session: Session, place: Place, stage: str, params: Any) -> None:
+    """Take partitions through one stage, as a run does that has the stage before in its cache."""
+    facts, whole = {}, BY_NAME[stage].facts_needed(params)
+    if whole is not None:
+        columns = tuple(whole.inputs(params))
+        looks = lay_chain([Stored(path, columns) for path in place.files], [Look(stage, params)])
+        [facts[stage]] = session.run([lay_facts(split_outcomes(looks)[1], stage, params)])
+    outcomes = lay_chain([Stored(path) for path in place.files], [Apply(stage, params)], facts=facts)
+    session.run(split_outcomes(outcomes)[0])
 
 
 def _gather_params(place: Place) -> Any:
@@ -53,17 +58,17 @@ def gather(session: Session, place: Place) -> None:
 
 def clean(session: Session, place: Place) -> None:
     """Drop nulls, read positions and timestamps from text."""
-    session.run([cdpipe.clean(_frame(place), _clean_params())[1]])
+    _apply(session, place, "clean", _clean_params())
 
 
 def attack(session: Session, place: Place) -> None:
     """Move three vehicles in ten."""
-    session.run([cdpipe.attack(_frame(place), _attack_params())[1]])
+    _apply(session, place, "attack", _attack_params())
 
 
 def features(session: Session, place: Place) -> None:
     """Turn ids into numbers and choose columns."""
-    session.run([cdpipe.features(_frame(place), _feature_params())[1]])
+    _apply(session, place, "features", _feature_params())
 
 
 def chain(session: Session, place: Place) -> None:

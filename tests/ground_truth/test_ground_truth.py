@@ -62,7 +62,7 @@ def test_counts_are_over_runs():
 
 
 def test_a_prediction_is_of_the_tax_that_hurts_most():
-    cell = Cell("clean", 1000, Bound.COMPUTE, {}, 1.0, {CORES: 1.9, DISK: 1.05, SPLITS: 1.4})
+    cell = Cell("clean", 1000, False, Bound.COMPUTE, {}, 1.0, {CORES: 1.9, DISK: 1.05, SPLITS: 1.4})
     assert (cell.predicted, cell.measured) == (CORES, CORES)
     slow = replace(cell, slowdowns={CORES: 1.2, DISK: 1.9, SPLITS: 1.1})
     assert slow.measured == DISK
