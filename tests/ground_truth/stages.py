@@ -7,7 +7,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 import cdpipe
+from cdpipe.columns import ROW_NUMBER
 from cdpipe.engine.facts import lay_facts
 from cdpipe.engine.graph import Apply, Look, Stored, lay_chain, split_outcomes
 from cdpipe.engine.session import Session
@@ -119,6 +122,7 @@ def _messages(kind: str, rows: int) -> Any:
 
 def write_input(kind: str, rows: int, partitions: int, folder: Path) -> Path:
     """Write a stage's input; returns one CSV file, or a folder of as many Parquet files as partitions."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
     from pyarrow import csv
 
@@ -130,8 +134,11 @@ def write_input(kind: str, rows: int, partitions: int, folder: Path) -> Path:
         return path
     path = folder / f"{kind}-{rows}-{partitions}"
     path.mkdir(exist_ok=True)
+    whole = _messages(kind, rows)
+    if ROW_NUMBER not in whole.column_names:
+        whole = whole.append_column(ROW_NUMBER, pa.array(np.arange(rows)))
     bounds = [rows * place // partitions for place in range(partitions + 1)]
     for place, (start, stop) in enumerate(pairwise(bounds)):
-        table = _messages(kind, rows).slice(start, stop - start)
+        table = whole.slice(start, stop - start)
         pq.write_table(table, path / f"part-{place:04d}.parquet", row_group_size=max(1, stop - start))
     return path
