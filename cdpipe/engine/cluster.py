@@ -234,7 +234,10 @@ def start_local(params: SessionParams) -> Iterator[ClusterSession]:
                     silence_logs=logging.CRITICAL,
                 )
             except (OSError, RuntimeError, TimeoutError) as error:
-                raise SessionError(f"no local cluster ({error}); scheduler 'threads' needs none") from error
+                raise SessionError(
+                    f"no local cluster ({error}): workers import the script that starts them, so a script must do so "
+                    "below if __name__ == \"__main__\"; scheduler 'threads' needs no workers"
+                ) from error
         with closing(cluster), closing(Client(cluster, set_as_default=False)) as client:
             yield ClusterSession(client, scheduler_here=True)
 
