@@ -12,6 +12,9 @@ WARM_UP: Final = "10k"
 """Size of the run before the first measured one, which compiles kernels and imports what is imported late."""
 
 _LABEL: Final = re.compile(r"(\d+)([kM]?)")
+_PANDAS: Final = r"baseline\.|imports\.timeraw_import_pandas"
+"""Pattern of benchmarks that measure pandas and nothing of ours."""
+
 _SCALE: Final = {"": 1, "k": 1_000, "M": 1_000_000}
 
 
@@ -105,7 +108,7 @@ def select(suite: str) -> str:
     `clean.Spatial.time_run('1M')`. All but `full` leave out peak memory and graph building at sizes below a family's
     largest: they cost a process each, and the probed run tells memory too.
     `compare` leaves out what says nothing of a commit's speed: asv takes any change of a `track_` by a tenth for a
-    regression if it is upwards, busier processors too, and pandas is not ours.
+    regression if it is upwards, busier processors too, and pandas is not ours, whether it works or is imported.
     """
     choices = []
     for name, family in FAMILIES.items():
@@ -118,5 +121,5 @@ def select(suite: str) -> str:
             choices.append(family.names)
         if partly:
             choices.append(rf"{family.names}\w+\.(time_run|track_\w+)\('({'|'.join(partly)})'\)$")
-    only = r"(?!baseline\.)(?=[\w.]*\.(time|timeraw|peakmem)_)" if suite == "compare" else ""
+    only = rf"(?!{_PANDAS})(?=[\w.]*\.(time|timeraw|peakmem)_)" if suite == "compare" else ""
     return f"^{only}({'|'.join(choices)})"

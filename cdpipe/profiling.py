@@ -1,130 +1,65 @@
 """A person's own run under the probe: each part of it measured, judged, and written down beside Dask's own report."""
 
 import datetime
-import io
-import json
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from rich.console import Console
-from rich.padding import Padding
-from rich.text import Text
-
 from cdpipe.config import RunConfig
+from cdpipe.engine.graph import Outcome, sum_outcomes
 from cdpipe.engine.metering import Meter, PartsMeter, join_figures
 from cdpipe.engine.runner import ORDER, OnPartition
 from cdpipe.engine.session import Session
-from cdpipe.perf.findings import Report, Rules
+from cdpipe.perf.findings import Rules
 from cdpipe.perf.measurements import Machine
-from cdpipe.perf.report import render_json, render_markdown, render_text, show_plain
-from cdpipe.perf.run_report import report_run
+from cdpipe.perf.run_report import WHOLE, report_run
 from cdpipe.pipeline import Say, run
-from cdpipe.runreport import describe_machine
+from cdpipe.profilereport import DASK_REPORT, TRAIN, Profile
+from cdpipe.runreport import RunReport, describe_machine
+from cdpipe.stages.ledger import Ledger
 
-WHOLE: Final = "whole run"
-"""What all parts of a run together are called."""
+__all__ = ["DASK_REPORT", "PROFILES", "Profile", "flatten_figures", "profile"]
 
-DASK_REPORT: Final = "dask-report.html"
 PROFILES: Final = {"text": "profile.txt", "md": "profile.md", "json": "profile.json"}
 """File in the output folder by format."""
 
-_WIDTH: Final = 100
+_PUBLISH: Final = "publish"
 _BETWEEN_READINGS_S: Final = 0.25
 """How often Dask's `ResourceProfiler` looks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What limits a run.
+class _Watch:
+    """Remembers what each partition's task gave back, and passes it on."""
 
-    Attributes
-    ----------
-    report
-        Class, evidence and remedies of each part, and of all parts together as `WHOLE`.
-    figures
-        By part the probe's figures; of parts that ended well.
-    place
-        Where tasks ran.
-    cached
-        Stages whose output came from the cache, in order.
-    wall_s, between_s
-        Seconds from the first part's beginning to the end, and those of them in no part that was measured.
-    files
-        Files written, by what they are.
-    failure
-        Why the run failed; None if it did not.
-    broke
-        The part in which it failed, if any.
-    """
+    def __init__(self, tell: OnPartition | None) -> None:
+        self._tell = tell
+        self._outcomes: dict[str, list[Outcome]] = {}
 
-    report: Report
-    figures: Mapping[str, Mapping[str, Any]]
-    place: str
-    cached: tuple[str, ...]
-    wall_s: float
-    between_s: float
-    files: Mapping[str, Path]
-    failure: Exception | None
-    broke: str | None
+    def see(self, label: str, done: int, total: int, outcome: Outcome | None) -> None:
+        """Take in a partition of a survey or pass."""
+        if outcome is not None:
+            self._outcomes.setdefault(label, []).append(outcome)
+        if self._tell is not None:
+            self._tell(label, done, total, outcome)
 
-    def render(self, format_: str) -> str:
-        """Write the profile as `text` (100 columns), `md` or `json`."""
-        if format_ == "json":
-            return json.dumps(json.loads(render_json(self.report)) | {"run": self._describe()}, indent=2) + "\n"
-        if format_ == "md":
-            lines = "\n".join(f"- {line}" for line in (*self.notes(), *self._name_files()))
-            return f"{render_markdown(self.report)}\n## About this run\n\n{lines}\n"
-        stream = io.StringIO()
-        self.print(Console(file=stream, width=_WIDTH))
-        return stream.getvalue()
+    def count_rows(self) -> dict[str, int]:
+        """Return the rows that came into each survey and pass."""
+        return {label: sum(outcome.rows for outcome in outcomes) for label, outcomes in self._outcomes.items()}
 
-    def print(self, console: Console) -> None:
-        """Print the profile to a terminal."""
-        render_text(self.report, console)
-        console.print("About this run", style="bold")
-        for line in self.notes():
-            console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
-        for line in self._name_files():
-            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)  # a path is to be copied whole
-
-    def notes(self) -> list[str]:
-        """Say what the report's figures do not: where it ran, what came from the cache, what is not in them."""
-        notes = [f"ran on {self.place}"]
-        if self.cached:
-            notes.append(f"from the cache, so not run: {', '.join(self.cached)}")
-        if self.broke:
-            notes.append(f"{self.broke}: failed, so it has no figures")
-        if self.figures:
-            notes.append(
-                f"{self.between_s:.2f} s of {self.wall_s:.2f} s are in no part: opening and closing the probes, "
-                "looking into the cache"
-            )
-        if self.failure is not None:
-            notes.append(f"the run failed: {show_plain(' '.join(str(self.failure).split()))}")
-        if DASK_REPORT not in {path.name for path in self.files.values()}:
-            notes.append("no report of Dask's own: no task ran through Dask")
-        return notes
-
-    def _name_files(self) -> list[str]:
-        return [f"{what}: {path}" for what, path in self.files.items()]
-
-    def _describe(self) -> dict[str, Any]:
-        return {
-            "place": self.place,
-            "parts": {name: dict(figures) for name, figures in self.figures.items()},
-            "from_cache": list(self.cached),
-            "wall_seconds": self.wall_s,
-            "seconds_in_no_part": self.between_s,
-            "failed": None if self.failure is None else str(self.failure),
-            "failed_part": self.broke,
-            "files": {what: str(path) for what, path in self.files.items()},
-        }
+    def add_up(self, labels: Collection[str]) -> tuple[dict[str, Ledger], dict[str, float]]:
+        """Return, by stage, the rows' accounts and the threads' seconds of some surveys and passes."""
+        ledgers: dict[str, Ledger] = {}
+        seconds: dict[str, float] = {}
+        for label in labels:
+            totals = sum_outcomes(self._outcomes.get(label, ()))
+            ledgers |= totals.ledgers
+            for stage, spent in totals.seconds.items():
+                seconds[stage] = seconds.get(stage, 0.0) + spent
+        return ledgers, seconds
 
 
 class _Recorder:
@@ -186,9 +121,10 @@ def profile(
     Exception
         What `cdpipe.pipeline.run` raises, if it failed before any part began.
     """
-    recorder, failure = _Recorder(config), None
+    recorder, watch = _Recorder(config), _Watch(on_partition)
+    reported, failure = None, None
     try:
-        run(config, on_partition=on_partition, say=say, metering=recorder.open)
+        reported = run(config, on_partition=watch.see, say=say, metering=recorder.open)
     except Exception as error:  # whatever it is, the parts before it are worth knowing
         if recorder.meter is None or not recorder.meter.begun:
             raise
@@ -196,28 +132,38 @@ def profile(
     meter = recorder.meter
     if meter is None:
         raise RuntimeError("the run ended without having been measured")
-    made = _judge(recorder, meter, failure, config.output.directory, rules)
+    made = _judge(config, recorder, meter, watch, reported, failure, rules)
     for format_, name in PROFILES.items():
         _write_whole(config.output.directory / name, made.render(format_))
     return made
 
 
-def _judge(recorder: _Recorder, meter: PartsMeter, failure: Exception | None, out: Path, rules: Rules) -> Profile:
-    figures = meter.parts
-    parts = {WHOLE: join_figures(list(figures.values())), **figures} if figures else {}
-    described = describe_machine()
-    machine = Machine(
-        name=platform.node(),
-        cpu=described["processor"],
-        cores=str(described["cores"]),
-        ram=f"{described['memory_gb']} GB",
-        os=described["system"],
-    )
-    flat = {name: flatten_figures(each) for name, each in parts.items()}
+def _judge(
+    config: RunConfig,
+    recorder: _Recorder,
+    meter: PartsMeter,
+    watch: _Watch,
+    reported: RunReport | None,
+    failure: Exception | None,
+    rules: Rules,
+) -> Profile:
+    figures, out = meter.parts, config.output.directory
+    seen, seconds = watch.add_up(figures)
+    ledgers = seen if reported is None else reported.ledgers
+    whole = flatten_figures(join_figures(list(figures.values()))) if figures else None
     dask_report = {} if recorder.dask_report is None else {"Dask's own report": recorder.dask_report}
     return Profile(
-        report=report_run(flat, machine=machine, date=datetime.datetime.now(datetime.UTC), rules=rules),
+        report=report_run(
+            {name: flatten_figures(each) for name, each in figures.items()},
+            machine=_name_machine(),
+            date=datetime.datetime.now(datetime.UTC),
+            whole=whole,
+            rows=_count_rows(config, list(figures), watch, reported, ledgers),
+            rules=rules,
+        ),
         figures=figures,
+        ledgers=ledgers,
+        thread_seconds=seconds,
         place=recorder.place,
         cached=_find_cached(meter.begun),
         wall_s=recorder.wall_s,
@@ -226,6 +172,35 @@ def _judge(recorder: _Recorder, meter: PartsMeter, failure: Exception | None, ou
         failure=failure,
         broke=next((name for name in meter.begun if name not in figures), None),
     )
+
+
+def _name_machine() -> Machine:
+    described = describe_machine()
+    return Machine(
+        name=platform.node(),
+        cpu=described["processor"],
+        cores=str(described["cores"]),
+        ram=f"{described['memory_gb']} GB",
+        os=described["system"],
+    )
+
+
+def _count_rows(
+    config: RunConfig,
+    parts: list[str],
+    watch: _Watch,
+    reported: RunReport | None,
+    ledgers: Mapping[str, Ledger],
+) -> dict[str, int]:
+    """Return the rows that went into each part, as far as they are known; into the whole those into its first."""
+    rows = watch.count_rows()
+    if config.output.dataset and ORDER[-1] in ledgers:
+        rows[_PUBLISH] = ledgers[ORDER[-1]].rows_out
+    if reported is not None and reported.trained is not None:
+        rows[TRAIN] = reported.trained.ledger.rows_in
+    if parts and parts[0] in rows:
+        rows[WHOLE] = rows[parts[0]]
+    return rows
 
 
 def flatten_figures(figures: Mapping[str, Any]) -> dict[str, float | None]:
@@ -238,7 +213,7 @@ def flatten_figures(figures: Mapping[str, Any]) -> dict[str, float | None]:
 def _find_cached(begun: list[str]) -> tuple[str, ...]:
     """Return the stages before the first that was run; all of them, if none was and yet results were published."""
     ran = {name for label in begun for name in label.split(" → ")}
-    first = next((place for place, name in enumerate(ORDER) if name in ran), len(ORDER) if "publish" in ran else 0)
+    first = next((place for place, name in enumerate(ORDER) if name in ran), len(ORDER) if _PUBLISH in ran else 0)
     return ORDER[:first]
 
 

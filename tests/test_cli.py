@@ -251,9 +251,17 @@ def test_another_cache_folder_can_be_named(call, tmp_path):
 def test_a_profile_says_what_limits_the_run_and_where_it_is_written(call, configured, tmp_path, rules):
     status, out, _ = call("profile", configured, "--rules", rules, "--out", tmp_path / "here")
     assert status == 0
-    for words in ("Bottlenecks", "whole run", "gather → clean", "attack → features", "train", "About this run"):
+    for words in (
+        "Bottlenecks",
+        "Whole run on",
+        "Parts of the run",
+        "gather → clean",
+        "attack → features",
+        "train",
+        "About this run",
+    ):
         assert words in out
-    assert ("by thresholds" in out.split("Stages on")[0]) == (rules == "report")
+    assert ("by thresholds" in out.split("Whole run on")[0]) == (rules == "report")
     for name in ("profile.txt", "profile.md", "profile.json", "dask-report.html", "report.json"):
         assert (tmp_path / "here" / name).is_file()
     assert str(tmp_path / "here" / "dask-report.html") in out
@@ -264,7 +272,9 @@ def test_a_profile_for_another_program_is_alone_on_standard_output(call, configu
     status, out, err = call("profile", configured, "--format", "json")
     assert status == 0
     assert out == (tmp_path / "out" / "profile.json").read_text()
-    assert "whole run" in [cell["stage"] for cell in json.loads(out)["subjects"][0]["cells"]]
+    (subject,) = json.loads(out)["subjects"]
+    assert [cell["stage"] for cell in subject["cells"]] == ["gather → clean", "attack → features", "publish", "train"]
+    assert subject["whole"]["rows"] == subject["cells"][0]["rows"] == 1_000
     assert "projected memory" in err
     status, out, _ = call("profile", configured, "--format", "md")
     assert status == 0

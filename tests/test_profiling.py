@@ -1,5 +1,7 @@
 """A run's profile: its parts by name, shares that sum to 1, whole files; and what is left of a run that fails."""
 
+import io
+import itertools
 import json
 import re
 import sys
@@ -7,12 +9,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from cdpipe.engine.metering import join_figures
 from cdpipe.engine.probe import ProbeResult
 from cdpipe.engine.runner import ORDER
 from cdpipe.engine.sources import SourceError
-from cdpipe.profiling import DASK_REPORT, PROFILES, WHOLE, flatten_figures, profile
+from cdpipe.perf.run_report import WHOLE
+from cdpipe.profiling import DASK_REPORT, PROFILES, flatten_figures, profile
 from cdpipe.synth import SynthParams, synthesize
 
 sys.path.append(str(Path(__file__).parent / "engine"))
@@ -41,8 +45,42 @@ def check_files(made, out):
     written = json.loads((out / PROFILES["json"]).read_text())
     assert written["run"]["parts"] == {name: dict(each) for name, each in made.figures.items()}
     (subject,) = written["subjects"]
-    assert len(subject["cells"]) == (len(made.figures) + 1 if made.figures else 0)
+    assert [cell["stage"] for cell in subject["cells"]] == list(made.figures)
+    assert (subject["whole"] is not None) == bool(made.figures)
+    check_tables(written, *((out / PROFILES[format_]).read_text() for format_ in ("text", "md")))
     return written
+
+
+def read_table(page, first, *, edge):
+    """The cells of the table whose first title is `first`, by the name at the beginning of each row."""
+    rows = [[cell.strip() for cell in re.split(edge, line.strip(" |"))] for line in page.splitlines()]
+    start = next((place for place, row in enumerate(rows) if row[0] == first), None)
+    if start is None:
+        return {}
+    return {row[0]: row[1:] for row in itertools.takewhile(lambda row: row[0], rows[start + 2 :])}
+
+
+def check_tables(written, text, markdown):
+    """All three formats have the same parts and stages with the same rows, and no dash but for what was not run."""
+    cells = {cell["stage"]: cell for cell in written["subjects"][0]["cells"]}
+    stages = written["run"]["stages"]
+    for page, edge in ((text, "  +"), (markdown, r" \| ")):
+        parts = read_table(page, "Part", edge=edge)
+        assert list(parts) == list(cells)
+        assert {name: row[0] for name, row in parts.items()} == {name: f"{c['rows']:,}" for name, c in cells.items()}
+        assert all("-" not in row for row in parts.values())
+        shown = read_table(page, "Stage", edge=edge)
+        assert {name: row[:2] for name, row in shown.items()} == {
+            name: [f"{each['rows_in']:,}", f"{each['rows_out']:,}"] for name, each in stages.items()
+        }
+        assert {name for name, row in shown.items() if row[2:] == ["-", "-"]} == set(stages) & set(
+            written["run"]["from_cache"]
+        )
+        for line in (*written["summary"], *written["run"]["notes"]):
+            words = re.sub(r"[\\\s]+", "", line)
+            assert words in re.sub(r"[\\\s]+", "", page), line
+        assert f"{WHOLE}, " not in page, "the whole run has no rank"
+        assert f": {WHOLE}" not in page, "nor remedies of its own"
 
 
 def check_shares(made):
@@ -67,16 +105,43 @@ def test_on_threads_every_part_is_named_and_measured(configure, tmp_path):
     check_files(made, out)
     check_dask_report(made, out)
     text = (out / PROFILES["text"]).read_text()
-    for name in (WHOLE, *made.figures, "Top bottlenecks", "About this run", str(out / DASK_REPORT)):
+    for name in (
+        f"{WHOLE.capitalize()} on",
+        *made.figures,
+        "Top bottlenecks",
+        "About this run",
+        str(out / DASK_REPORT),
+    ):
         assert name in text
     assert "commit" not in text
+    assert text == "".join(f"{line.rstrip()}\n" for line in text.splitlines())
     assert max(len(line) for line in text.split("About this run")[0].splitlines()) <= 100
     assert (made.failure, made.broke, made.cached) == (None, None, ())
-    assert (out / "report.json").exists()
+    accounts = {each["stage"]: each for each in json.loads((out / "report.json").read_text())["ledgers"]}
+    assert {name: ledger.as_dict() for name, ledger in made.ledgers.items()} == accounts
+    assert list(made.ledgers) == [*ORDER]
+    assert [cell.rows for cell in made.report.subjects[0].cells] == [20_000, *[accounts["clean"]["rows_out"]] * 3]
+    assert made.report.subjects[0].whole.rows == 20_000
+    assert made.thread_seconds.keys() == {*ORDER}
+    assert min(made.thread_seconds.values()) > 0
     assert 0 <= made.between_s < made.wall_s
     used = json.loads((out / "report.json").read_text())["used"]
     assert used == join_figures(list(made.figures.values()))
     assert used["wall_seconds"] == pytest.approx(made.wall_s - made.between_s)
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_a_terminal_breaks_no_number_and_no_line_is_too_long(configure, width):
+    made = profile(configure())
+    stream = io.StringIO()
+    made.print(Console(file=stream, width=width, color_system=None))
+    text = stream.getvalue()
+    assert max(len(line) for line in text.split("this report, text")[0].splitlines()) <= width
+    for cell in made.report.subjects[0].cells:
+        assert re.search(rf"(?<!\d){cell.rows:,}(?!\d)", text)
+    for part in made.figures:
+        row = next(line for line in text.splitlines() if line.startswith(f" {part} "))
+        assert re.search(r" [\d.]+ (s|ms|us) *$", row), row
 
 
 def test_parts_that_the_cache_had_are_said_to_be_from_there(configure, tmp_path):
@@ -84,6 +149,8 @@ def test_parts_that_the_cache_had_are_said_to_be_from_there(configure, tmp_path)
     made = profile(configure())
     assert list(made.figures) == ["publish", "train"]
     assert made.cached == ORDER
+    assert list(made.ledgers) == [*ORDER]
+    assert made.thread_seconds == {}
     text = (tmp_path / "out" / PROFILES["text"]).read_text()
     assert "from the cache, so not run: gather, clean, attack, features" in text
     # Nothing ran through Dask, and the report of the run before is not passed off as this one's.
@@ -98,6 +165,9 @@ def test_a_survey_and_what_follows_a_cached_stage_are_parts(configure):
     made = profile(configure(**tables, seed=7))
     assert list(made.figures) == ["survey for attack", "attack → features", "publish", "train"]
     assert made.cached == ("gather", "clean")
+    assert made.thread_seconds.keys() == {"attack", "features"}
+    kept = made.ledgers["clean"].rows_out
+    assert [cell.rows for cell in made.report.subjects[0].cells] == [kept] * 4
 
 
 def test_a_run_that_fails_keeps_its_error_and_the_parts_that_ran(configure, tmp_path, monkeypatch):
@@ -109,6 +179,7 @@ def test_a_run_that_fails_keeps_its_error_and_the_parts_that_ran(configure, tmp_
     assert isinstance(made.failure, OSError)
     assert list(made.figures) == PASSES
     assert made.broke == "publish"
+    assert (made.ledgers["gather"].rows_in, list(made.ledgers)) == (20_000, [*ORDER])
     check_shares(made)
     text = (tmp_path / "out" / PROFILES["text"]).read_text()
     assert "publish: failed, so it has no figures" in text

@@ -11,21 +11,30 @@ from cdpipe.perf.quantities import format_percent, format_quantity
 
 _TOP: Final = 5
 _SURE: Final = 0.95
+_TRIFLE: Final = 0.01
 
 
 def rank_findings(subject: Subject) -> tuple[Finding, ...]:
     """Return the findings with something to gain, one of each stage and variant, by the seconds that half of it saves.
 
-    A peak near the memory limit saves no time and comes first: a larger run would not finish.
+    A peak near the memory limit saves no time and comes first: a larger run would not finish. Of a run, parts are left
+    out whose cause is worth next to nothing of the whole.
     """
     chosen: dict[str, Finding] = {}
     for finding in subject.findings:
-        if finding.by_shares is None or not finding.by_shares.code:
+        if finding.by_shares is None or not finding.by_shares.code or _is_trifle(finding, subject):
             continue
         other = chosen.get(finding.cell.title)
         if other is None or _rank(finding) > _rank(other):
             chosen[finding.cell.title] = finding
     return tuple(sorted(chosen.values(), key=_rank, reverse=True))
+
+
+def _is_trifle(finding: Finding, subject: Subject) -> bool:
+    """Say whether half of a part's cause is worth less than one in a hundred of the whole run's seconds."""
+    total = subject.whole.figures.get("seconds") if subject.whole else None
+    gained = finding.by_shares is not None and finding.by_shares.gain is not None
+    return total is not None and gained and finding.seconds_to_gain < _TRIFLE * total.value
 
 
 def _rank(finding: Finding) -> tuple[bool, float]:
@@ -38,13 +47,17 @@ def lay_top(subject: Subject, name: str) -> Section | None:
     if not any(finding.by_shares for finding in subject.findings):
         return None
     title = f"Top bottlenecks on {name}"
+    trifles = ", ".join(finding.cell.place for finding in subject.findings if _is_trifle(finding, subject))
+    left_out = (f"Left out, for half of its cause is worth less than 1 % of the run: {trifles}.",) if trifles else ()
     if not ranked:
-        return Section(title, ("No stage has a cause that leads the others.",))
-    lines = ("By the seconds that half of the cause is worth; one size of each stage.",)
+        what = "stage" if subject.commit else "part"
+        return Section(title, (f"No {what} has a cause that leads the others.",), notes=left_out)
+    size = "; one size of each stage" if subject.commit else ""
+    lines = (f"By the seconds that half of the cause is worth{size}.",)
     listings = tuple(_list_finding(finding) for finding in ranked[:_TOP])
     rest = ", ".join(finding.cell.place for finding in ranked[_TOP : _TOP + SHOWN])
-    notes = (f"Then: {rest}{name_more(len(ranked) - _TOP)}.",) if rest else ()
-    return Section(title, lines, listings=listings, notes=notes)
+    then = (f"Then: {rest}{name_more(len(ranked) - _TOP)}.",) if rest else ()
+    return Section(title, lines, listings=listings, notes=(*then, *left_out))
 
 
 def _list_finding(finding: Finding) -> Listing:
@@ -66,12 +79,13 @@ def lay_remedies(report: Report) -> Section:
     for subject in report.subjects:
         for finding in subject.findings:
             title = finding.cell.title + (f" on {subject.machine.name}" if several else "")
-            if finding.verdict.code:
+            if finding.verdict.code and not _is_trifle(finding, subject):
                 by_title = concerned.setdefault(finding.verdict.code, {})
                 by_title.setdefault(title, []).append(finding.cell.rows_text)
     known: tuple[Cause | Rule, ...] = (*CAUSES, *RULES)
     listings = [_list_remedies(each, concerned[each.code]) for each in known if each.code in concerned]
-    lines = () if listings else ("No stage is in a class that has remedies.",)
+    what = "stage" if any(subject.commit for subject in report.subjects) else "part"
+    lines = () if listings else (f"No {what} is in a class that has remedies.",)
     return Section("Remedies", lines, listings=tuple(listings))
 
 
@@ -99,6 +113,7 @@ def lay_disagreements(subject: Subject, name: str) -> Section | None:
         for (title, *_), alike in folded.items()
     ]
     judged = sum(finding.attribution is not None for finding in subject.findings)
-    count = f"{len(differing)} of {judged}"
-    lines = (f"Fixed thresholds and shares name different classes for {count}; why, at each stage's largest size.",)
-    return Section(f"Where the rules differ on {name}", lines, tabulate((("Stage", False), ("Why", False)), rows))
+    why = "why, at each stage's largest size" if subject.commit else "why"
+    lines = (f"Fixed thresholds and shares name different classes for {len(differing)} of {judged}; {why}.",)
+    first = "Stage" if subject.commit else "Part"
+    return Section(f"Where the rules differ on {name}", lines, tabulate(((first, False), ("Why", False)), rows))

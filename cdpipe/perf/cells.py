@@ -49,7 +49,7 @@ class Cell:
     """What is known of a stage, one variant of its other parameters, at one size.
 
     `rows` is None, and `rows_text` empty, where the benchmarks have no parameter of that name; None with a
-    text where the text is not a number.
+    text where the text is not a number. A part of a run has rows and no text: it was not run at several sizes.
     """
 
     stage: str
@@ -63,6 +63,11 @@ class Cell:
         """The benchmark that stands for the cell: the one that timed it, else the first."""
         first = self.figures.get("seconds") or next(iter(self.figures.values()), None)
         return first.benchmark if first else ""
+
+    @property
+    def size(self) -> str:
+        """The rows as a table shows them: as the benchmark has them, else counted; `""` where they are not known."""
+        return self.rows_text or ("" if self.rows is None else f"{self.rows:,}")
 
     @property
     def place(self) -> str:

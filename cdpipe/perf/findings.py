@@ -111,7 +111,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What one machine measured of one commit in one environment; of a run that is no benchmark, `commit` is `""`."""
+    """What one machine measured of one commit in one environment.
+
+    Of a run that is no benchmark `commit` is `""`, the cells are its parts, and `whole` is the run as one, which is
+    held against no part of itself.
+    """
 
     machine: Machine
     commit: str
@@ -125,6 +129,7 @@ class Subject:
     checks: tuple[Check, ...]
     troubles: tuple[Trouble, ...]
     history: History
+    whole: Cell | None = None
 
 
 @dataclass(frozen=True, slots=True)

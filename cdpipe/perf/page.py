@@ -27,6 +27,7 @@ _PICTURES: Final = (
     ("growth", "Growth", draw_scalings),
     ("history", "History", draw_history),
 )
+_NOT_PROBED: Final = "not probed"
 
 
 def render_page(report: Report, *, project: str) -> str:
@@ -77,11 +78,16 @@ def _write_contents(pictures: Mapping[str, Sequence[str]]) -> str:
 
 def _write_filter(report: Report) -> str:
     """Write the filter, hidden until the script shows it; without script the classes alone, as a legend."""
-    counted = Counter(finding.bound for subject in report.subjects for finding in subject.findings)
+    findings = [finding for subject in report.subjects for finding in subject.findings]
+    counted = Counter(finding.bound for finding in findings)
     present = [bound for bound in Bound if counted[bound]]
+    names = {bound: str(bound) for bound in present}
+    lacking = {finding.probed for finding in findings if finding.bound is Bound.INSUFFICIENT}
+    if False in lacking:
+        names[Bound.INSUFFICIENT] = f"{Bound.INSUFFICIENT} or {_NOT_PROBED}" if True in lacking else _NOT_PROBED
     boxes = "".join(
         f'<label class="chip {CLASSES[bound]}"><input type="checkbox" value="{CLASSES[bound]}"> '
-        f"{show_text(bound)} ({counted[bound]:,})</label>"
+        f"{show_text(names[bound])} ({counted[bound]:,})</label>"
         for bound in present
     )
     legend = "".join(f"<li>{show_chip(bound)}</li>" for bound in present)

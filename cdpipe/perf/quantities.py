@@ -59,7 +59,7 @@ _FORMATS: Final[Mapping[str, Callable[[float], str]]] = {
     "s": lambda value: _scale(value, _SECONDS),
     "B": lambda value: _scale(value, _BYTES),
     "share": lambda value: f"{format_significant(value * 100)} %",
-    "tasks": format_significant,
+    "tasks": lambda value: f"{value:,.0f}" if float(value).is_integer() else format_significant(value),
     "rows/s": lambda value: f"{_scale(value, _COUNTS)}rows/s",
     "x": lambda value: f"{format_significant(value)}x",
 }

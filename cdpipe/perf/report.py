@@ -57,30 +57,35 @@ def render_text(report: Report, console: Console) -> None:
     A table longer than 200 rows is cut, and says so; the other formats have all rows.
     """
     for section in lay_out(report):
-        console.print(Text(show_plain(section.title), style="bold"))
-        for line in section.lines:
-            console.print(_indent(line, 2))
-        if section.table is not None:
-            console.print(_draw_table(section.table, console.width))
-            hidden = len(section.table.rows) - _TEXT_ROWS
-            if hidden > 0:
-                console.print(Text(f"  and {hidden} more; the formats md and json have all of them"))
-        for listing in section.listings:
-            title = Text(str(listing.bound), style=_STYLES[listing.bound])
-            console.print(
-                Padding(title.append(f": {show_plain(listing.line)}", style="default"), (0, 0, 0, 2), expand=False)
-            )
-            for point in listing.points:
-                console.print(_indent_point(point))
-        for note in section.notes:
-            console.print(_indent(note, 2, style="dim"))
-        console.print()
+        print_section(section, console)
 
 
-def render_markdown(report: Report) -> str:
-    """Write a report as GitHub-flavoured Markdown."""
+def print_section(section: Section, console: Console) -> None:
+    """Print a part of a report, and an empty line behind it."""
+    console.print(Text(show_plain(section.title), style="bold"))
+    for line in section.lines:
+        console.print(_indent(line, 2))
+    if section.table is not None:
+        console.print(_draw_table(section.table, console.width))
+        hidden = len(section.table.rows) - _TEXT_ROWS
+        if hidden > 0:
+            console.print(Text(f"  and {hidden} more; the formats md and json have all of them"))
+    for listing in section.listings:
+        title = Text(str(listing.bound), style=_STYLES[listing.bound])
+        console.print(
+            Padding(title.append(f": {show_plain(listing.line)}", style="default"), (0, 0, 0, 2), expand=False)
+        )
+        for point in listing.points:
+            console.print(_indent_point(point))
+    for note in section.notes:
+        console.print(_indent(note, 2, style="dim"))
+    console.print()
+
+
+def render_markdown(report: Report, *more: Section) -> str:
+    """Write a report as GitHub-flavoured Markdown, and sections of one's own behind it."""
     lines: list[str] = []
-    for place, section in enumerate(lay_out(report)):
+    for place, section in enumerate((*lay_out(report), *more)):
         lines += [f"{'#' if place == 0 else '##'} {_escape_markdown(section.title)}", ""]
         lines += [f"- {_escape_markdown(line)}" for line in section.lines]
         lines += [""] if section.lines else []

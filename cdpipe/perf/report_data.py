@@ -33,6 +33,7 @@ def _describe_subject(subject: Subject) -> dict[str, Any]:
         "commit": subject.commit,
         "date": subject.date.isoformat(),
         "environment": subject.environment,
+        "whole": _describe_cell(subject.whole) if subject.whole else None,
         "cells": [_describe_finding(finding) for finding in subject.findings],
         "unclassified_cells": [_describe_cell(cell) for cell in subject.cells if not is_stage(cell)],
         "scaling": [_describe_scaling(scaling) for scaling in subject.scalings],

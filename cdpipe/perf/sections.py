@@ -7,6 +7,7 @@ from cdpipe.perf.blocks import Item, Listing, Section, Table
 from cdpipe.perf.bottleneck_lists import lay_disagreements, lay_remedies, lay_top
 from cdpipe.perf.findings import Report, Subject
 from cdpipe.perf.outcome_tables import lay_changes, lay_targets, lay_trends, lay_troubles
+from cdpipe.perf.run_tables import lay_whole
 from cdpipe.perf.scaling_tables import lay_cores, lay_partitions, lay_scaling
 from cdpipe.perf.stage_tables import lay_others, lay_stages, lay_unprobed
 from cdpipe.perf.summary import summarise
@@ -15,7 +16,7 @@ __all__ = ["Item", "Listing", "Section", "Table", "lay_out", "name_subject"]
 
 Lay = Callable[[Subject, str], Section | None]
 
-_BEFORE_REMEDIES: Final[tuple[Lay, ...]] = (lay_stages, lay_unprobed, lay_top)
+_BEFORE_REMEDIES: Final[tuple[Lay, ...]] = (lay_whole, lay_stages, lay_unprobed, lay_top)
 _OF_BENCHMARKS: Final[tuple[Lay, ...]] = (
     lay_scaling, lay_cores, lay_partitions, lay_targets, lay_changes, lay_trends, lay_others,
     lay_troubles,

@@ -25,22 +25,26 @@ _TOP_SHARES: Final = 2
 
 def lay_stages(subject: Subject, name: str) -> Section:
     """Lay out what bounds each stage and size: by shares where any has them, else by the thresholds' figures."""
-    title = f"Stages on {name}"
+    of_run = not subject.commit
+    title = f"{'Parts of the run' if of_run else 'Stages'} on {name}"
     probed = [finding for finding in subject.findings if finding.probed]
     if not subject.findings:
-        return Section(title, ("No benchmark gave a figure.",))
+        return Section(title, ("No part of it ended well." if of_run else "No benchmark gave a figure.",))
     if not probed:
         return Section(title, ("No stage was probed, so none has a class.",))
     shared = any(finding.rules is Rules.ATTRIBUTION for finding in probed)
     columns, row = (_SHARE_COLUMNS, _share_row) if shared else (_THRESHOLD_COLUMNS, _threshold_row)
     rows = [row(finding) for finding in probed]
+    columns = (("Part" if of_run else "Stage", False), *columns)
     dashes = any(item.text == NONE for items in rows for item in items)
+    what = "part" if of_run else "stage"
     legend = (
-        "Time goes: the largest shares of the slots' time, in percent; a slot is a thread that the stage may use.",
+        f"Time goes: the largest shares of the slots' time, in percent; a slot is a thread that the {what} may use."
     )
+    absent = "not measured" if of_run else "not measured; what failed or was skipped is listed last"
     notes = (
-        *(legend if shared else ()),
-        *((f"{NONE}: not measured; what failed or was skipped is listed last.",) if dashes else ()),
+        *((legend,) if shared else ()),
+        *((f"{NONE}: {absent}.",) if dashes else ()),
         *_explain_fallback(probed, shared=shared),
         *_explain_missing(probed),
     )
@@ -48,11 +52,11 @@ def lay_stages(subject: Subject, name: str) -> Section:
 
 
 _SHARE_COLUMNS: Final = (
-    ("Stage", False), ("Rows", True), ("Class", False), ("Time goes", False), ("Peak", True), ("Time", True),
+    ("Rows", True), ("Class", False), ("Time goes", False), ("Peak", True), ("Time", True),
 )  # fmt: skip
 _THRESHOLD_COLUMNS: Final = (
-    ("Stage", False), ("Rows", True), ("Class", False), ("CPU %", True), ("Mem %", True), ("Disk %", True),
-    ("Queue", True), ("Peak", True), ("Time", True),
+    ("Rows", True), ("Class", False), ("CPU %", True), ("Mem %", True), ("Disk %", True), ("Queue", True),
+    ("Peak", True), ("Time", True),
 )  # fmt: skip
 
 
@@ -61,7 +65,7 @@ def _share_row(finding: Finding) -> tuple[Item, ...]:
     mark = "" if finding.rules is Rules.ATTRIBUTION else " *"
     return (
         Item(cell.title, None, cell.benchmark),
-        Item(cell.rows_text or NONE),
+        Item(cell.size or NONE),
         Item(finding.label + mark, finding.bound, cell.benchmark),
         Item(name_shares(finding)),
         _peak(cell),
@@ -83,7 +87,7 @@ def _threshold_row(finding: Finding) -> tuple[Item, ...]:
     busy = cell.figures.get("disk_busy")
     return (
         Item(cell.title, None, cell.benchmark),
-        Item(cell.rows_text or NONE),
+        Item(cell.size or NONE),
         Item(finding.label, finding.bound, cell.benchmark),
         show(cell, "cpu_percent"),
         show(cell, "memory_percent"),
@@ -163,7 +167,7 @@ def lay_others(subject: Subject, name: str) -> Section:
     if not shown:
         return Section(title, ("None was recorded.",))
     rows = [
-        (Item(cell.title), Item(cell.rows_text or NONE), *(show(cell, figure, FIGURES[figure]) for figure in known))
+        (Item(cell.title), Item(cell.size or NONE), *(show(cell, figure, FIGURES[figure]) for figure in known))
         for cell in shown
     ]
     columns = (("Stage", False), ("Rows", True), *((_OTHERS[figure], True) for figure in known))

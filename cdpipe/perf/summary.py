@@ -59,7 +59,7 @@ def _worth_most(subjects: Sequence[Subject]) -> str:
     if finding.seconds_to_gain and gain:
         saved = format_quantity(finding.seconds_to_gain, "s")
         taken += f", {format_percent(gain.share)} of the slots' time: half of it is worth {saved}"
-    return f"Worth most: {finding.cell.place}, {taken} ({_where(subject)})."
+    return f"Worth most: {finding.cell.place}, {taken}{_where(subject)}."
 
 
 def _longest(subjects: Sequence[Subject]) -> str:
@@ -70,10 +70,10 @@ def _longest(subjects: Sequence[Subject]) -> str:
         if "seconds" in finding.cell.figures
     ]
     if not timed:
-        return "Longest: no stage was timed."
+        return f"Longest: no {'stage' if any(subject.commit for subject in subjects) else 'part'} was timed."
     seconds, finding, subject = max(timed, key=lambda entry: entry[0])
     label = finding.label if finding.probed else "not probed"
-    return f"Longest: {finding.cell.place}, {format_quantity(seconds, 's')}, {label} ({_where(subject)})."
+    return f"Longest: {finding.cell.place}, {format_quantity(seconds, 's')}, {label}{_where(subject)}."
 
 
 def _growth(subjects: Sequence[Subject]) -> str:
@@ -90,20 +90,22 @@ def _growth(subjects: Sequence[Subject]) -> str:
         sure = sum(scaling.fit.interval is not None for scaling, _ in times)
         return f"{first}no stage's time is surely steeper than its rows ({sure} of {len(times)} have an interval)."
     scaling, subject = max(steep, key=lambda pair: pair[0].fit.exponent)
-    return f"{first}steepest {scaling.title}, time as rows^{scaling.fit.text} ({_where(subject)})."
+    return f"{first}steepest {scaling.title}, time as rows^{scaling.fit.text}{_where(subject)}."
 
 
 def _outcomes(subjects: Sequence[Subject]) -> str:
     checks = [check for subject in subjects for check in subject.checks]
     counts = Counter(check.outcome for check in checks)
     missed = ", ".join(dict.fromkeys(check.target.code for check in checks if check.outcome is Outcome.MISSED))
-    kinds = Counter(trouble.kind for subject in subjects for trouble in subject.troubles)
+    failing = {(trouble.kind, trouble.benchmark) for subject in subjects for trouble in subject.troubles}
+    kinds = Counter(kind for kind, _ in failing)
     return (
         f"Targets: {counts[Outcome.MET]} met, {counts[Outcome.MISSED]} missed{f' ({missed})' if missed else ''}, "
         f"{counts[Outcome.NOT_MEASURED]} not measured. Benchmarks: {kinds['failed']} failed, "
-        f"{kinds['skipped']} skipped."
+        f"{kinds['skipped']} skipped or not selected."
     )
 
 
 def _where(subject: Subject) -> str:
-    return ", ".join(filter(None, (subject.machine.name, subject.commit[:8])))
+    """Name machine and commit behind a fact; a run is of one machine, which the first line names."""
+    return f" ({subject.machine.name}, {subject.commit[:8]})" if subject.commit else ""

@@ -8,17 +8,20 @@ _BEHIND_COMMAS: Final = re.compile(r"(?<=, )")
 _ANYWHERE: Final = re.compile(r"(?<=[\s/_=])|(?<=[.,\-])(?!\d)|(?=\()")
 _NARROWEST: Final = 8
 _COMFORTABLE: Final = 14
+_LISTED_WORDS: Final = 4
 
 
 def wrap_text(text: str, width: int) -> str:
     """Break a text into lines of at most `width`: a list between its members, else behind words and signs in names.
+
+    A list has members of four words at most; what is longer is a sentence, whose commas are not where lines break.
 
     Numbers stay whole. A word that is longer than the width alone is cut where it must be.
     """
     if len(text) <= width:
         return text
     pieces = _BEHIND_COMMAS.split(text)
-    if max(len(piece.rstrip()) for piece in pieces) > width:
+    if max(len(piece.rstrip()) for piece in pieces) > width or max(map(_count_words, pieces)) > _LISTED_WORDS:
         pieces = _ANYWHERE.split(text)
     lines, line = [], ""
     for piece in pieces:
@@ -30,6 +33,10 @@ def wrap_text(text: str, width: int) -> str:
             lines.append(line[:width])
             line = line[width:]
     return "\n".join([*lines, line.rstrip()] if line.strip() else lines)
+
+
+def _count_words(text: str) -> int:
+    return len(text.split())
 
 
 def share_width(lengths: Sequence[Sequence[int]], fixed: Sequence[bool], width: int) -> list[int]:

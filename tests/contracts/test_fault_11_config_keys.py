@@ -99,7 +99,7 @@ ELSEWHERE = {
     "input.paths": "every run",
     "output.directory": "every run",
     "cache.directory": "every run",
-    "session.scheduler": "tests/contracts/test_same_answer.py",
+    "session.scheduler": "tests/contracts/test_same_run.py",
     "session.workers": "below",
     "session.dashboard": "below",
     "session.spill_target": "below",

@@ -161,6 +161,22 @@ def test_each_cell_of_the_matrix_links_to_asv_s_graph(writer):
     assert {"suite.gather.time_seconds", "suite.cache.track_hit_rate", "suite.attack_offset_rand.time_seconds"} <= named
 
 
+@pytest.mark.parametrize(
+    ("figures", "label"),
+    [
+        ({"seconds": 1.0}, "not probed (1)"),
+        ({"cpu_percent": 50.0}, "insufficient data (1)"),
+        ({"seconds": 1.0, "cpu_percent": 50.0}, "insufficient data or not probed (2)"),
+    ],
+)
+def test_the_filter_says_which_stages_were_not_probed_at_all(writer, figures, label):
+    suite = Suite()
+    for place, (figure, value) in enumerate(figures.items()):
+        suite.add(f"stage{place}", figure, (value,))
+    suite.write(writer)
+    assert f'value="insufficient"> {label}</label>' in render_page(build_report(writer.path), project="demo")
+
+
 def test_hostile_names_stay_text(writer):
     hostile(writer)
     page = Page(render_page(build_report(writer.path), project="<i>demo</i> {{body}} {{script}}"))

@@ -203,6 +203,37 @@ def test_a_phone_scrolls_down_only_in_either_theme(site, visit, theme):
     assert back == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[theme]
 
 
+def test_on_a_phone_no_number_and_no_word_is_broken(site, visit):
+    page = visit(viewport=_PHONE).open(site)
+    numbers = page.locator("td.number:visible")
+    assert any("rows/s" in text for text in numbers.all_inner_texts())
+    heights = numbers.evaluate_all("""nodes => nodes.map((node) => {
+        const range = document.createRange();
+        range.selectNodeContents(node);
+        return new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size;
+    })""")
+    assert set(heights) == {1}
+    target = page.locator("tbody th", has_text="T2 feature preparation")
+    assert target.evaluate("node => node.scrollWidth <= node.clientWidth")
+    assert "preparation" in target.inner_text().split()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_names_on_hatched_parts_stand_on_a_plate(tmp_path, visit, theme):
+    suite = Suite()
+    for figure, value in (("seconds", 1.0), ("share_contention", 0.6), ("share_compute", 0.4)):
+        suite.add("clean", figure, (value,), sizes=("1M",))
+    writer = ResultsWriter(tmp_path / "results")
+    suite.write(writer)
+    page = visit(color_scheme=theme).open(publish(writer.path, tmp_path / "html"))
+    plate = page.locator(".bar .share-contention > span")
+    sync_api.expect(plate).to_have_text("contention")
+    colours = plate.evaluate("node => [getComputedStyle(node).backgroundColor, getComputedStyle(node).color]")
+    back = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert colours[0] == back
+    assert colours[1] == page.evaluate("getComputedStyle(document.body).color")
+
+
 def test_ten_thousand_benchmarks_stay_usable(tmp_path, visit):
     suite = Suite()
     sizes = ("1M", "5M", "10M")

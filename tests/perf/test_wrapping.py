@@ -16,6 +16,11 @@ from cdpipe.perf.wrapping import share_width, wrap_text
         ("1x 4.76x 9.33x", 11, ["1x 4.76x", "9.33x"]),
         ("1.15x [1.15, 1.20]", 13, ["1.15x [1.15,", "1.20]"]),
         ("suite.features.time_seconds(100k)", 20, ["suite.features.time_", "seconds(100k)"]),
+        (
+            "by shares mixed, and no cause that is clear leads",
+            30,
+            ["by shares mixed, and no cause", "that is clear leads"],
+        ),
         ("short", 16, ["short"]),
         ("unbreakableword", 6, ["unbrea", "kablew", "ord"]),
     ],
