@@ -124,6 +124,8 @@ def test_on_threads_every_part_is_named_and_measured(configure, tmp_path):
     assert made.report.subjects[0].whole.rows == 20_000
     assert made.thread_seconds.keys() == {*ORDER}
     assert min(made.thread_seconds.values()) > 0
+    slot_seconds = sum(each["wall_seconds"] * each["cores"] for each in made.figures.values())
+    assert sum(made.thread_seconds.values()) <= slot_seconds  # none is counted twice
     assert 0 <= made.between_s < made.wall_s
     used = json.loads((out / "report.json").read_text())["used"]
     assert used == join_figures(list(made.figures.values()))

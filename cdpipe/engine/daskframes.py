@@ -1,23 +1,22 @@
 """Stages on Dask DataFrames: laid over their partitions, and nothing computed."""
 
-from collections import UserDict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Final
-from uuid import uuid4
 
-import dask
 import dask.dataframe as dd
 import pandas as pd
 from dask.dataframe.dask_expr import from_graph
+from dask.dataframe.dask_expr.io.io import FromGraph
 from dask.dataframe.utils import UNKNOWN_CATEGORIES
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
-from dask.task_spec import List, Task, TaskRef
+from dask.task_spec import List, TaskRef
 
 from cdpipe.columns import ROW_NUMBER
 from cdpipe.engine.facts import add_merges, survey
 from cdpipe.engine.frames import find_facts, number_rows
+from cdpipe.engine.layers import Layer
 from cdpipe.stages import BY_NAME
 from cdpipe.stages.ledger import Ledger, add_ledgers
 from cdpipe.stages.params import Params
@@ -25,56 +24,68 @@ from cdpipe.stages.stage import Stage
 
 _KNOWN_TYPES: Final = 64
 
+Pair = tuple[pd.DataFrame, Ledger]
+Made = pd.DataFrame | Pair
+"""A partition as a task gives it: a frame, or a frame of ours with its account, which need no task to part them."""
 
-class _Tasks(UserDict[Any, Any]):
-    """The graph of a stage over partitions, as Dask's tasks by key.
 
-    Dask names a frame by what it is made of, and would look at every byte of partitions in memory for that; this
-    graph goes by its own name, which no other has (a plain dictionary could not: Dask asks those of no name).
-    """
+class Partitions(Layer):
+    """The partitions of one of our frames: tasks that give (frame, ledger) each, and what those need."""
 
     def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name = f"{name}-{uuid4().hex[:8]}"
+        super().__init__(name)
+        self.what = name
+        self.pairs: list[TaskRef] = []
 
-    def __dask_tokenize__(self) -> str:
-        """Return the name."""
-        return self.name
+    def make(self, function: Callable[..., Pair], *args: Any) -> None:  # noqa: ANN401
+        """Add the task that makes the next partition."""
+        self.pairs.append(self.add(self.what, len(self.pairs), function, *args))
 
     def take(self, frame: dd.DataFrame) -> list[TaskRef]:
-        """Take over the graph of a frame; return its partitions."""
+        """Take over the graph of a frame; return its partitions, of which each is `Made`."""
+        ours = _find_ours(frame)
+        if ours is not None:
+            self.update(ours.data)
+            return ours.pairs
         ready = frame.optimize()
         self.update(ready.__dask_graph__())
         return [TaskRef(key) for key in ready.__dask_keys__()]
 
-    def add(self, what: str, function: Callable[..., Any], *args: Any) -> TaskRef:  # noqa: ANN401
-        """Add a task; return what others take for its result."""
-        key = f"{what}-{self.name}"
-        self[key] = Task(key, function, *args)
-        return TaskRef(key)
+    def count(self, parts: Sequence[TaskRef]) -> list[Any]:
+        """Say where the rows of each partition of unknown length begin: where those of the one before ended."""
+        starts: list[Any] = [0]
+        for place, part in enumerate(parts[:-1]):
+            starts.append(self.add("rows-to", place, _count_on, starts[-1], part))
+        return starts
 
-    def number(self, parts: Sequence[TaskRef]) -> list[TaskRef]:
-        """Give partitions of unknown length row numbers: each begins where the one before ended."""
-        numbered: list[TaskRef] = []
-        before: Any = 0
-        for place, part in enumerate(parts):
-            numbered.append(self.add(f"number-{place}", number_rows, part, before))
-            before = self.add(f"rows-to-{place}", _count_on, before, part)
-        return numbered
+    def split(self, meta: pd.DataFrame) -> tuple[dd.DataFrame, Delayed]:
+        """Part the pairs into one Dask DataFrame and one lazy account."""
+        account = Layer("ledger")
+        # Of each pair its account alone: all pairs together would be the whole data set in memory.
+        ledgers = [account.add("account", place, _second, pair) for place, pair in enumerate(self.pairs)]
+        whole = account.add("ledger", 0, add_ledgers, List(*ledgers))
+        layers = {self.name: self.data, account.name: account.data}
+        graph = HighLevelGraph(layers, {self.name: set(), account.name: {self.name}})
+        unknown = (None,) * (len(self.pairs) + 1)
+        frames = _Frames(self)
+        frame = from_graph(frames, _forget_labels(meta), unknown, frames.frame_keys, self.name)
+        return frame, Delayed(whole.key, graph, layer=account.name)
 
-    def find_facts(self, stage: Stage, parts: Sequence[TaskRef], params: Params) -> TaskRef:
-        """Survey all partitions for a stage, merge the surveys, and conclude."""
-        surveys = [self.add(f"survey-{place}", survey, stage.name, part, params) for place, part in enumerate(parts)]
-        return add_merges(self.add, surveys, stage.name, params)
 
-    def split(self, pairs: Sequence[TaskRef], meta: pd.DataFrame) -> tuple[dd.DataFrame, Delayed]:
-        """Part (frame, ledger) pairs into one Dask DataFrame and one lazy account."""
-        frames = [self.add(f"frame-{place}", _first, pair) for place, pair in enumerate(pairs)]
-        ledger = self.add("ledger", _join_ledgers, List(*pairs))
-        graph = HighLevelGraph.from_collections(self.name, self.data, ())
-        account = Delayed(ledger.key, graph, layer=self.name)
-        unknown = (None,) * (len(frames) + 1)
-        return from_graph(self, meta, unknown, [frame.key for frame in frames], self.name), account
+class _Frames(Layer):
+    """What a Dask DataFrame of ours is made of: the partitions' tasks, and one each that leaves the account away."""
+
+    def __init__(self, partitions: Partitions) -> None:
+        super().__init__(partitions.what)
+        self.partitions = partitions
+        self.update(partitions.data)
+        self.frame_keys = [self.add("frame", place, _first, pair).key for place, pair in enumerate(partitions.pairs)]
+
+
+def _find_ours(frame: dd.DataFrame) -> Partitions | None:
+    """Return what a frame was split from, if it is one of ours just as it was."""
+    layer = frame.expr.operand("layer") if isinstance(frame.expr, FromGraph) else None
+    return layer.partitions if isinstance(layer, _Frames) else None
 
 
 def lay_stage(stage: Stage, frame: dd.DataFrame, params: Params) -> tuple[dd.DataFrame, Delayed]:
@@ -87,26 +98,54 @@ def lay_stage(stage: Stage, frame: dd.DataFrame, params: Params) -> tuple[dd.Dat
     ledger
         Lazily, the account of all partitions.
     """
-    tasks = _Tasks(stage.name)
+    laid = Partitions(stage.name)
     meta = _forget_labels(frame._meta.iloc[:0])
-    parts = looked = tasks.take(frame)
+    parts = looked = laid.take(frame)
+    starts: list[Any] = [None] * len(parts)
     whole = stage.facts_needed(params)
     if ROW_NUMBER not in meta.columns:
-        parts = looked = tasks.number(parts)
+        starts = laid.count(parts)
         meta = number_rows(meta, 0)
-    elif whole is not None and set(whole.inputs(params)) <= set(meta.columns):
+    elif whole is not None and _find_ours(frame) is None and set(whole.inputs(params)) <= set(meta.columns):
         # A frame from Parquet is read twice, first these columns alone; else all partitions would wait in memory.
-        looked = tasks.take(frame[list(whole.inputs(params))])
-    facts = None if whole is None else tasks.find_facts(stage, looked, params)
-    pairs = [tasks.add(str(place), stage.apply, part, params, facts) for place, part in enumerate(parts)]
+        looked = laid.take(frame[list(whole.inputs(params))])
+    facts = None
+    if whole is not None:
+        surveys = [
+            laid.add("survey", place, _survey, stage.name, part, start, params)
+            for place, (part, start) in enumerate(zip(looked, starts, strict=True))
+        ]
+        facts = add_merges(laid, surveys, stage.name, params)
+    for part, start in zip(parts, starts, strict=True):
+        laid.make(_apply, stage.name, part, start, params, facts)
     types = tuple((str(name), dtype) for name, dtype in meta.dtypes.items())
-    return tasks.split(pairs, _find_types(stage.name, params, types))
+    return laid.split(_find_types(stage.name, params, types))
 
 
-def split_pairs(pairs: Sequence[Delayed], meta: pd.DataFrame, name: str) -> tuple[dd.DataFrame, Delayed]:
-    """Part lazy (frame, ledger) pairs into one Dask DataFrame and one lazy account."""
-    frames = dd.from_delayed([each[0] for each in pairs], meta=_forget_labels(meta), prefix=name, verify_meta=False)
-    return frames, dask.delayed(add_ledgers, pure=False)([each[1] for each in pairs])
+def _number(made: Made, first_row: int | None) -> pd.DataFrame:
+    """Return a partition's frame, its rows numbered if they are not (then `first_row` is where they begin)."""
+    frame = made if isinstance(made, pd.DataFrame) else made[0]
+    return frame if first_row is None else number_rows(frame, first_row)
+
+
+def _apply(stage: str, made: Made, first_row: int | None, params: Params, facts: Any) -> Pair:  # noqa: ANN401
+    return BY_NAME[stage].apply(_number(made, first_row), params, facts)
+
+
+def _survey(stage: str, made: Made, first_row: int | None, params: Params) -> Any:  # noqa: ANN401
+    return survey(stage, _number(made, first_row), params)
+
+
+def _count_on(before: int, made: Made) -> int:
+    return before + len(_number(made, None))
+
+
+def _first(pair: Pair) -> pd.DataFrame:
+    return pair[0]
+
+
+def _second(pair: Pair) -> Ledger:
+    return pair[1]
 
 
 @lru_cache(maxsize=_KNOWN_TYPES)
@@ -122,15 +161,3 @@ def _forget_labels(meta: pd.DataFrame) -> pd.DataFrame:
     unknown = pd.Categorical([], categories=[UNKNOWN_CATEGORIES])
     labelled = [str(name) for name, dtype in meta.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
     return meta.assign(**dict.fromkeys(labelled, unknown))
-
-
-def _count_on(before: int, part: pd.DataFrame) -> int:
-    return before + len(part)
-
-
-def _first(pair: tuple[pd.DataFrame, Ledger]) -> pd.DataFrame:
-    return pair[0]
-
-
-def _join_ledgers(pairs: Sequence[tuple[pd.DataFrame, Ledger]]) -> Ledger:
-    return add_ledgers(ledger for _, ledger in pairs)

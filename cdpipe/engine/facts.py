@@ -1,14 +1,13 @@
 """What a stage must know of a whole data set: surveys of its partitions, merged two by two, and the facts they give."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
-from uuid import uuid4
 
 import pandas as pd
 from dask.delayed import Delayed
-from dask.highlevelgraph import HighLevelGraph
-from dask.task_spec import Task, TaskRef
+from dask.task_spec import TaskRef
 
+from cdpipe.engine.layers import Layer
 from cdpipe.stages import BY_NAME
 from cdpipe.stages.params import Params
 from cdpipe.stages.stage import GlobalStep
@@ -29,26 +28,18 @@ def lay_facts(surveys: Sequence[Delayed], stage: str, params: Params) -> Delayed
     stage, params
         Whose global step it is.
     """
-    name = f"{stage}-{uuid4().hex[:8]}"
-    layer: dict[str, Task] = {}
-
-    def add(what: str, function: Callable[..., Any], *args: Any) -> TaskRef:  # noqa: ANN401
-        key = f"{what}-{name}"
-        layer[key] = Task(key, function, *args)
-        return TaskRef(key)
-
-    facts = add_merges(add, [TaskRef(each.key) for each in surveys], stage, params)
-    graph = HighLevelGraph.from_collections(name, layer, surveys)
-    return Delayed(facts.key, graph, layer=name)
+    layer = Layer(stage)
+    facts = add_merges(layer, [TaskRef(each.key) for each in surveys], stage, params)
+    return layer.wrap([facts], surveys)[0]
 
 
-def add_merges(add: Callable[..., TaskRef], surveys: Sequence[TaskRef], stage: str, params: Params) -> TaskRef:
+def add_merges(layer: Layer, surveys: Sequence[TaskRef], stage: str, params: Params) -> TaskRef:
     """Add the tasks that merge surveys, two by two, and conclude a stage's facts.
 
     Parameters
     ----------
-    add
-        (what, function, *arguments) -> the task's result, for other tasks to take.
+    layer
+        Where to.
     surveys
         A survey of each partition; at least one.
     stage, params
@@ -58,11 +49,11 @@ def add_merges(add: Callable[..., TaskRef], surveys: Sequence[TaskRef], stage: s
     while len(level) > 1:
         pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
         level = [
-            add(f"merge-{height}-{place}", merge_surveys, *pair, stage, params) if pair[1:] else pair[0]
+            layer.add(f"merge-{height}", place, merge_surveys, *pair, stage, params) if pair[1:] else pair[0]
             for place, pair in enumerate(pairs)
         ]
         height += 1
-    return add("facts", conclude, level[0], stage, params)
+    return layer.add("facts", 0, conclude, level[0], stage, params)
 
 
 def merge_surveys(first: Any, second: Any, stage: str, params: Params) -> Any:  # noqa: ANN401

@@ -1,23 +1,23 @@
 """Stages laid over partitions: each partition goes through its whole chain of steps in one task, lazily."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import uuid4
 
-import dask
 import pandas as pd
 from dask.delayed import Delayed
-from dask.highlevelgraph import HighLevelGraph
-from dask.task_spec import Task, TaskRef
+from dask.task_spec import TaskRef
 
 from cdpipe.engine.facts import survey
+from cdpipe.engine.layers import Layer
 from cdpipe.engine.parts import read_part, read_types, write_part
 from cdpipe.engine.rejects import write_rejects
-from cdpipe.engine.sources import Block, count_rows, read_block
+from cdpipe.engine.sources import Block, read_block
+from cdpipe.engine.starts import FIRST, Start, add_starts
 from cdpipe.stages import BY_NAME
 from cdpipe.stages.gather import NAME as GATHER
+from cdpipe.stages.gather import Gathered
 from cdpipe.stages.ledger import Ledger, add_ledgers
 from cdpipe.stages.params import Params
 
@@ -120,62 +120,29 @@ def lay_chain(
     list of Delayed
         An `Outcome` each.
     """
-    run = uuid4().hex[:8]
-    chain = dask.delayed(run_chain, pure=False)
-    starts = first_rows([source.block for source in sources if isinstance(source, Raw)], run=run)
-    return [
-        chain(
-            source,
-            tuple(steps),
-            index,
-            dict(facts or {}),
-            *(starts[index] if isinstance(source, Raw) else (0, 0)),
-            dask_key_name=f"{steps[-1].stage if steps else GATHER}-{run}-{index}",
-        )
-        for index, source in enumerate(sources)
-    ]
-
-
-def first_rows(blocks: Sequence[Block], *, run: str) -> list[tuple[Any, Any]]:
-    """Return, for each block, how many row numbers go before it and before its file, each lazily a number.
-
-    Each is the one before plus a count, so that every task depends on one small number. All of them are one layer of
-    the graph: a layer each would take time that grows with the square of the blocks.
-    """
-    layer: dict[str, Task] = {}
-    starts: list[tuple[Any, Any]] = []
-    before: Any = 0
-    before_file: Any = 0
-    for index, block in enumerate(blocks):
-        if index and block.file is not blocks[index - 1].file:
-            before_file = before
-        starts.append((before, before_file))
-        rows: Any = block.rows
-        if rows is None:
-            rows = _add_task(layer, f"lines-{run}-{index}", count_rows, block)
-        before = _add_task(layer, f"rows-before-{run}-{index + 1}", _add, before, rows)
-    name = f"rows-before-{run}"
-    graph = HighLevelGraph.from_collections(name, layer)
-    return [tuple(Delayed(n.key, graph, layer=name) if isinstance(n, TaskRef) else n for n in pair) for pair in starts]
-
-
-def _add_task(layer: dict[str, Task], name: str, function: Callable[..., int], *args: Any) -> TaskRef:  # noqa: ANN401
-    layer[name] = Task(name, function, *args)
-    return TaskRef(name)
+    name = steps[-1].stage if steps else GATHER
+    layer = Layer(name)
+    starts = iter(add_starts(layer, [source.block for source in sources if isinstance(source, Raw)]))
+    chain = []
+    for index, source in enumerate(sources):
+        start = next(starts) if isinstance(source, Raw) else ()
+        chain.append(layer.add(name, index, run_chain, source, tuple(steps), index, *start, **(facts or {})))
+    return layer.wrap(chain)
 
 
 def run_chain(
     source: Raw | Stored,
     steps: Sequence[Step],
     index: int,
-    facts: Mapping[str, Any],
-    first_row: int = 0,
-    rows_before_file: int = 0,
+    starts: Sequence[Start] = FIRST,
+    place: int = 0,
+    **facts: Any,  # noqa: ANN401
 ) -> Outcome:
     """Take one partition through its steps; this is the body of every task."""
     clock = time.perf_counter
     start = clock()
-    outcome, frame = _load(source, index, first_row, rows_before_file)
+    outcome, frame = _load(source, index, starts[place])
+    start += sum(outcome.seconds.values())  # what gathering took is counted; reading a part is the first step's
     ledgers, seconds = dict(outcome.ledgers), dict(outcome.seconds)
     found = None
     for step in steps:
@@ -194,11 +161,12 @@ def run_chain(
 
 def split_outcomes(outcomes: Sequence[Delayed]) -> tuple[list[Delayed], list[Delayed]]:
     """Part outcomes into accounts and surveys, so that surveys are merged where they are and then released."""
-    account, look = dask.delayed(_account, pure=False), dask.delayed(_survey, pure=False)
-    return (
-        [account(each, dask_key_name=f"account-{each.key}") for each in outcomes],
-        [look(each, dask_key_name=f"survey-{each.key}") for each in outcomes],
-    )
+    layer = Layer("outcome")
+    refs = [TaskRef(each.key) for each in outcomes]
+    accounts = [layer.add("account", place, _account, ref) for place, ref in enumerate(refs)]
+    surveys = [layer.add("survey", place, _survey, ref) for place, ref in enumerate(refs)]
+    laid = layer.wrap([*accounts, *surveys], outcomes)
+    return laid[: len(accounts)], laid[len(accounts) :]
 
 
 class Totals(NamedTuple):
@@ -223,14 +191,21 @@ def sum_outcomes(outcomes: Sequence[Outcome]) -> Totals:
     )
 
 
-def _load(source: Raw | Stored, index: int, first_row: int, rows_before_file: int) -> tuple[Outcome, pd.DataFrame]:
+def read_raw(source: Raw, first: Start) -> Gathered:
+    """Read the block of a source whose rows begin there; errors as of `read_block`."""
+    return read_block(
+        source.block, columns=source.columns, first_row=first.row, rows_before_file=first.rows_before_file
+    )
+
+
+def _load(source: Raw | Stored, index: int, first: Start) -> tuple[Outcome, pd.DataFrame]:
     start = time.perf_counter()
     if isinstance(source, Stored) and source.dropped is not None:
         return Outcome({source.dropped.stage: source.dropped}, {}, source.dropped.rows_in, 0), read_types(source.path)
     if isinstance(source, Stored):
         frame = read_part(source.path, source.columns)
         return Outcome({}, {}, len(frame), source.path.stat().st_size), frame
-    gathered = read_block(source.block, columns=source.columns, first_row=first_row, rows_before_file=rows_before_file)
+    gathered = read_raw(source, first)
     if gathered.rejects and source.rejects is not None:
         write_rejects(gathered.rejects, source.rejects, index)
     seconds = {GATHER: time.perf_counter() - start}
@@ -244,7 +219,3 @@ def _account(outcome: Outcome) -> Outcome:
 
 def _survey(outcome: Outcome) -> Any:  # noqa: ANN401
     return outcome.survey
-
-
-def _add(first: int, second: int) -> int:
-    return first + second

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -12,8 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cdpipe.stages.arrays import label_series
+from cdpipe.stages.cells import label_values
 
+_KNOWN_TYPES: Final = 64
 _NOTE: Final = b"cdpipe.nulls"
 """Says that cdpipe wrote the file, and how many nulls each column has: Parquet's own notes are not made of all."""
 
@@ -37,7 +39,10 @@ def write_part(frame: pd.DataFrame, path: Path) -> int:
 
 def read_part(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a partition, or some of its columns, with the types it was written with."""
-    return _to_frame(pq.read_table(path, columns=None if columns is None else list(columns), use_threads=False))
+    with pa.OSFile(str(path)) as stream:  # a path costs Arrow a search for file systems and data sets
+        return _to_frame(
+            pq.ParquetFile(stream).read(columns=None if columns is None else list(columns), use_threads=False)
+        )
 
 
 def read_types(path: Path) -> pd.DataFrame:
@@ -49,20 +54,21 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
     labels = [name for name, kind in zip(table.column_names, table.schema.types, strict=True) if _is_label(kind)]
     # pandas makes a Python string of every label to see that no two are the same: 30 ms for 50,000.
     frame: pd.DataFrame = table.drop_columns(labels).to_pandas()
-    columns = {name: _to_labels(table[name]) if name in labels else frame[name] for name in table.column_names}
-    return pd.DataFrame(columns, copy=False)
+    for name in labels:
+        frame.insert(table.column_names.index(name), name, _to_labels(table[name]))  # type: ignore[arg-type]
+    return frame
 
 
 def _is_label(kind: pa.DataType) -> bool:
     return bool(pa.types.is_dictionary(kind))
 
 
-def _to_labels(column: pa.ChunkedArray) -> "pd.Series[Any]":
+def _to_labels(column: pa.ChunkedArray) -> pd.Categorical:
     array = column.unify_dictionaries().combine_chunks()
     if isinstance(array, pa.ChunkedArray):  # of no chunk at all
         array = pa.array([], column.type)
     codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return label_series(codes.astype(np.int32, copy=False), array.dictionary.cast(pa.large_string()))
+    return label_values(codes.astype(np.int32, copy=False), array.dictionary.cast(pa.large_string()))
 
 
 def to_arrow(frame: pd.DataFrame) -> pa.Table:
@@ -70,13 +76,26 @@ def to_arrow(frame: pd.DataFrame) -> pa.Table:
 
     Nulls of whatever sort become Arrow's; what has none is not copied.
     """
-    arrays = [_to_array(frame[name]) for name in frame.columns]
-    # What pandas needs to know to read the same types back.
-    notes = pa.Schema.from_pandas(frame.iloc[:0], preserve_index=False).metadata
     names = list(map(str, frame.columns))
+    # A Series of each column would cost as much as all the rest does.
+    arrays = [_to_array(values) for values in frame._iter_column_arrays()]  # type: ignore[operator]
+    notes = _note_types(tuple(zip(names, map(_plain, frame.dtypes), strict=True)))
     nulls = {name: array.null_count for name, array in zip(names, arrays, strict=True)}
     note = json.dumps({"rows": len(frame), "nulls": nulls}).encode()
     return pa.Table.from_arrays(arrays, names=names, metadata={**notes, _NOTE: note})
+
+
+@lru_cache(maxsize=_KNOWN_TYPES)
+def _note_types(types: tuple[tuple[str, Any], ...]) -> dict[bytes, bytes]:
+    """Return what pandas needs to know to read the same types back."""
+    empty = pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in types})
+    notes: dict[bytes, bytes] = pa.Schema.from_pandas(empty, preserve_index=False).metadata
+    return notes
+
+
+def _plain(dtype: Any) -> Any:  # noqa: ANN401 - any of pandas' types
+    """Return a column's type, that of labels without the labels."""
+    return "category" if isinstance(dtype, pd.CategoricalDtype) else dtype
 
 
 def find_nulls(metadata: pq.FileMetaData) -> dict[str, int] | None:
@@ -88,18 +107,18 @@ def find_nulls(metadata: pq.FileMetaData) -> dict[str, int] | None:
     return nulls
 
 
-def _to_array(series: "pd.Series[Any]") -> pa.Array | pa.ChunkedArray:
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        codes = np.asarray(series.array.codes).astype(np.int32, copy=False)
+def _to_array(values: Any) -> pa.Array | pa.ChunkedArray:  # noqa: ANN401 - a NumPy array, or one of pandas' own
+    if isinstance(values, pd.Categorical):
+        codes = np.asarray(values.codes).astype(np.int32, copy=False)
         null = codes < 0
         places = pa.array(codes, mask=null if null.any() else None)
-        texts = pa.array(series.dtype.categories, pa.large_string())
+        texts = pa.array(values.categories, pa.large_string())
         return pa.DictionaryArray.from_arrays(places, texts)
-    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "f" and len(series):
-        values = series.to_numpy()
-        if not np.isnan(values.min()):  # the least value is nan if any is
-            return pa.array(values)
-    return pa.array(series, from_pandas=True)
+    # The least value is nan if any is.
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f" and values.size and not np.isnan(values.min()):
+        return pa.array(values)
+    direct = isinstance(values, np.ndarray) or hasattr(values, "__arrow_array__")
+    return pa.array(values if direct else pd.Series(values, copy=False), from_pandas=True)
 
 
 def _encode(frame: pd.DataFrame) -> dict[str, Any]:

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-import dask
 import pandas as pd
 
 from cdpipe.columns import DERIVED
 from cdpipe.engine.frames import empty_frame
-from cdpipe.engine.graph import Keep, Raw, first_rows, lay_chain, split_outcomes, sum_outcomes
+from cdpipe.engine.graph import Keep, Raw, lay_chain, read_raw, sum_outcomes
 from cdpipe.engine.rejects import join_rejects
 from cdpipe.engine.session import Session, SessionParams, open_session
-from cdpipe.engine.sources import Format, SourceError, absent_columns, available_columns, cut, find_sources, read_block
+from cdpipe.engine.sources import Format, SourceError, absent_columns, available_columns, cut, find_sources
+from cdpipe.engine.starts import Start, add_starts
 from cdpipe.stages.gather import NAME as GATHER
-from cdpipe.stages.gather import Gathered, GatherParams
+from cdpipe.stages.gather import GatherParams
 from cdpipe.stages.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -55,19 +55,15 @@ def read(
         If nothing is found, or a file is not what its suffix claims. Records that cannot be read are counted rejects.
     """
     # Dask's frames cost 0.6 s at start-up, which a run that streams partitions need not pay.
-    from cdpipe.engine.daskframes import split_pairs  # noqa: PLC0415
+    from cdpipe.engine.daskframes import Partitions  # noqa: PLC0415
 
     params = params or GatherParams()
     sources, _absent = plan_sources(_texts(paths), params, format_=format_)
-    run = uuid4().hex[:8]
-    load = dask.delayed(_read, pure=False)
-    starts = first_rows([source.block for source in sources], run=run)
-    gathered = [
-        load(source, *start, dask_key_name=f"read-{run}-{index}")
-        for index, (source, start) in enumerate(zip(sources, starts, strict=True))
-    ]
-    columns = sources[0].columns
-    return split_pairs(gathered, empty_frame(columns), f"read-{run}")
+    laid = Partitions("read")
+    starts = add_starts(laid, [source.block for source in sources])
+    for source, start in zip(sources, starts, strict=True):
+        laid.make(_read, source, *start)
+    return laid.split(empty_frame(sources[0].columns))
 
 
 def gather(
@@ -111,7 +107,7 @@ def gather(
     beside.mkdir(parents=True)
     try:
         sources = [source._replace(rejects=beside) for source in sources]
-        outcomes, _surveys = split_outcomes(lay_chain(sources, [Keep(GATHER, beside)]))
+        outcomes = lay_chain(sources, [Keep(GATHER, beside)])
         if session is not None:
             accounts = session.run(outcomes)
         else:
@@ -164,8 +160,6 @@ def _texts(paths: str | Path | Sequence[str | Path]) -> list[str]:
     return [str(paths)] if isinstance(paths, str | Path) else [str(path) for path in paths]
 
 
-def _read(source: Raw, first_row: int, rows_before_file: int) -> tuple[pd.DataFrame, Ledger]:
-    gathered: Gathered = read_block(
-        source.block, columns=source.columns, first_row=first_row, rows_before_file=rows_before_file
-    )
+def _read(source: Raw, starts: Sequence[Start], place: int) -> tuple[pd.DataFrame, Ledger]:
+    gathered = read_raw(source, starts[place])
     return gathered.frame, gathered.ledger

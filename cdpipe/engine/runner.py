@@ -180,8 +180,10 @@ class Runner:
         survey_for: str | None,
     ) -> tuple[list[Outcome], Facts]:
         """Run steps over all partitions: their accounts, and what they find out for a stage."""
-        outcomes, surveys = split_outcomes(lay_chain(sources, steps, facts=facts))
-        concluded = [] if survey_for is None else [lay_facts(surveys, survey_for, self._params[survey_for])]
+        outcomes, concluded = lay_chain(sources, steps, facts=facts), []
+        if survey_for is not None:
+            outcomes, surveys = split_outcomes(outcomes)
+            concluded = [lay_facts(surveys, survey_for, self._params[survey_for])]
         done = self._session.run([*outcomes, *concluded], on_done=self._report(label, len(outcomes)))
         accounts = done[: len(outcomes)]
         self._account(accounts)

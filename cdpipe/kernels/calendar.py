@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from cdpipe.kernels.allocation import allot, allot_columns
 from cdpipe.kernels.jit import jit_borrowing, jit_inlined
 from cdpipe.kernels.memory import Int, Integers, Memory, view_int64
 
@@ -17,6 +18,8 @@ Years: TypeAlias = npt.NDArray[np.int16]
 
 DAY_US: Final = 86_400_000_000
 SECOND_US: Final = 1_000_000
+_THOUSAND: Final = np.uint32(1_000)
+_MOST_32: Final = 2**32 - 1
 
 
 class CalendarParts(NamedTuple):
@@ -60,19 +63,22 @@ def date_of(days: Int) -> tuple[Int, Int, Int]:
 
 @jit_borrowing
 def _fill_parts(us: Integers, parts: CalendarParts) -> None:
-    day: Int = np.int64(0)
+    known, day = np.int64(0), np.int64(0)
     year, month, day_of_month = date_of(day)
+    hour, minute, second = np.int32(0), np.int32(0), np.int32(0)
     for i in range(us.size):
         instant = us[i]
-        if instant < day * DAY_US or instant >= (day + 1) * DAY_US:  # most rows are of the day before them
-            day = instant // DAY_US
-            year, month, day_of_month = date_of(day)
-        second_of_day = np.int32((instant - day * DAY_US) // SECOND_US)
-        hour = second_of_day // np.int32(3600)
+        if instant != known:  # many messages are of one instant
+            known = instant
+            if instant < day * DAY_US or instant >= (day + 1) * DAY_US:  # most rows are of the day before them
+                day = instant // DAY_US
+                year, month, day_of_month = date_of(day)
+            second_of_day = np.int32((instant - day * DAY_US) // SECOND_US)
+            hour, minute = second_of_day // np.int32(3600), second_of_day // np.int32(60) % np.int32(60)
+            second = second_of_day % np.int32(60)
         parts.year[i], parts.month[i], parts.day[i] = year, month, day_of_month
-        parts.hour[i], parts.pm[i] = hour, hour >= 12
-        parts.minute[i] = second_of_day // np.int32(60) % np.int32(60)
-        parts.second[i] = second_of_day % np.int32(60)
+        parts.hour[i], parts.minute[i], parts.second[i] = hour, minute, second
+        parts.pm[i] = hour >= 12
 
 
 def calendar_parts(us: Memory) -> CalendarParts:
@@ -95,8 +101,8 @@ def calendar_parts(us: Memory) -> CalendarParts:
         If `us` is not one-dimensional int64.
     """
     instants = view_int64(us)
-    month, day, hour, minute, second, pm = (np.empty(instants.size, dtype=np.int8) for _ in range(6))
-    parts = CalendarParts(month, day, np.empty(instants.size, dtype=np.int16), hour, minute, second, pm)
+    small, large = np.dtype(np.int8), np.dtype(np.int16)
+    parts = CalendarParts(*allot_columns(instants.size, [small, small, large, *4 * [small]], widest=large.itemsize))
     _fill_parts(instants, parts)
     return parts
 
@@ -119,7 +125,10 @@ def _refine(us: Integers, mark_ms: Integers, out: npt.NDArray[np.int64]) -> None
         instant = us[i]
         if instant != known:  # many messages are of one instant, and a division takes longer than all else here
             known, whole = instant, instant - instant // SECOND_US * SECOND_US == 0
-        out[i] = instant + (mark_ms[i] - mark_ms[i] // 1_000 * 1_000) * 1_000 if whole else instant
+        mark = mark_ms[i]
+        # of 32 bits without a sign the remainder takes half as long, and second marks are of 16
+        ms = np.int64(np.uint32(mark) % _THOUSAND) if 0 <= mark <= _MOST_32 else mark - mark // 1_000 * 1_000
+        out[i] = instant + ms * 1_000 if whole else instant
 
 
 def refine_seconds(us: Memory, mark_ms: Memory) -> npt.NDArray[np.int64]:
@@ -147,7 +156,7 @@ def refine_seconds(us: Memory, mark_ms: Memory) -> npt.NDArray[np.int64]:
     instants, marks = view_int64(us), view_int64(mark_ms)
     if instants.size != marks.size:
         raise ValueError(f"{instants.size} timestamps but {marks.size} second marks; each needs one")
-    refined = np.empty(instants.size, np.int64)
+    refined = allot(instants.size, np.int64)
     with np.errstate(over="ignore"):  # only without the compiler: a null time is the least integer there is
         _refine(instants, marks, refined)
     return refined

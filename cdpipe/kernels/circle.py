@@ -23,6 +23,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cdpipe.kernels.arrays import as_points
+from cdpipe.kernels.chords import (
+    INSIDE,
+    OUTSIDE,
+    UNDECIDED,
+    Chord,
+    Floats,
+    Marks,
+    mark_by_polynomial,
+    mark_by_sines,
+)
 from cdpipe.kernels.ellipsoid import (
     ECCENTRICITY_2,
     EQUATORIAL_M,
@@ -30,19 +40,13 @@ from cdpipe.kernels.ellipsoid import (
     LEAST_RADIUS_M,
     RADIANS,
     check_centre,
-    difference_degrees,
-    sincos_degrees,
 )
 from cdpipe.kernels.inverse_geodesic import inverse, measure
 from cdpipe.kernels.jit import jit
 
-Floats = NDArray[np.float64]
-Marks = NDArray[np.uint8]
-
 FARTHEST_M: Final = 20003931.4586254
 """Half a meridian, which no geodesic distance exceeds."""
 
-_OUTSIDE, _INSIDE, _UNDECIDED = 0, 1, 2
 _DEGREE = 4
 # A point farther than pi r has a chord of at least 2r - (FARTHEST - pi r) = 12570 km, more than this radius proves.
 _PROVABLE_M = 18.0e6
@@ -50,23 +54,6 @@ _PROVABLE_M = 18.0e6
 _SLACK_M = 1e-7
 _SLACK = 1e-12
 _GREATEST_BAND_RAD, _GREATEST_TURN_RAD, _GREATEST_EDGE_DEG = 0.1, 0.5, 89.0
-# 4 sin(turn / 2)**2 = turn**2 (1 - turn**2 / 12 + turn**4 / 360 - turn**6 / 20160 ...), for degrees squared; the terms
-# alternate and fall, so that leaving out all from the last one here on costs less than that one
-_VERSINE_2, _VERSINE_4 = RADIANS**2 / 12, RADIANS**4 / 360
-
-
-class Chord(NamedTuple):
-    """c**2 = x**2 E(x) + 4 sin(turn / 2)**2 P(x), x the difference in latitude.
-
-    The coefficients are for degrees (of E and P: `along` and `across`); beyond band and turn no point is
-    inside.
-    """
-
-    along: Floats
-    across: Floats
-    band_deg: float
-    turn_deg: float
-    relative_error: float
 
 
 def _multiply(a: list[float], b: list[float]) -> list[float]:
@@ -169,63 +156,56 @@ def _bound_chord(radius_m: float, relative_error: float) -> tuple[float, float]:
 
 
 @jit
-def _mark_by_polynomial(
-    lon: Floats, lat: Floats, lon0: float, lat0: float, chord: Chord, near_m2: float, far_m2: float, marks: Marks
-) -> np.int64:
-    e, p = chord.along, chord.across
-    e0, e1, e2, e3, e4 = e[0], e[1], e[2], e[3], e[4]
-    p0, p1, p2, p3, p4 = p[0], p[1], p[2], p[3], p[4]
-    band, turn2 = chord.band_deg, chord.turn_deg * chord.turn_deg
-    undecided = np.int64(0)
-    for i in range(lon.size):
-        x = lat[i] - lat0
-        turn = difference_degrees(lon[i], lon0)
-        w = turn * turn
-        along = e0 + x * (e1 + x * (e2 + x * (e3 + x * e4)))
-        across = p0 + x * (p1 + x * (p2 + x * (p3 + x * p4)))
-        versine = w * (1.0 - w * (_VERSINE_2 - w * _VERSINE_4))
-        chord_m2 = x * x * along + versine * across
-        possible = (abs(x) <= band) & (w <= turn2) & (chord_m2 <= far_m2)
-        certain = possible & (chord_m2 <= near_m2)
-        marks[i] = np.uint8(possible) + np.uint8(possible) - np.uint8(certain)
-        undecided += np.int64(possible) - np.int64(certain)
-    return undecided
-
-
-@jit
-def _mark_by_sines(
-    lon: Floats, lat: Floats, lon0: float, lat0: float, near_m2: float, far_m2: float, marks: Marks
-) -> np.int64:
-    sin0, cos0 = sincos_degrees(lat0)
-    normal0 = EQUATORIAL_M / math.sqrt(1 - ECCENTRICITY_2 * sin0 * sin0)
-    axis0, height0 = normal0 * cos0, normal0 * (1 - ECCENTRICITY_2) * sin0
-    undecided = np.int64(0)
-    for i in range(lon.size):
-        sine, cosine = sincos_degrees(lat[i])
-        half, _ = sincos_degrees(0.5 * difference_degrees(lon[i], lon0))
-        normal = EQUATORIAL_M / math.sqrt(1 - ECCENTRICITY_2 * sine * sine)
-        axis = normal * cosine
-        out, up = axis - axis0, normal * (1 - ECCENTRICITY_2) * sine - height0
-        chord_m2 = out * out + up * up + 4 * axis * axis0 * half * half
-        possible = (abs(lat[i]) <= 90.0) & (chord_m2 <= far_m2)
-        certain = possible & (chord_m2 <= near_m2)
-        marks[i] = np.uint8(possible) + np.uint8(possible) - np.uint8(certain)
-        undecided += np.int64(possible) - np.int64(certain)
-    return undecided
-
-
-@jit
 def _settle(lon: Floats, lat: Floats, lon0: float, lat0: float, radius_m: float, marks: Marks) -> int:
     # the undecided by their geodesic; returns how many are still open because they are nearly antipodal
     still_open = 0
     for i in range(lon.size):
-        if marks[i] == _UNDECIDED:
+        if marks[i] == UNDECIDED:
             distance_m, _ = measure(lon0, lat0, lon[i], lat[i])
             if distance_m >= 0.0:
-                marks[i] = _INSIDE if distance_m <= radius_m else _OUTSIDE
+                marks[i] = INSIDE if distance_m <= radius_m else OUTSIDE
             else:
                 still_open += 1
     return still_open
+
+
+class Circled(NamedTuple):
+    """Which points are in a circle.
+
+    Attributes
+    ----------
+    within
+        Shape (n,).
+    on_globe
+        Whether every point is a position on the globe, see `cdpipe.kernels.positions.judge_positions`.
+    """
+
+    within: NDArray[np.bool_]
+    on_globe: bool
+
+
+def encircle(lon: ArrayLike, lat: ArrayLike, *, lon0: float, lat0: float, radius_m: float) -> Circled:
+    """Tell which points are in a circle as `within_radius` does, and in the same pass whether all are on the globe."""
+    check_centre(lon0=lon0, lat0=lat0)
+    if not 0.0 <= radius_m < math.inf:
+        raise ValueError(
+            f"radius {radius_m} m is no radius; give finite metres >= 0 (20,003,932 m hold the whole globe)"
+        )
+    longitudes, latitudes = as_points(lon, lat)
+    radius_m, centre = float(radius_m), (math.fmod(lon0, 360.0), float(lat0))
+    marks = np.zeros(longitudes.size, np.uint8)
+    chord = _fit_chord(centre[1], radius_m)
+    bounds_m2 = _bound_chord(radius_m, chord.relative_error if chord else 0.0)
+    with np.errstate(all="ignore"):  # only without the compiler: chords of far or absurd rows may overflow
+        if chord:
+            undecided, off_globe = mark_by_polynomial(longitudes, latitudes, centre, chord, bounds_m2, marks)
+        else:
+            undecided, off_globe = mark_by_sines(longitudes, latitudes, centre, bounds_m2, marks)
+        if undecided and _settle(longitudes, latitudes, *centre, radius_m, marks):
+            rows = np.flatnonzero(marks == UNDECIDED)
+            distance_m, _ = inverse(*centre, longitudes[rows], latitudes[rows])
+            marks[rows] = distance_m <= radius_m
+    return Circled(marks.view(np.bool_), on_globe=bool(off_globe == 0))
 
 
 def within_radius(lon: ArrayLike, lat: ArrayLike, *, lon0: float, lat0: float, radius_m: float) -> NDArray[np.bool_]:
@@ -252,23 +232,4 @@ def within_radius(lon: ArrayLike, lat: ArrayLike, *, lon0: float, lat0: float, r
         If lon and lat differ in length, the centre is not on the globe, or the radius is negative or not
         finite.
     """
-    check_centre(lon0=lon0, lat0=lat0)
-    if not 0.0 <= radius_m < math.inf:
-        raise ValueError(
-            f"radius {radius_m} m is no radius; give finite metres >= 0 (20,003,932 m hold the whole globe)"
-        )
-    longitudes, latitudes = as_points(lon, lat)
-    radius_m, lon0, lat0 = float(radius_m), math.fmod(lon0, 360.0), float(lat0)
-    marks = np.empty(longitudes.size, np.uint8)
-    chord = _fit_chord(lat0, radius_m)
-    bounds = _bound_chord(radius_m, chord.relative_error if chord else 0.0)
-    with np.errstate(all="ignore"):  # only without the compiler: chords of far or absurd rows may overflow
-        if chord:
-            undecided = _mark_by_polynomial(longitudes, latitudes, lon0, lat0, chord, *bounds, marks)
-        else:
-            undecided = _mark_by_sines(longitudes, latitudes, lon0, lat0, *bounds, marks)
-        if undecided and _settle(longitudes, latitudes, lon0, lat0, radius_m, marks):
-            rows = np.flatnonzero(marks == _UNDECIDED)
-            distance_m, _ = inverse(lon0, lat0, longitudes[rows], latitudes[rows])
-            marks[rows] = distance_m <= radius_m
-    return marks.view(np.bool_)
+    return encircle(lon, lat, lon0=lon0, lat0=lat0, radius_m=radius_m).within

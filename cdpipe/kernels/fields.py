@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 
 from cdpipe.kernels.jit import jit_inlined
 from cdpipe.kernels.lines import QUOTE, Window
-from cdpipe.kernels.memory import MALFORMED, OK, UNDECIDED, Bytes, Int, Integers, load_word
+from cdpipe.kernels.memory import MALFORMED, OK, UNDECIDED, Bytes, Int, Integers
 from cdpipe.kernels.numbers import scan_float, scan_integer
 from cdpipe.kernels.pack import copy_cell
 from cdpipe.kernels.timestamps import UTC, scan_timestamp
+from cdpipe.kernels.words import is_same
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-_WORD: Final = 8
-_U0: Final = np.uint64(0)
 
 NO_TIME: Final = np.iinfo(np.int64).min
 """What stands for a null time: NumPy's NaT."""
@@ -58,15 +57,6 @@ def read_integers(
 
 
 @jit_inlined
-def _is_same(data: Bytes, one: Int, other: Int, length: Int) -> bool:
-    """Say whether two cells of this length, a word at least, hold the same bytes."""
-    differing = load_word(data, one + length - _WORD) ^ load_word(data, other + length - _WORD)
-    for at in range(0, length - _WORD, _WORD):
-        differing |= load_word(data, one + at) ^ load_word(data, other + at)
-    return bool(differing == _U0)
-
-
-@jit_inlined
 def read_times(data: Bytes, at: Int, field: Int, window: Window, values: Integers) -> bool:
     """Read a time column of a window; say whether any cell is malformed, or local time.
 
@@ -77,7 +67,7 @@ def read_times(data: Bytes, at: Int, field: Int, window: Window, values: Integer
     for i in range(values.size):
         cell = window.lines[0, i] + field
         start, stop = at + window.begins[cell], at + window.stops[cell]
-        if stop - start == last_length and last_length >= _WORD and _is_same(data, start, last, last_length):
+        if stop - start == last_length and last_length > 0 and is_same(data, start, last, last_length):
             values[i] = values[i - 1]
             continue
         value, status, zone = scan_timestamp(data, start, stop)

@@ -1,7 +1,7 @@
 """Texts that recur, numbered: each cell becomes the number of its text among those met so far.
 
-Open addressing with linear probing, on 64 bits of a cell (those of an 8-byte id as they are, mixed; XXH64 of any
-other); equal bits are followed by a comparison of the bytes, so two texts never share a number.
+Open addressing with linear probing, on 64 bits of a cell: those of an 8-byte id as they are, mixed; those of any other
+text, folded. Equal bits are followed by a comparison of the bytes, so two texts never share a number.
 """
 
 from typing import Final
@@ -9,9 +9,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cdpipe.kernels.hashing import hash_cell
+from cdpipe.kernels.allocation import allot
 from cdpipe.kernels.jit import jit_borrowing, jit_inlined
 from cdpipe.kernels.memory import Bytes, Int, Integers, Memory, load_word, view_cells
+from cdpipe.kernels.words import WORD, is_same, load_three
 
 Words = NDArray[np.uint64]
 Codes = NDArray[np.int32]
@@ -20,27 +21,25 @@ NULL_CODE: Final = -1
 """Number of a null cell."""
 
 _FIRST_SLOTS: Final = 1 << 12
-_WORD: Final = 8
 _FREE: Final = -1
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio: Knuth, TAOCP 3, 6.4
+_SECOND: Final = np.uint64(0xC2B2AE3D27D4EB4F)  # any large odd numbers do
+_THIRD: Final = np.uint64(0x165667B19E3779F9)
 _HALF: Final = np.uint64(32)
 
 
 @jit_inlined
 def _digest(data: Bytes, start: Int, stop: Int) -> np.uint64:
     """Bits of a cell, to look it up by; of 8-byte cells no two different ones share them."""
-    if stop - start == _WORD:
-        word = load_word(data, start) * _MIX
-        return word ^ (word >> _HALF)
-    return hash_cell(data, np.int64(start), np.int64(stop))
-
-
-@jit_inlined
-def _same(data: Bytes, one: Int, other: Int, length: Int) -> bool:
-    i = 0
-    while i < length and data[np.uint64(one + i)] == data[np.uint64(other + i)]:
-        i += 1
-    return bool(i == length)
+    if stop - start == WORD:
+        word = load_word(data, start)
+    else:
+        word, second, third = load_three(data, start, stop - start)
+        word += second * _SECOND + third * _THIRD
+        for at in range(start + 2 * WORD, stop - WORD, WORD):
+            word = (word ^ (word >> _HALF)) * _MIX + load_word(data, at)
+    word *= _MIX
+    return word ^ (word >> _HALF)
 
 
 @jit_borrowing
@@ -53,6 +52,7 @@ def _number_cells(
     slots: Codes,
     digests: Words,
     firsts: NDArray[np.int64],
+    eights: NDArray[np.bool_],
     codes: Codes,
 ) -> tuple[np.int64, np.int64]:
     """Go on from cell `begin` until there are more texts than room; return (where it stopped, texts known)."""
@@ -62,15 +62,15 @@ def _number_cells(
         if stop <= start:
             codes[i] = NULL_CODE
             continue
+        length = stop - start
         digest = _digest(data, start, stop)
         slot = digest & mask
         code = slots[slot]
         while code != _FREE:
-            if digests[code] == digest:
+            if digests[code] == digest and eights[code] == (length == WORD):
                 first = firsts[code]
-                length = stop - start
-                if stops[first] - starts[first] == length and (
-                    length == _WORD or _same(data, starts[first], start, length)
+                if length == WORD or (
+                    stops[first] - starts[first] == length and is_same(data, starts[first], start, length)
                 ):
                     break
             slot = (slot + np.uint64(1)) & mask
@@ -79,7 +79,7 @@ def _number_cells(
             if known == firsts.size:
                 return np.int64(i), known
             code = np.int32(known)
-            slots[slot], digests[code], firsts[code] = code, digest, i
+            slots[slot], digests[code], firsts[code], eights[code] = code, digest, i, length == WORD
             known += np.int64(1)
         codes[i] = code
     return np.int64(starts.size), known
@@ -116,17 +116,17 @@ def number_cells(data: Memory, starts: Memory, stops: Memory) -> tuple[Codes, ND
         If the arrays are no cells, see `view_cells`.
     """
     text, begins, ends = view_cells(data, starts, stops)
-    codes = np.empty(begins.size, np.int32)
+    codes = allot(begins.size, np.int32)
     room = _FIRST_SLOTS // 2
-    digests, firsts = np.empty(room, np.uint64), np.empty(room, np.int64)
+    digests, firsts, eights = np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room, np.bool_)
     slots = np.full(2 * room, _FREE, np.int32)
     done, known = np.int64(0), np.int64(0)
     with np.errstate(over="ignore"):  # only without the compiler: the arithmetic is modulo 2**64 by definition
         while True:
-            done, known = _number_cells(text, begins, ends, done, known, slots, digests, firsts, codes)
+            done, known = _number_cells(text, begins, ends, done, known, slots, digests, firsts, eights, codes)
             if done == begins.size:
                 return codes, firsts[:known].copy()
             room *= 4
-            digests, firsts = np.resize(digests, room), np.resize(firsts, room)
+            digests, firsts, eights = np.resize(digests, room), np.resize(firsts, room), np.resize(eights, room)
             slots = np.full(2 * room, _FREE, np.int32)
             _place(digests[:known], slots)

@@ -5,7 +5,9 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from cdpipe.kernels.jit import jit_borrowing
+from cdpipe.kernels.allocation import allot
+from cdpipe.kernels.digits import quick_float
+from cdpipe.kernels.jit import jit_borrowing, jit_inlined
 from cdpipe.kernels.memory import (
     MALFORMED,
     NULL,
@@ -17,14 +19,22 @@ from cdpipe.kernels.memory import (
     Memory,
     Statuses,
     is_blank,
+    load_word,
     strip,
     view_cells,
 )
 from cdpipe.kernels.numbers import decide_float, is_null_word, scan_float
+from cdpipe.kernels.vectors import WIDTH, lowest_bit, match_bytes
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 _WORD: Final = np.frombuffer(b"point", dtype=np.uint8)
+_OPENING: Final = np.frombuffer(b"POINT (", dtype=np.uint8)
+_OPENING_BYTES: Final = np.uint64(0x00FFFFFFFFFFFFFF)
+_OPENING_WORD: Final = np.uint64(int.from_bytes(b"POINT (", "little"))
+_BLANK: Final = 32
+_CLOSING: Final = 41
+_U0: Final = np.uint64(0)
 
 
 @jit_borrowing
@@ -75,6 +85,21 @@ def _scan_point(data: Bytes, start: Int, stop: Int) -> tuple[float, float, int]:
     return np.nan, np.nan, UNDECIDED
 
 
+@jit_inlined
+def _quick_point(data: Bytes, start: Int, stop: Int) -> tuple[float, float, bool]:
+    """Read `POINT (lon lat)` as nearly every cell has it: (longitude, latitude, whether it is that)."""
+    first = start + _OPENING.size
+    if stop <= first or first + WIDTH > data.size or data[stop - 1] != _CLOSING:
+        return np.nan, np.nan, False
+    blanks = match_bytes(data, first, _BLANK)
+    if load_word(data, start) & _OPENING_BYTES != _OPENING_WORD or blanks == _U0:
+        return np.nan, np.nan, False
+    gap = first + lowest_bit(blanks)
+    lon, lon_read = quick_float(data, first, gap)
+    lat, lat_read = quick_float(data, gap + 1, stop - 1)
+    return lon, lat, lon_read and lat_read
+
+
 @jit_borrowing
 def _parse_point(
     data: Bytes, starts: Integers, stops: Integers, positions: tuple[Floats, Floats], status: Statuses
@@ -82,8 +107,11 @@ def _parse_point(
     lon, lat = positions
     undecided = 0
     for i in range(starts.size):
-        lon[i], lat[i], status[i] = _scan_point(data, starts[i], stops[i])
-        undecided += status[i] == UNDECIDED
+        lon[i], lat[i], read = _quick_point(data, starts[i], stops[i])
+        status[i] = OK
+        if not read:
+            lon[i], lat[i], status[i] = _scan_point(data, starts[i], stops[i])
+            undecided += status[i] == UNDECIDED
     return undecided
 
 
@@ -120,7 +148,7 @@ def parse_point(data: Memory, starts: Memory, stops: Memory) -> tuple[Floats, Fl
         If the arrays are no cells, see `view_cells`.
     """
     text, begins, ends = view_cells(data, starts, stops)
-    lon, lat = np.empty(begins.size), np.empty(begins.size)
+    lon, lat = allot(begins.size, np.float64), allot(begins.size, np.float64)
     status = np.empty(begins.size, dtype=np.uint8)
     if _parse_point(text, begins, ends, (lon, lat), status):
         for i in np.flatnonzero(status == UNDECIDED):

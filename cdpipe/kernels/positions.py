@@ -11,8 +11,8 @@ from cdpipe.kernels.jit import jit_borrowing
 ON_GLOBE: Final = 0
 NOWHERE: Final = 1
 OFF_GLOBE: Final = 2
-_POLE_DEG: Final = 90.0
-_ANTIMERIDIAN_DEG: Final = 180.0
+POLE_DEG: Final = 90.0
+ANTIMERIDIAN_DEG: Final = 180.0
 
 
 @jit_borrowing
@@ -20,7 +20,7 @@ def _judge(lon: NDArray[np.float64], lat: NDArray[np.float64], verdicts: NDArray
     faults = np.int64(0)
     for i in range(lon.size):
         x, y = abs(lon[i]), abs(lat[i])
-        off = np.uint8(not ((x <= _ANTIMERIDIAN_DEG) & (y <= _POLE_DEG)))
+        off = np.uint8(not ((x <= ANTIMERIDIAN_DEG) & (y <= POLE_DEG)))
         null = np.uint8((x != x) | (y != y))  # noqa: PLR0124 - only NaN differs from itself
         verdicts[i] = off + off - null
         faults += np.int64(off)

@@ -3,13 +3,17 @@
 Values are moved as words of their width, so one compiled function serves every type of that width.
 """
 
-from typing import Final, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cdpipe.kernels.allocation import allot, allot_columns
 from cdpipe.kernels.arrays import as_input
+from cdpipe.kernels.compress import MOVED, compress
 from cdpipe.kernels.jit import jit_borrowing
+from cdpipe.kernels.vectors import WIDTH, count_bits, lowest_bit, match_bytes
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Marks = NDArray[np.bool_]
@@ -17,53 +21,57 @@ Places = NDArray[np.int64]
 
 _WORDS: Final[dict[int, type[np.unsignedinteger]]] = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 _NONE: Final = np.uint64(0)
-_ALL: Final = np.uint64(0x0101010101010101)
+_ONE: Final = np.uint64(1)
+_ALL: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
+_BITS: Final = WIDTH
 _SPARSE: Final = 8
 """Where fewer than one row in so many stays, going to each is cheaper than going past all others."""
 
 
 @jit_borrowing
-def _count_marks(marks: NDArray[np.uint8]) -> int:
+def _pack_marks(marks: NDArray[np.uint8], words: NDArray[np.uint64]) -> int:
+    """Gather marks in bits, 64 to a word, the first one lowest; return how many there are."""
+    whole = marks.size // _BITS
     count = np.int64(0)
-    for i in range(marks.size):
-        count += np.int64(marks[i])
+    for i in range(whole):
+        words[i] = match_bytes(marks, _BITS * i, 1)
+        count += count_bits(words[i])
+    for i in range(whole, words.size):
+        words[i] = _NONE
+        for j in range(_BITS * i, marks.size):
+            words[i] |= np.uint64(marks[j]) << np.uint64(j - _BITS * i)
+        count += count_bits(words[i])
     return int(count)
 
 
 @jit_borrowing
-def _find_marks(marks: NDArray[np.uint8], eights: NDArray[np.uint64], places: Places) -> None:
+def _find_marks(words: NDArray[np.uint64], places: Places) -> None:
     at = 0
-    for i in range(eights.size):
-        if eights[i] != _NONE:
-            for j in range(8 * i, 8 * i + 8):
-                if marks[j]:
-                    places[at] = j
-                    at += 1
-    for j in range(8 * eights.size, marks.size):
-        if marks[j]:
-            places[at] = j
+    for i in range(words.size):
+        word = words[i]
+        while word != _NONE:
+            places[at] = _BITS * i + lowest_bit(word)
             at += 1
+            word &= word - _ONE
 
 
 @jit_borrowing
-def _keep_words(
-    values: NDArray[np.uint64], marks: NDArray[np.uint8], eights: NDArray[np.uint64], out: NDArray[np.uint64]
-) -> None:
-    at = 0
-    for i in range(eights.size):
-        if eights[i] == _ALL:
-            for j in range(8):
-                out[at + j] = values[8 * i + j]
-            at += 8
-        elif eights[i] != _NONE:
-            for j in range(8 * i, 8 * i + 8):
-                if marks[j]:
-                    out[at] = values[j]
-                    at += 1
-    for j in range(8 * eights.size, marks.size):
-        if marks[j]:
-            out[at] = values[j]
-            at += 1
+def _keep_words(values: NDArray[np.uint64], words: NDArray[np.uint64], out: NDArray[np.uint64]) -> None:
+    lanes = MOVED // values.itemsize
+    of_lanes = _ALL >> np.uint64(_BITS - lanes)
+    at = np.int64(0)
+    for i in range(words.size):
+        word, first = words[i], _BITS * i
+        if word != _NONE and first + _BITS <= values.size:
+            for lane in range(0, _BITS, lanes):
+                mask = (word >> np.uint64(lane)) & of_lanes
+                compress(values, first + lane, mask, out, at)
+                at += count_bits(mask)
+        else:
+            while word != _NONE:
+                out[at] = values[first + lowest_bit(word)]
+                at += 1
+                word &= word - _ONE
 
 
 @jit_borrowing
@@ -108,36 +116,48 @@ class Kept:
     """
 
     def __init__(self, marks: Marks) -> None:
-        self._marks = as_input(marks.view(np.uint8), np.uint8)
-        self._eights = as_input(np.frombuffer(self._marks, np.uint64, marks.size // 8), np.uint64)
-        self.count = int(_count_marks(self._marks))
+        self._size = marks.size
+        self._words = np.empty(-(-marks.size // _BITS), np.uint64)
+        self.count = int(_pack_marks(as_input(marks.view(np.uint8), np.uint8), self._words))
         self._places: Places | None = None
 
     @property
     def every(self) -> bool:
         """Whether all rows stay."""
-        return self.count == self._marks.size
+        return self.count == self._size
 
     @property
     def places(self) -> Places:
         """Places of the rows that stay, int64, ascending, shape (count,)."""
         if self._places is None:
-            self._places = np.empty(self.count, np.int64)
-            _find_marks(self._marks, self._eights, self._places)
+            self._places = allot(self.count, np.int64)
+            _find_marks(self._words, self._places)
         return self._places
 
     def of(self, values: NDArray[Scalar]) -> NDArray[Scalar]:
         """Return a column's values in the rows that stay, shape (count,), always a new array."""
-        if self.count * _SPARSE < self._marks.size:
-            return take(values, self.places)
-        out = np.empty(self.count, values.dtype)
-        _keep_words(_as_words(values), self._marks, self._eights, out.view(_WORDS[values.dtype.itemsize]))
-        return out
+        return self.of_all([values])[0]
+
+    def of_all(self, columns: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Return several columns' values in the rows that stay, shape (count,), always new arrays.
+
+        Small ones may share memory: where few rows stay all of them, else those of less than 8 bytes a value, so that
+        little is held in vain by a column that outlives the others.
+        """
+        sparse = self.count * _SPARSE < self._size
+        found = allot_columns(self.count, [values.dtype for values in columns], widest=8 if sparse else 4)
+        for values, out in zip(columns, found, strict=True):
+            words, into = _as_words(values), out.view(_WORDS[out.dtype.itemsize])
+            if sparse:
+                _take_words(words, as_input(self.places, np.int64), into)
+            else:
+                _keep_words(words, self._words, into)
+        return found
 
 
 def take(values: NDArray[Scalar], places: Places) -> NDArray[Scalar]:
     """Return a column's values at some places (int64, each within the column), as a new array."""
-    out = np.empty(places.size, values.dtype)
+    out: NDArray[Scalar] = allot(places.size, values.dtype)
     _take_words(_as_words(values), as_input(places, np.int64), out.view(_WORDS[values.dtype.itemsize]))
     return out
 
@@ -164,7 +184,7 @@ def look_up(table: NDArray[Scalar], codes: NDArray[np.signedinteger]) -> NDArray
     numpy.ndarray
         Shape (n,), of the table's type.
     """
-    out = np.empty(codes.size, table.dtype)
+    out: NDArray[Scalar] = allot(codes.size, table.dtype)
     _look_up_words(_as_words(table), as_input(codes, np.int32), out.view(_WORDS[table.dtype.itemsize]))
     return out
 

@@ -4,10 +4,12 @@ from typing import Final
 
 import numpy as np
 
+from cdpipe.kernels.allocation import allot
 from cdpipe.kernels.calendar import DAY_US, calendar_parts, count_days, days_since_epoch
 from cdpipe.kernels.jit import jit_borrowing, jit_inlined
 from cdpipe.kernels.memory import MALFORMED, NULL, OK, Bytes, Int, Integers, Memory, Statuses, strip, view_cells
 from cdpipe.kernels.numbers import is_null_word
+from cdpipe.kernels.words import is_same
 
 __all__ = ["EASTERN", "UTC", "calendar_parts", "days_since_epoch", "parse_timestamps"]
 
@@ -189,8 +191,15 @@ def _parse_timestamps(
     data: Bytes, starts: Integers, stops: Integers, values: Integers, marks: tuple[Statuses, Statuses]
 ) -> None:
     status, zone = marks
+    last, last_length = np.int64(0), np.int64(0)
     for i in range(starts.size):
-        values[i], status[i], zone[i] = scan_timestamp(data, starts[i], stops[i])
+        start, length = starts[i], stops[i] - starts[i]
+        # messages come about in the order of their times, many in a second: the last one's text is not read again
+        if length == last_length and length > 0 and is_same(data, start, last, length):
+            values[i], status[i], zone[i] = values[i - 1], status[i - 1], zone[i - 1]
+        else:
+            values[i], status[i], zone[i] = scan_timestamp(data, start, stops[i])
+            last, last_length = start, length
 
 
 def parse_timestamps(data: Memory, starts: Memory, stops: Memory) -> tuple[Integers, Statuses, Statuses]:
@@ -229,7 +238,7 @@ def parse_timestamps(data: Memory, starts: Memory, stops: Memory) -> tuple[Integ
         If the arrays are no cells, see `view_cells`.
     """
     text, begins, ends = view_cells(data, starts, stops)
-    values = np.empty(begins.size, dtype=np.int64)
+    values = allot(begins.size, np.int64)
     status, zone = np.empty(begins.size, dtype=np.uint8), np.empty(begins.size, dtype=np.uint8)
     _parse_timestamps(text, begins, ends, values, (status, zone))
     return values, status, zone

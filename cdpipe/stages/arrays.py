@@ -1,6 +1,8 @@
 """Frame columns as the arrays kernels take, and back, without copying where the memory allows it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -81,33 +83,12 @@ def arrow_cells(array: pa.Array) -> Cells:
     return Cells(view_bytes(data), starts, stops)
 
 
-def text_series(values: NDArray[np.uint8], offsets: NDArray[np.int64], null: NDArray[np.bool_]) -> "pd.Series[Any]":
-    """Make a `str` column of packed UTF-8 bytes, shape (bytes,), their offsets, (n + 1,), and nulls, (n,)."""
-    return pd.Series(text_array(values, offsets, null), dtype="str")
-
-
 def text_array(
     values: NDArray[np.uint8], offsets: NDArray[np.int64], null: NDArray[np.bool_] | None = None
 ) -> pa.LargeStringArray:
     """Make an Arrow array of packed UTF-8 bytes, shape (bytes,), their offsets, (n + 1,), and nulls, (n,)."""
     validity = pa.array(~null).buffers()[1] if null is not None and null.any() else None
     return pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(values), validity)
-
-
-def label_series(codes: NDArray[np.int32], texts: pa.LargeStringArray) -> "pd.Series[Any]":
-    """Make a `category` column.
-
-    Parameters
-    ----------
-    codes
-        Shape (n,): place of each row's text, -1 for null.
-    texts
-        The k texts, no two the same, none null.
-    """
-    index = pd.Index(pd.Series(texts, dtype="str"))
-    # The public constructor makes a Python string of every text to see that no two are the same: 8 ms for 50,000.
-    dtype = pd.CategoricalDtype._from_fastpath(index, ordered=False)  # type: ignore[attr-defined]
-    return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype, validate=False), copy=False)
 
 
 def number_texts(cells: Cells) -> tuple[NDArray[np.int32], Cells]:
@@ -168,19 +149,38 @@ def view_vehicles(series: "pd.Series[Any]") -> Vehicles:
     return Vehicles(codes, np.append(hash_text(*texts), np.uint64(_NO_ID)))
 
 
-def keep(values: Any, kept: Kept) -> Any:  # noqa: ANN401 - a Series, or an array of any kind
-    """Return a column's values, shape (n,), in the rows that stay, as a new array or Series of the same type."""
+def keep(columns: Mapping[str, Any], kept: Kept) -> dict[str, Any]:
+    """Return columns, each a Series or an array of any kind, shape (n,), in the rows that stay: new ones, alike."""
+    apart = {name: _take_apart(values) for name, values in columns.items()}
+    found = iter(kept.of_all([array for part in apart.values() if part for array in part.arrays]))
+    whole: dict[str, Any] = {}
+    for name, part in apart.items():
+        if part:
+            whole[name] = part.join(*islice(found, len(part.arrays)))
+        else:
+            values = columns[name]
+            array = values.array if isinstance(values, pd.Series) else values
+            whole[name] = pd.Series(array.take(kept.places), dtype=values.dtype, copy=False)  # else text of objects
+    return whole
+
+
+class _Parts(NamedTuple):
+    """The arrays of words that a column is made of, and what makes one of them again."""
+
+    arrays: tuple[NDArray[Any], ...]
+    join: Callable[..., Any]
+
+
+def _take_apart(values: Any) -> _Parts | None:  # noqa: ANN401 - a Series, or an array of any kind
+    """Return the parts of a column; None where it is not of words."""
     array = values.array if isinstance(values, pd.Series) else values
     if isinstance(array, pd.Categorical):
-        return pd.Categorical.from_codes(kept.of(np.asarray(array.codes)), dtype=array.dtype, validate=False)
+        return _Parts((np.asarray(array.codes),), partial(pd.Categorical.from_codes, dtype=array.dtype, validate=False))
+    if isinstance(array, pd.arrays.IntegerArray):  # no public name gives its two arrays without copying them
+        return _Parts((array._data, array._mask), pd.arrays.IntegerArray)  # type: ignore[attr-defined]
     if isinstance(values.dtype, np.dtype) and values.dtype != np.object_ and values.dtype.itemsize <= _WORD_BYTES:
-        return kept.of(np.asarray(values))
-    return pd.Series(array.take(kept.places), dtype=values.dtype, copy=False)  # or pandas takes objects for text
-
-
-def masked_integers(values: NDArray[np.int64], null: NDArray[np.bool_]) -> "pd.Series[Any]":
-    """Make a nullable `Int64` column of values and nulls, both shape (n,)."""
-    return pd.Series(pd.arrays.IntegerArray(values, null), copy=False)
+        return _Parts((np.asarray(values),), np.asarray)
+    return None
 
 
 def null_mask(series: "pd.Series[Any]") -> NDArray[np.bool_]:

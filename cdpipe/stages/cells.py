@@ -17,13 +17,10 @@ from cdpipe.kernels.timestamps import parse_timestamps
 from cdpipe.stages.arrays import (
     Cells,
     is_text,
-    label_series,
-    masked_integers,
     number_texts,
     spread,
     text_array,
     text_cells,
-    text_series,
     view_labels,
 )
 
@@ -36,15 +33,34 @@ _LEAST_MS: Final = -62_135_596_800_000
 _GREATEST_MS: Final = 253_402_300_799_999
 _INT64_LIMIT: Final = 2.0**63
 _WORDS: Final = {"label": "text"}
+_TEXT: Final = pd.StringDtype(storage="pyarrow", na_value=np.nan)
+"""What `str` is."""
+
 NAT: Final = np.iinfo(np.int64).min
 
 
 class Typed(NamedTuple):
-    """A typed column, shape (n,), and which of its cells could not be read (they are null in it)."""
+    """A typed column, and which of its cells could not be read.
 
-    series: "pd.Series[Any]"
+    Attributes
+    ----------
+    data
+        Shape (n,), null where bad: an array where it is new, the caller's Series where it had the type already (pandas
+        then copies it before either is written to). Frames are made of arrays in a third of the time.
+    bad
+        Shape (n,): cells that could not be read.
+    problem
+        What is wrong with those.
+    """
+
+    data: Any
     bad: NDArray[np.bool_]
     problem: str
+
+    @property
+    def series(self) -> "pd.Series[Any]":
+        """The column as a Series."""
+        return self.data if isinstance(self.data, pd.Series) else pd.Series(self.data, copy=False)
 
 
 def type_cells(column: Column, cells: Cells) -> Typed:
@@ -70,31 +86,53 @@ def type_series(column: Column, series: "pd.Series[Any]") -> Typed:
     if is_text(series):
         series = series.rename(column.name)
         return _of_label_series(series) if column.kind == "label" else type_cells(column, text_cells(series))
-    if series.isna().all():
-        return _nothing(column, len(series))
     if column.kind == "time" and pd.api.types.is_datetime64_any_dtype(series.dtype):
         return _of_times(series)
     if column.kind == "time" and pd.api.types.is_numeric_dtype(series.dtype):
         return _of_epochs(series)
     if column.kind in ("float", "integer") and pd.api.types.is_numeric_dtype(series.dtype):
         return _of_numbers(column, series)
+    if series.isna().all():
+        return _nothing(column, len(series))
     raise TypeError(
         f"column {column.name!r} must hold {_WORDS.get(column.kind, column.kind)} values but is {series.dtype}; "
         "write the file again with that column as text"
     )
 
 
+def text_values(texts: pa.LargeStringArray) -> Any:  # noqa: ANN401 - pandas has no public name for it
+    """Make pandas' array of `str` of texts and nulls, shape (n,), without a copy."""
+    # What a Series of them holds, for an eighth of its price.
+    return _TEXT.__from_arrow__(texts)  # type: ignore[attr-defined]
+
+
+def label_values(codes: NDArray[np.int32], texts: pa.LargeStringArray) -> pd.Categorical:
+    """Make pandas' array of `category`.
+
+    Parameters
+    ----------
+    codes
+        Shape (n,): place of each row's text, -1 for null.
+    texts
+        The k texts, no two the same, none null.
+    """
+    index = pd.Index(text_values(texts), copy=False)
+    # The public constructor makes a Python string of every text to see that no two are the same: 8 ms for 50,000.
+    dtype = pd.CategoricalDtype._from_fastpath(index, ordered=False)  # type: ignore[attr-defined]
+    return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
+
+
 def _read_float(column: Column, cells: Cells) -> Typed:
     values, status = parse_float(*cells)
     for code in column.unavailable:
         values[values == code] = np.nan
-    return Typed(pd.Series(values, copy=False), status == _MALFORMED, "not a number")
+    return Typed(values, status == _MALFORMED, "not a number")
 
 
 def _read_integer(column: Column, cells: Cells) -> Typed:
     values, status = parse_integer(*cells)
     null = (status != _OK) | np.isin(values, np.array(column.unavailable, np.int64))
-    return Typed(masked_integers(values, null), status == _MALFORMED, "not an integer")
+    return Typed(pd.arrays.IntegerArray(values, null), status == _MALFORMED, "not an integer")
 
 
 def _read_time(_: Column, cells: Cells) -> Typed:
@@ -103,7 +141,7 @@ def _read_time(_: Column, cells: Cells) -> Typed:
     if eastern.any():
         values[eastern] = _from_eastern(values[eastern])
     values[status != _OK] = NAT
-    return Typed(pd.Series(values.view("M8[us]"), copy=False), status == _MALFORMED, "not a timestamp")
+    return Typed(values.view("M8[us]"), status == _MALFORMED, "not a timestamp")
 
 
 def _from_eastern(wall_us: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -122,7 +160,7 @@ def _read_text(_: Column, cells: Cells) -> Typed:
         starts, stops = cells.starts, np.where(bad, cells.starts, cells.stops)
         packed, offsets, _ascii = pack_cells(cells.data, starts, stops)
         null = null | bad
-    return Typed(text_series(packed, offsets, null), bad, "not UTF-8 text")
+    return Typed(text_values(text_array(packed, offsets, null)), bad, "not UTF-8 text")
 
 
 def _read_label(_: Column, cells: Cells) -> Typed:
@@ -153,7 +191,7 @@ def _of_labels(codes: NDArray[np.signedinteger[Any]], texts: Cells) -> Typed:
         renumbered[stay] = np.arange(stay.size, dtype=np.int32)
         codes = spread(codes, renumbered, of_null=NULL_CODE)
         packed, offsets, _ascii = pack_cells(texts.data, texts.starts[stay], texts.stops[stay])
-    return Typed(label_series(codes, text_array(packed, offsets)), bad, "not UTF-8 text")
+    return Typed(label_values(codes, text_array(packed, offsets)), bad, "not UTF-8 text")
 
 
 def _find_blank(packed: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -194,7 +232,7 @@ def _of_epochs(series: "pd.Series[Any]") -> Typed:
     null, ms, unfit = _whole_numbers(series)
     bad = ~null & (unfit | (ms < _LEAST_MS) | (ms > _GREATEST_MS))
     times = np.where(null | bad, NAT, np.where(bad, 0, ms) * _US_PER_MS)
-    return Typed(pd.Series(times.view("M8[us]"), copy=False), bad, "not a timestamp")
+    return Typed(times.view("M8[us]"), bad, "not a timestamp")
 
 
 def _of_numbers(column: Column, series: "pd.Series[Any]") -> Typed:
@@ -205,10 +243,10 @@ def _of_numbers(column: Column, series: "pd.Series[Any]") -> Typed:
         if series.dtype == np.float32:
             codes = codes.astype(np.float32).astype(np.float64)
         values[bad | np.isin(values, codes)] = np.nan
-        return Typed(pd.Series(values, copy=False), bad, "not a number")
+        return Typed(values, bad, "not a number")
     null, whole, bad = _whole_numbers(series)
     null = null | bad | np.isin(whole, np.array(column.unavailable, np.int64))
-    return Typed(masked_integers(whole, null), bad, "not an integer")
+    return Typed(pd.arrays.IntegerArray(whole, null), bad, "not an integer")
 
 
 def _whole_numbers(series: "pd.Series[Any]") -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]:
@@ -224,8 +262,7 @@ def _whole_numbers(series: "pd.Series[Any]") -> tuple[NDArray[np.bool_], NDArray
 
 
 def _nothing(column: Column, rows: int) -> Typed:
+    bad = np.zeros(rows, np.bool_)
     if column.kind == "label":
-        values = label_series(np.full(rows, NULL_CODE, np.int32), pa.array([], pa.large_string()))
-    else:
-        values = pd.Series([None] * rows, dtype=column.dtype)
-    return Typed(values, np.zeros(rows, np.bool_), "")
+        return Typed(label_values(np.full(rows, NULL_CODE, np.int32), pa.array([], pa.large_string())), bad, "")
+    return Typed(pd.Series([None] * rows, dtype=column.dtype), bad, "")

@@ -1,6 +1,6 @@
 """Clean: typed messages -> the messages and columns a study is about, in its coordinates."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any, Final, Literal, Self
 
 import numpy as np
@@ -25,16 +25,14 @@ from cdpipe.kernels.calendar import calendar_parts
 from cdpipe.kernels.geodesy import to_local
 from cdpipe.kernels.points import parse_point
 from cdpipe.kernels.positions import NOWHERE, OFF_GLOBE, judge_positions
-from cdpipe.kernels.rows import Kept
-from cdpipe.stages.arrays import keep, name_canonically, null_mask, require_columns, text_cells
-from cdpipe.stages.cells import type_series
+from cdpipe.stages.arrays import name_canonically, null_mask, require_columns, text_cells
 from cdpipe.stages.filters import FILTERS, Filter, Messages, Region
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
+from cdpipe.stages.rows import Rows
 
 NAME: Final = "clean"
 VERSION: Final = 2
-_OK: Final = 0
 _MALFORMED: Final = 2
 
 _FILTER_FIELDS: Final[dict[str, Any]] = {kind.name: (kind | None, None) for kind in FILTERS}
@@ -133,75 +131,6 @@ class CleanParams(Params):
         raise KeyError(f"cleaning needs a position, {needed}; there are {', '.join(map(str, available))}")
 
 
-class _Rows:
-    """The rows that are still in, their columns as far as they are typed, and for which reason the others went.
-
-    A column is a Series where it is the caller's (pandas then copies it when either frame is written to, and not
-    before), and an array where it is new: a frame of arrays takes pandas half the time.
-    """
-
-    def __init__(self, frame: pd.DataFrame, names: Iterable[str]) -> None:
-        self._columns: dict[str, Any] = {name: frame[name] for name in names}
-        self._typed: set[str] = set()
-        self._rows = len(frame)
-        self._stay: NDArray[np.bool_] | None = None
-        self.dropped: dict[str, int] = {}
-
-    def __len__(self) -> int:
-        """Return how many rows there are, those dropped since the last `narrow` included."""
-        return self._rows
-
-    def drop(self, reason: str, gone: NDArray[np.bool_]) -> None:
-        """Drop rows, shape (n,), under a reason, unless they are out already."""
-        if gone.any():
-            self.retain(reason, ~gone)
-
-    def retain(self, reason: str, stay: NDArray[np.bool_]) -> None:
-        """Drop the rows that are not to stay, shape (n,), under a reason, unless they are out already."""
-        before = self._rows if self._stay is None else int(np.count_nonzero(self._stay))
-        self._stay = stay if self._stay is None else self._stay & stay
-        count = before - int(np.count_nonzero(self._stay))
-        if count:
-            self.dropped[reason] = self.dropped.get(reason, 0) + count
-
-    def raw(self, name: str) -> "pd.Series[Any]":
-        """Return a column as it is."""
-        values = self._columns[name]
-        return values if isinstance(values, pd.Series) else pd.Series(values, copy=False)
-
-    def typed(self, name: str) -> "pd.Series[Any]":
-        """Return a column with the vocabulary's type, as `type` gives it."""
-        self.type(name)
-        return self.raw(name)
-
-    def type(self, name: str) -> None:
-        """Give a column the vocabulary's type; rows with a value that cannot be read are dropped."""
-        column = BY_NAME.get(name)
-        known = column is not None and column.kind != "label" and self._columns[name].dtype == column.dtype
-        if name not in self._typed and column is not None and not known:  # any labels have the type: blank ones too
-            typed = type_series(column, self.raw(name))
-            self.drop(f"{name}: {typed.problem}", typed.bad)
-            self._columns[name] = typed.series
-        self._typed.add(name)
-
-    def add(self, name: str, values: Any) -> None:  # noqa: ANN401 - an array or a Series
-        """Add a column, shape (n,), as it is."""
-        self._columns[name] = values
-
-    def narrow(self, names: Iterable[str]) -> None:
-        """Leave out for good the rows that are out, and all columns but these."""
-        columns = {name: self._columns[name] for name in names}
-        if self._stay is not None:
-            kept = Kept(self._stay)
-            columns = {name: keep(values, kept) for name, values in columns.items()}
-            self._rows, self._stay = kept.count, None
-        self._columns = columns
-
-    def take(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return columns, each a Series or an array, by name."""
-        return {name: self._columns[name] for name in names}
-
-
 def regions(params: CleanParams, available: Collection[str]) -> tuple[tuple[str, Region], ...]:
     """Return what the filters keep, each with its reason; none where the position is not in columns of its own."""
     if params.position_columns(available) != (LATITUDE, LONGITUDE):
@@ -242,49 +171,64 @@ def apply(frame: pd.DataFrame, params: CleanParams, facts: None = None) -> tuple
     frame = name_canonically(frame)
     inputs = params.inputs(tuple(frame.columns))
     require_columns(frame, (ROW_NUMBER, *inputs), stage=NAME)
-    rows = _Rows(frame, (ROW_NUMBER, *inputs))
-    _locate(rows, params.position_columns(tuple(frame.columns)))
-    _filter(rows, params)
+    rows = Rows(frame, (ROW_NUMBER, *inputs))
+    where = params.position_columns(tuple(frame.columns))
+    _locate(rows, where)
+    _filter(rows, params, where)
     rows.narrow((ROW_NUMBER, *params.kept, *params.must, X_POS, Y_POS))
     for name in dict.fromkeys((*params.kept, *params.must)):
         rows.type(name)
     for name in params.must:
         rows.drop(f"null in {name}", null_mask(rows.typed(name)))
-    rows.narrow((ROW_NUMBER, *params.kept, *params.must, X_POS, Y_POS))
+    time = (GENERATED_AT,) if params.timestamp_parts else ()
+    rows.narrow((ROW_NUMBER, *params.kept, *time, X_POS, Y_POS))
     return _assemble(rows, params), Ledger(NAME, len(frame), len(rows), rows.dropped)
 
 
-def _locate(rows: _Rows, where: tuple[str, ...]) -> None:
-    """Read positions, degrees, as the columns x_pos and y_pos, and drop messages that have none."""
+def _locate(rows: Rows, where: tuple[str, ...]) -> None:
+    """Read positions, degrees, as the columns x_pos and y_pos, and drop messages whose position cannot be read."""
     if where == (POINT,):
         lon, lat, status = parse_point(*text_cells(rows.raw(POINT)))
         rows.drop(f"{POINT}: not POINT (lon lat)", status == _MALFORMED)
-        nowhere = (status != _OK) | _is_unavailable(LONGITUDE, lon) | _is_unavailable(LATITUDE, lat)
-        lon[nowhere], lat[nowhere] = np.nan, np.nan
         rows.add(X_POS, lon)
         rows.add(Y_POS, lat)
     else:
-        lat, lon = (rows.typed(name).to_numpy() for name in where)
-        rows.add(Y_POS, rows.raw(where[0]))
-        rows.add(X_POS, rows.raw(where[1]))
+        for name, position in zip(where, (Y_POS, X_POS), strict=True):
+            rows.add(position, rows.typed(name))
+
+
+def _filter(rows: Rows, params: CleanParams, where: tuple[str, ...]) -> None:
+    """Drop messages that have no position, then those that a filter does not keep.
+
+    Filters of positions look first: a circle sees as it goes whether all are on the globe, and spares another pass.
+    """
+    lon, lat = rows.raw(X_POS).to_numpy(), rows.raw(Y_POS).to_numpy()
+    places = Messages(lon, lat, np.empty(0, np.int64))
+    verdicts = {each.name: each.judge(places) for each in params.active_filters if not each.uses_time}
+    if not any(verdict.on_globe for verdict in verdicts.values()):
+        _drop_strays(rows, lon, lat, where)
+    for each in params.active_filters:
+        if each.uses_time:
+            times = rows.typed(GENERATED_AT).to_numpy().view(np.int64)
+            verdicts[each.name] = each.judge(places._replace(time_us=times))
+        rows.retain(each.reason, verdicts[each.name].stay)
+
+
+def _drop_strays(rows: Rows, lon: NDArray[np.float64], lat: NDArray[np.float64], where: tuple[str, ...]) -> None:
     verdicts = judge_positions(lon, lat)
-    if verdicts is not None:
-        rows.drop("no position", verdicts == NOWHERE)
-        rows.drop("position out of range", verdicts == OFF_GLOBE)
+    if verdicts is None:
+        return
+    if where == (POINT,):  # in columns, which are typed, an "unavailable" code is null already
+        verdicts[_is_unavailable(LONGITUDE, lon) | _is_unavailable(LATITUDE, lat)] = NOWHERE
+    rows.drop("no position", verdicts == NOWHERE)
+    rows.drop("position out of range", verdicts == OFF_GLOBE)
 
 
 def _is_unavailable(name: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.isin(values, BY_NAME[name].unavailable)
 
 
-def _filter(rows: _Rows, params: CleanParams) -> None:
-    lon, lat = rows.raw(X_POS).to_numpy(), rows.raw(Y_POS).to_numpy()
-    for each in params.active_filters:
-        times = rows.typed(GENERATED_AT).to_numpy().view(np.int64) if each.uses_time else np.empty(0, np.int64)
-        rows.retain(each.reason, each.keeps(Messages(lon, lat, times)))
-
-
-def _assemble(rows: _Rows, params: CleanParams) -> pd.DataFrame:
+def _assemble(rows: Rows, params: CleanParams) -> pd.DataFrame:
     data = rows.take((ROW_NUMBER, *params.kept, X_POS, Y_POS))
     if params.coordinates == "local" and params.centre is not None:
         lon0, lat0 = params.centre.longitude, params.centre.latitude

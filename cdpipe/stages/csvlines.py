@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -106,18 +106,15 @@ def gather_csv(
     for name in columns:
         if name not in places:
             typed[name] = type_cells(column_of(name), _no_cells(records.line_index.size))
-    frame, good, reasons = assemble({name: typed[name] for name in columns}, row_numbers=records.line_index + first_row)
+    frame, faults = assemble({name: typed[name] for name in columns}, row_numbers=records.line_index + first_row)
     rejects = list(_line_rejects(block, records.rejected, file, first_line))
-    if not good.all():
-        bad = np.flatnonzero(~good)
-        lines = records.line_index[bad] + first_line
+    if faults:
+        bad = list(faults)
+        rows = _rows(block, records.line_starts[bad], places, header.fields)
         rejects += [
-            bad_cell(file, int(line), reason, row, text)
-            for line, reason, (row, text) in zip(
-                lines, reasons[bad], _rows(block, records.line_starts[bad], places, header.fields), strict=True
-            )
+            bad_cell(file, int(index) + first_line, code, row, text)
+            for index, code, (row, text) in zip(records.line_index[bad], faults.values(), rows, strict=True)
         ]
-        frame = frame[good].reset_index(drop=True)
     rejects.sort(key=lambda reject: reject.line)
     rows_in = records.line_index.size + records.rejected.shape[1]
     return Gathered(frame, account(rows_in, frame, rejects), rejects)
@@ -143,18 +140,15 @@ def _type_columns(block: NDArray[np.uint8], places: dict[str, int], fields: int)
     )
     fault = dict(zip(chain(floats, integers, times, texts), records.faults, strict=True))
     none = np.zeros(records.line_index.size, np.bool_)
-    series = {
-        **{name: pd.Series(values, copy=False) for name, values in zip(floats, records.floats, strict=True)},
+    numbers: dict[str, Any] = {
+        **dict(zip(floats, records.floats, strict=True)),
         **{
-            name: pd.Series(pd.arrays.IntegerArray(*both), copy=False)
+            name: pd.arrays.IntegerArray(*both)
             for name, *both in zip(integers, records.integers, records.null, strict=True)
         },
-        **{
-            name: pd.Series(values.view("M8[us]"), copy=False)
-            for name, values in zip(times, records.times, strict=True)
-        },
+        **{name: values.view("M8[us]") for name, values in zip(times, records.times, strict=True)},
     }
-    typed = {name: Typed(values, none, "") for name, values in series.items() if not fault[name]}
+    typed = {name: Typed(values, none, "") for name, values in numbers.items() if not fault[name]}
     for name, packed, offsets in zip(texts, records.packed, records.offsets, strict=True):
         if not fault[name]:
             typed[name] = type_cells(column_of(name), Cells(packed, offsets[:-1], offsets[1:]))

@@ -26,6 +26,7 @@ from cdpipe.kernels.rows import look_up
 from cdpipe.stages.arrays import require_columns, spread, view_labels, view_vehicles
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
+from cdpipe.stages.tables import make_frame
 
 NAME: Final = "features"
 VERSION: Final = 2
@@ -109,7 +110,7 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
     for name in chosen:
         data[name] = _hex_ids(frame[name], notes) if name == VEHICLE_ID else _number(frame[name])
     data[IS_ATTACKER] = _number(frame[IS_ATTACKER]).astype(np.int8)
-    return pd.DataFrame(data, copy=False), Ledger(NAME, len(frame), len(frame), notes=notes)
+    return make_frame(data, len(frame)), Ledger(NAME, len(frame), len(frame), notes=notes)
 
 
 def _can_be_number(name: str) -> bool:
@@ -131,8 +132,8 @@ def _hex_ids(series: "pd.Series[Any]", notes: dict[str, int]) -> object:
     null = np.zeros(codes.size, np.bool_)
     if codes.size and (status.any() or codes.min() < 0):
         null = spread(codes, status != 0, of_null=True)
-    if null.any():  # a text that is not hexadecimal may be one that no row has
-        notes["ids that are not hexadecimal"] = int(np.count_nonzero(null))
+        if null.any():  # a text that is not hexadecimal may be one that no row has
+            notes["ids that are not hexadecimal"] = int(np.count_nonzero(null))
     return pd.arrays.IntegerArray(spread(codes, values, of_null=0), null)
 
 

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from cdpipe.columns import BY_NAME, ROW_NUMBER, Column, canonical
+from cdpipe.stages.arrays import name_canonically
 from cdpipe.stages.cells import Typed, type_series
 from cdpipe.stages.jsonlines import parse_json_lines
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
+from cdpipe.stages.tables import make_frame
 
 NAME: Final = "gather"
 VERSION: Final = 1
@@ -72,28 +74,33 @@ def column_of(name: str) -> Column:
     return BY_NAME.get(name, Column(name, "text", "", "a column outside the vocabulary"))
 
 
-def assemble(
-    typed: dict[str, Typed], *, row_numbers: NDArray[np.int64]
-) -> tuple[pd.DataFrame, NDArray[np.bool_], NDArray[np.object_]]:
-    """Put typed columns together, and say which rows have a cell that could not be read.
+def assemble(typed: Mapping[str, Typed], *, row_numbers: NDArray[np.int64]) -> tuple[pd.DataFrame, dict[int, str]]:
+    """Put typed columns together, without the rows that have a cell which could not be read.
+
+    Parameters
+    ----------
+    typed
+        The columns, shape (n,).
+    row_numbers
+        Shape (n,).
 
     Returns
     -------
     frame
-        All rows, n of them, `row_number` first.
-    good
-        Shape (n,): rows without a bad cell.
-    reasons
-        Shape (n,): why a row is bad, by its first bad column; `""` where it is not.
+        The good rows, `row_number` first.
+    faults
+        By place of each bad row among the n, ascending: why it is bad, by its first bad column.
     """
-    good = np.ones(row_numbers.size, np.bool_)
-    reasons = np.full(row_numbers.size, "", np.object_)
+    faults: dict[int, str] = {}
     for name, column in typed.items():
-        if column.bad.any():
-            reasons[good & column.bad] = f"{name}: {column.problem}"
-            good &= ~column.bad
-    data = {ROW_NUMBER: pd.Series(row_numbers, copy=False), **{name: column.series for name, column in typed.items()}}
-    return pd.DataFrame(data, copy=False), good, reasons
+        if column.problem:
+            for place in np.flatnonzero(column.bad):
+                faults.setdefault(int(place), f"{name}: {column.problem}")
+    data = {name: column.data for name, column in typed.items()}
+    frame = make_frame({ROW_NUMBER: row_numbers, **data}, row_numbers.size)
+    if faults:
+        frame = frame.drop(index=list(faults)).reset_index(drop=True)
+    return frame, dict(sorted(faults.items()))
 
 
 def bad_cell(file: str, line: int, code: str, row: "Mapping[str, object] | pd.Series[Any]", text: str) -> Reject:
@@ -129,15 +136,14 @@ def gather_json(data: bytes, *, file: str, columns: Sequence[str], first_row: in
     raw, lines, refused = parse_json_lines(data, first_line=first_line, columns=columns)
     row_numbers = lines - first_line + first_row
     typed = {name: type_series(column_of(name), raw[name]) for name in columns}
-    frame, good, reasons = assemble(typed, row_numbers=row_numbers)
+    frame, faults = assemble(typed, row_numbers=row_numbers)
     rejects = [Reject(file, line, code, reason, text[:KEPT_TEXT]) for line, code, reason, text in refused]
-    if not good.all():
+    if faults:
         source = data.split(b"\n")
         rejects += [
-            bad_cell(file, int(lines[i]), reasons[i], raw.iloc[i], _line_text(source[lines[i] - first_line]))
-            for i in np.flatnonzero(~good)
+            bad_cell(file, int(lines[i]), code, raw.iloc[i], _line_text(source[lines[i] - first_line]))
+            for i, code in faults.items()
         ]
-        frame = frame[good].reset_index(drop=True)
     rejects.sort(key=lambda reject: reject.line)
     return Gathered(frame, account(len(lines) + len(refused), frame, rejects), rejects)
 
@@ -163,15 +169,14 @@ def gather_table(
     TypeError
         If a column's type cannot mean what the vocabulary says.
     """
-    table = table.rename(columns=canonical)
-    typed = {name: type_series(column_of(name), table[name].reset_index(drop=True)) for name in columns}
+    table = name_canonically(table)
+    typed = {name: type_series(column_of(name), table[name]) for name in columns}
     row_numbers = np.arange(first_row, first_row + len(table), dtype=np.int64)
-    frame, good, reasons = assemble(typed, row_numbers=row_numbers)
+    frame, faults = assemble(typed, row_numbers=row_numbers)
     rejects = [
-        bad_cell(file, first_line + int(i), reasons[i], table.iloc[i], table.iloc[i].to_json()[:KEPT_TEXT])
-        for i in np.flatnonzero(~good)
+        bad_cell(file, first_line + i, code, table.iloc[i], table.iloc[i].to_json()[:KEPT_TEXT])
+        for i, code in faults.items()
     ]
-    frame = frame if good.all() else frame[good].reset_index(drop=True)
     return Gathered(frame, account(len(table), frame, rejects), rejects)
 
 

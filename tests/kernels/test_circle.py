@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pyproj import Geod
 from texts import load_plain
 
-from cdpipe.kernels import circle
+from cdpipe.kernels import chords, circle
 from cdpipe.kernels.circle import FARTHEST_M, within_radius
 from cdpipe.kernels.ellipsoid import EQUATORIAL_M, GREATEST_RADIUS_M, LEAST_RADIUS_M, POLAR_M
 
@@ -122,6 +122,39 @@ def test_nulls_and_impossible_latitudes_are_outside(centre, radius_m):
     assert not within_radius(lon, lat, lon0=centre[0], lat0=centre[1], radius_m=radius_m).any()
 
 
+@pytest.mark.parametrize("module", [circle, load_plain("circle")], ids=["compiled", "plain"])
+@pytest.mark.parametrize("radius_m", [2_000, 3e6, 2.01e7])
+@pytest.mark.parametrize("rows", [0, 1, 63, 64, 65, 200])
+def test_a_circle_sees_whether_all_are_on_the_globe(module, radius_m, rows):
+    """As `judge_positions` does, wherever the one that is not stands; and it changes no verdict on the others."""
+    lon, lat = np.linspace(-180, 180, rows), np.linspace(-90, 90, rows)
+    options = {"lon0": -105, "lat0": 41, "radius_m": radius_m}
+    good = module.encircle(lon, lat, **options)
+    assert (good.within.dtype, good.on_globe) == (np.bool_, True)
+    for place in {0, rows // 2, rows - 1} if rows else ():
+        for x, y in [(np.nan, 0), (0, np.nan), (180.0000001, 0), (0, -90.0000001), (np.inf, 0), (255, 41), (-1e300, 0)]:
+            strayed, high = lon.copy(), lat.copy()
+            strayed[place], high[place] = x, y
+            found = module.encircle(strayed, high, **options)
+            assert found.on_globe is False
+            assert np.array_equal(np.delete(found.within, place), np.delete(good.within, place))
+            assert np.array_equal(found.within, module.within_radius(strayed, high, **options))
+
+
+@pytest.mark.parametrize("radius_m", [0.5, 2_000, 20_000, 200_000])
+def test_rows_near_and_far_in_any_order_and_number_are_judged_one_by_one(radius_m):
+    """Blocks without a row near the circle are passed over: none that has one may be."""
+    rng = np.random.default_rng(7)
+    rows = 20_000 if COMPILED else 300
+    near = rng.random(rows) < 0.01
+    reach = np.where(near, 2 * radius_m, 40 * radius_m) * rng.random(rows)
+    lon, lat, _ = GEOD.fwd(*repeat(-105, 41, rows), rng.uniform(0, 360, rows), reach)
+    distance = np.asarray(GEOD.inv(*repeat(-105, 41, rows), lon, lat)[2])
+    got = within_radius(lon + 360, lat, lon0=-105, lat0=41, radius_m=radius_m)
+    clear = np.abs(distance - radius_m) > 1e-3
+    assert np.array_equal(got[clear], (distance <= radius_m)[clear])
+
+
 def test_a_null_harms_no_neighbour():
     lon, lat = np.full(50, -105.0), np.full(50, 41.0)
     lon[::7] = np.nan
@@ -179,7 +212,7 @@ def test_the_polynomial_keeps_its_promised_error(lat0, radius_m):
     (axis, height), (axis0, height0) = profile(lat), profile(start)
     exact = (axis - axis0) ** 2 + (height - height0) ** 2 + 4 * axis * axis0 * np.sin(turn / 2) ** 2
     w = turn_deg**2
-    versine = w * (1 - w * (circle._VERSINE_2 - w * circle._VERSINE_4))
+    versine = w * (1 - w * (chords.VERSINE_2 - w * chords.VERSINE_4))
     powers = x[:, None] ** np.arange(5)
     got = x * x * (powers @ chord.along) + versine * (powers @ chord.across)
     allowed = (chord.relative_error + circle._SLACK) * exact + 1e-10 * np.sqrt(exact)

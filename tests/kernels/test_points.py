@@ -88,6 +88,17 @@ def test_every_shortening_of_a_point():
     check([whole[:length] for length in range(len(whole) + 1)] + [whole[length:] for length in range(len(whole))])
 
 
+@pytest.mark.parametrize("module", [points, PLAIN], ids=["compiled", "plain"])
+def test_every_byte_of_a_point_changed_with_much_behind_it_and_with_nothing(module):
+    """What is read at once, and what character by character, is told apart by every byte; a blank behind is no gap."""
+    whole = b"POINT (-105.1234567 41.1234567)"
+    changed = [whole[:i] + bytes([byte]) + whole[i + 1 :] for byte in b" \t(),.-0pP" for i in range(len(whole))]
+    longer = [b"POINT (%s %s)" % (b"-" + b"1" * n + b".5", b"0." + b"2" * n) for n in range(1, 40)]
+    with np.errstate(over="ignore"):
+        check([*changed, *longer, b" " * 100], module)
+        check(changed, module)
+
+
 def test_a_bad_point_leaves_its_neighbours_alone():
     column = pa.array(["POINT (1 2)", "POINT 3 4", None, "point(5 6)"], type=pa.large_string())
     _, offsets, text = column.buffers()

@@ -191,10 +191,13 @@ def test_parts_at_the_edges_of_days_and_years_in_any_order(module, off):
         check_parts(us + off, module)
 
 
-@given(st.lists(st.integers(LEAST, GREATEST) | st.integers(-3 * 86_400_000_000, 3 * 86_400_000_000), max_size=30))
-def test_parts_of_any_moments_compiled_and_plain(us):
-    check_parts(np.array(us, np.int64))
-    check_parts(np.array(us, np.int64), PLAIN)
+@given(
+    us=st.lists(st.integers(LEAST, GREATEST) | st.integers(-3 * 86_400_000_000, 3 * 86_400_000_000), max_size=30),
+    repeats=st.integers(1, 3),
+)
+def test_parts_of_any_moments_compiled_and_plain(us, repeats):
+    check_parts(np.repeat(np.array(us, np.int64), repeats))
+    check_parts(np.repeat(np.array(us, np.int64), repeats), PLAIN)
 
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="NumPy refuses the year -290308, which machine code wraps around")
@@ -223,7 +226,11 @@ def refine_by_python(us, mark_ms):
 
 SECONDS = st.integers(-3, 3).map(lambda second: 1_000_000 * second)
 INSTANTS = SECONDS | st.integers(-(2**62), 2**62) | st.integers(-2_000_001, 2_000_001) | st.just(LEAST)
-MARKS = st.integers(-70_000, 70_000) | st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 65535, 60_999, -1, 999])
+MARKS = (
+    st.integers(-70_000, 70_000)
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.sampled_from([0, 65535, 60_999, -1, 999, 2**32 - 1, 2**32, 2**31])
+)
 
 
 @pytest.mark.parametrize("module", [calendar, PLAIN_CALENDAR], ids=["compiled", "plain"])
@@ -255,6 +262,21 @@ def test_refining_leaves_its_input_and_wants_a_mark_for_each_time(module):
         module.refine_seconds(np.zeros(2, np.int64), np.zeros(1, np.int64))
     with pytest.raises(TypeError, match="int64"):
         module.refine_seconds(np.zeros(1, np.int64), np.zeros(1))
+
+
+@pytest.mark.parametrize("module", [timestamps, PLAIN], ids=["compiled", "plain"])
+@given(
+    texts=st.lists(
+        st.sampled_from([b"", b" ", b"x", b"soon", b"1564576919000", b"2564576919000", b"2019-07-31T12:41:59Z",
+                         b"2019-07-31T12:41:58Z", b"2019-07-31 12:41:59 [ET]", b"07/31/2019 12:41:59 PM",
+                         b"07/31/2019 12:41:59 AM", b"nan", b"2019-07-31T12:41:5xZ"]),
+        max_size=12,
+    ),
+    repeats=st.integers(1, 3),
+)  # fmt: skip
+def test_texts_that_follow_themselves_or_others_of_their_length_are_each_read(module, texts, repeats):
+    """The text of the row before is not read again: values, statuses and zones go with it, and with no other."""
+    check([text for text in texts for _ in range(repeats)], module)
 
 
 def test_a_bad_timestamp_leaves_its_neighbours_alone():

@@ -269,7 +269,8 @@ def test_labels_of_any_frame_are_the_same_as_text_of_it(texts, order):
     assert typed.series.cat.categories.tolist() == [text for text in order if text.strip()]
     assert not typed.bad.any()
     if len(texts) > 1:  # and what was made can be written to
-        typed.series.iloc[0] = typed.series.iloc[-1]
+        made = typed.series
+        made.iloc[0] = made.iloc[-1]
     pd.testing.assert_series_equal(given_, before)
 
 

@@ -112,6 +112,12 @@ def test_points_malformed_unavailable_null_and_out_of_range_each_drop_under_thei
     assert dict(ledger.dropped) == {f"{POINT}: not POINT (lon lat)": 1, "no position": 2, "position out of range": 1}
 
 
+def test_codes_for_unavailable_are_no_places_on_the_globe():
+    """So positions are looked at for them only where one is off the globe."""
+    assert min(BY_NAME[LAT].unavailable) > 90
+    assert min(BY_NAME[LON].unavailable) > 180
+
+
 @pytest.mark.parametrize(
     ("lat", "kept"), [(90.0, 4), (-90.0, 4), (90.0000001, 3), (-90.1, 3), (np.inf, 3), (np.nan, 3)]
 )

@@ -45,6 +45,36 @@ def test_a_dropped_row_counts_under_the_first_reason():
     assert kept["row_number"].tolist() == frame.loc[gone == "", "row_number"].tolist()
 
 
+@pytest.mark.parametrize("radius_m", [2_000, 2e7, 2.01e7])
+@pytest.mark.parametrize("stray", [None, (np.nan, 41.5), (-106.0, np.nan), (181.0, 41.5), (254.0, 41.5), (0.0, -90.5)])
+def test_a_circle_counts_what_it_sees_off_the_globe_under_its_own_reason(radius_m, stray):
+    """A circle looks before positions are judged, and 254 degrees east are a place within it."""
+    lon, lat = np.array([-106.0, -106.001, -105.0]), np.array([41.5, 41.5, 41.5])
+    if stray:
+        lon[1], lat[1] = stray
+    frame = pd.DataFrame({"row_number": range(3), "coreData_id": "A", LAT: lat, LON: lon})
+    circle = {"latitude": 41.5, "longitude": -106.0, "radius_m": radius_m}
+    kept, ledger = clean(frame, params(filters={"within": circle}))
+    expected = {} if stray is None else {"no position" if np.isnan(stray).any() else "position out of range": 1}
+    if radius_m == 2_000:
+        expected["outside the radius"] = 1
+    assert dict(ledger.dropped) == expected
+    assert list(ledger.dropped) == list(expected)
+    assert kept["row_number"].tolist() == [0, *([] if stray else [1]), *([] if radius_m == 2_000 else [2])]
+
+
+def test_where_every_message_passes_a_filter_nothing_is_copied_and_nothing_shared_for_writing():
+    once, _ = clean(WHOLE)
+    before = once.copy(deep=True)
+    circle = {"latitude": 41.5, "longitude": -106.0, "radius_m": 2.01e7}
+    again, ledger = clean(once, CleanParams(position="cleaned", timestamp_parts=False, filters={"within": circle}))
+    assert ledger.dropped == {}
+    assert np.shares_memory(again["coreData_speed"].to_numpy(), once["coreData_speed"].to_numpy())
+    again.loc[0, "coreData_speed"] = -1.0
+    again.loc[0, "x_pos"] = 0.0
+    pd.testing.assert_frame_equal(once, before)
+
+
 def test_a_value_that_cannot_be_read_comes_before_a_null_elsewhere_in_its_row():
     frame = small(coreData_speed=["fast", None, "1", None], coreData_heading=[None, 2.0, 3.0, 4.0])
     chosen = params(columns=("coreData_speed",), required=("coreData_heading", "coreData_speed"))

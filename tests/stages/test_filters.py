@@ -35,6 +35,18 @@ def test_a_radius_keeps_what_pyproj_finds_within_it_to_a_millimetre(lon0, lat0, 
     np.testing.assert_array_equal(kept[clear], (distance <= radius)[clear])
 
 
+def test_a_verdict_is_what_is_kept_and_only_a_circle_says_that_all_are_on_the_globe():
+    messages = at([-106, -105, 0], [41, 41, 41], ["2020-01-01", "2020-01-02", "2020-01-03"])
+    circle = Within(latitude=41, longitude=-106, radius_m=100_000)
+    days = Dates(first=dt.date(2020, 1, 1), last=dt.date(2020, 1, 2))
+    box = BoundingBox(south=40, north=42, west=-107, east=-104)
+    for each, seen in ((circle, True), (box, False), (days, False)):
+        verdict = each.judge(messages)
+        assert verdict.stay.tolist() == each.keeps(messages).tolist() == [True, True, False]
+        assert verdict.on_globe is seen
+    assert circle.judge(at([-106, 200], [41, 41])).on_globe is False
+
+
 def test_the_centre_is_within_a_radius_of_nothing():
     assert Within(latitude=41, longitude=-106, radius_m=0).keeps(at([-106, -106.1], [41, 41])).tolist() == [True, False]
 

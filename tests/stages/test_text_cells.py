@@ -1,3 +1,4 @@
+import numba
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -10,17 +11,16 @@ from cdpipe.kernels.rows import Kept, look_up
 from cdpipe.stages.arrays import (
     arrow_cells,
     keep,
-    label_series,
-    masked_integers,
     number_texts,
     spread,
     text_array,
     text_cells,
-    text_series,
     view_labels,
     view_vehicles,
 )
+from cdpipe.stages.cells import label_values, text_values
 
+COMPILED = not numba.config.DISABLE_JIT
 TEXTS = st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=6), max_size=12)
 
 
@@ -95,7 +95,7 @@ def test_numbered_texts_are_made_labels_that_say_the_same(texts):
     codes, known = number_texts(text_cells(pd.Series(texts, dtype="str")))
     packed = "".join(read(known)).encode()
     offsets = np.cumsum([0, *(known.stops - known.starts)], dtype=np.int64)
-    series = label_series(codes, text_array(np.frombuffer(packed, np.uint8), offsets))
+    series = pd.Series(label_values(codes, text_array(np.frombuffer(packed, np.uint8), offsets)))
     assert series.dtype == "category"
     assert series.cat.categories.dtype == "str"
     assert not series.cat.ordered
@@ -153,12 +153,26 @@ def test_a_column_of_any_type_keeps_the_rows_that_pandas_keeps(name, size, share
     before = series.copy(deep=True)
     marks = np.random.default_rng(1).random(size) < share
     for given_ in (series, series.array):
-        found = pd.DataFrame({"kept": keep(given_, Kept(marks))}, copy=False)["kept"].rename(None)
+        found = pd.DataFrame(keep({"kept": given_}, Kept(marks)), copy=False)["kept"].rename(None)
         assert found.dtype == series.dtype
         pd.testing.assert_series_equal(found, series[marks].reset_index(drop=True))
         if len(found) > 1:
             found.iloc[0] = found.iloc[-1]
     pd.testing.assert_series_equal(series, before)
+
+
+@pytest.mark.parametrize("size", [0, 1, 65, 300_000 if COMPILED else 3_000])
+@pytest.mark.parametrize("share", [0.05, 0.9])
+def test_columns_of_all_types_are_kept_together_each_in_memory_of_its_own(size, share):
+    columns = columns_of_every_type(size)
+    marks = np.random.default_rng(2).random(size) < share
+    found = keep(columns, Kept(marks))
+    assert list(found) == list(columns)
+    pd.testing.assert_frame_equal(pd.DataFrame(found, copy=False), pd.DataFrame(columns)[marks].reset_index(drop=True))
+    arrays = [values for values in found.values() if isinstance(values, np.ndarray)]
+    assert len(arrays) > 10
+    for i, one in enumerate(arrays):
+        assert not any(np.shares_memory(one, other) for other in arrays[:i])
 
 
 @pytest.mark.parametrize(
@@ -197,12 +211,6 @@ def test_an_arrow_array_of_nulls_alone_has_as_many_empty_cells():
 def test_packed_text_becomes_a_str_column(texts):
     offsets = np.cumsum([0, *(len((text or "").encode()) for text in texts)], dtype=np.int64)
     packed = np.frombuffer("".join(text or "" for text in texts).encode(), np.uint8)
-    series = text_series(packed, offsets, np.array([text is None for text in texts], np.bool_))
+    series = pd.Series(text_values(text_array(packed, offsets, np.array([text is None for text in texts], np.bool_))))
     assert series.dtype == "str"
     assert [None if pd.isna(each) else each for each in series] == texts
-
-
-def test_masked_integers_are_nullable_and_exact():
-    series = masked_integers(np.array([2**63 - 1, 5, -(2**63)]), np.array([False, True, False]))
-    assert series.dtype == "Int64"
-    assert series.tolist() == [2**63 - 1, pd.NA, -(2**63)]

@@ -4,10 +4,10 @@ from typing import Final
 
 from cdpipe.stages.filters.bbox import BoundingBox
 from cdpipe.stages.filters.dates import Dates
-from cdpipe.stages.filters.filter import Filter, Messages, Region, Span
+from cdpipe.stages.filters.filter import Filter, Messages, Region, Span, Verdict
 from cdpipe.stages.filters.within import Within
 
 FILTERS: Final[tuple[type[Filter], ...]] = (Dates, BoundingBox, Within)
 """In the order in which they are applied: the cheapest first."""
 
-__all__ = ["FILTERS", "BoundingBox", "Dates", "Filter", "Messages", "Region", "Span", "Within"]
+__all__ = ["FILTERS", "BoundingBox", "Dates", "Filter", "Messages", "Region", "Span", "Verdict", "Within"]

@@ -17,6 +17,21 @@ class Messages(NamedTuple):
     time_us: NDArray[np.int64]
 
 
+class Verdict(NamedTuple):
+    """What a filter says of messages, n of them.
+
+    Attributes
+    ----------
+    stay
+        Shape (n,): which stay.
+    on_globe
+        Whether the filter saw that every position is on the globe; False where it did not look.
+    """
+
+    stay: NDArray[np.bool_]
+    on_globe: bool
+
+
 class Span(NamedTuple):
     """Values from `least` to `greatest`, both included; of times, whole microseconds since 1970 UTC."""
 
@@ -60,6 +75,10 @@ class Filter(Params):
     def keeps(self, messages: Messages) -> NDArray[np.bool_]:
         """Say which messages stay, shape (n,)."""
         raise NotImplementedError
+
+    def judge(self, messages: Messages) -> Verdict:
+        """Say which messages stay, and what else was seen of them in the same pass."""
+        return Verdict(self.keeps(messages), on_globe=False)
 
     def region(self) -> Region:
         """Return the values that a message which stays can have."""

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from cdpipe.columns import LATITUDE, LONGITUDE
-from cdpipe.kernels.circle import bound_circle, within_radius
-from cdpipe.stages.filters.filter import Filter, Messages, Region, Span
+from cdpipe.kernels.circle import bound_circle, encircle
+from cdpipe.stages.filters.filter import Filter, Messages, Region, Span, Verdict
 
 
 class Within(Filter):
@@ -23,13 +23,12 @@ class Within(Filter):
 
     def keeps(self, messages: Messages) -> NDArray[np.bool_]:
         """Say which messages lie within the radius, shape (n,)."""
-        return within_radius(
-            messages.longitude_deg,
-            messages.latitude_deg,
-            lon0=self.longitude,
-            lat0=self.latitude,
-            radius_m=self.radius_m,
-        )
+        return self.judge(messages).stay
+
+    def judge(self, messages: Messages) -> Verdict:
+        """Say which messages lie within the radius, and whether all positions are on the globe."""
+        lon, lat = messages.longitude_deg, messages.latitude_deg
+        return Verdict(*encircle(lon, lat, lon0=self.longitude, lat0=self.latitude, radius_m=self.radius_m))
 
     def region(self) -> Region:
         """Return a box around the circle."""

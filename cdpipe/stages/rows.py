@@ -1,0 +1,81 @@
+"""The rows of a partition that are still in, while a stage drops some for one reason after another."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cdpipe.columns import BY_NAME
+from cdpipe.kernels.rows import Kept
+from cdpipe.stages.arrays import keep
+from cdpipe.stages.cells import type_series
+
+
+class Rows:
+    """The rows that are still in, their columns as far as they are typed, and for which reason the others went.
+
+    A column is a Series where it is the caller's (pandas then copies it when either frame is written to, and not
+    before), and an array where it is new: a frame of arrays takes pandas half the time.
+    """
+
+    def __init__(self, frame: pd.DataFrame, names: Iterable[str]) -> None:
+        self._columns: dict[str, Any] = {name: frame[name] for name in names}
+        self._typed: set[str] = set()
+        self._rows = self._left = len(frame)
+        self._stay: NDArray[np.bool_] | None = None
+        self.dropped: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        """Return how many rows there are, those dropped since the last `narrow` included."""
+        return self._rows
+
+    def drop(self, reason: str, gone: NDArray[np.bool_]) -> None:
+        """Drop rows, shape (n,), under a reason, unless they are out already."""
+        if gone.any():
+            self.retain(reason, ~gone)
+
+    def retain(self, reason: str, stay: NDArray[np.bool_]) -> None:
+        """Drop the rows that are not to stay, shape (n,), under a reason, unless they are out already."""
+        before = self._left
+        self._stay = stay if self._stay is None else self._stay & stay
+        self._left = int(np.count_nonzero(self._stay))
+        if self._left < before:
+            self.dropped[reason] = self.dropped.get(reason, 0) + before - self._left
+
+    def raw(self, name: str) -> "pd.Series[Any]":
+        """Return a column as it is."""
+        values = self._columns[name]
+        return values if isinstance(values, pd.Series) else pd.Series(values, copy=False)
+
+    def typed(self, name: str) -> "pd.Series[Any]":
+        """Return a column with the vocabulary's type, as `type` gives it."""
+        self.type(name)
+        return self.raw(name)
+
+    def type(self, name: str) -> None:
+        """Give a column the vocabulary's type; rows with a value that cannot be read are dropped."""
+        column = BY_NAME.get(name)
+        known = column is not None and column.kind != "label" and self._columns[name].dtype == column.dtype
+        if name not in self._typed and column is not None and not known:  # any labels have the type: blank ones too
+            typed = type_series(column, self.raw(name))
+            self.drop(f"{name}: {typed.problem}", typed.bad)
+            self._columns[name] = typed.series
+        self._typed.add(name)
+
+    def add(self, name: str, values: Any) -> None:  # noqa: ANN401 - an array or a Series
+        """Add a column, shape (n,), as it is."""
+        self._columns[name] = values
+
+    def narrow(self, names: Iterable[str]) -> None:
+        """Leave out for good the rows that are out, and all columns but these."""
+        columns = {name: self._columns[name] for name in names}
+        if self._stay is not None and self._left < self._rows:
+            columns = keep(columns, Kept(self._stay))
+        self._rows, self._stay = self._left, None
+        self._columns = columns
+
+    def take(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return columns, each a Series or an array, by name."""
+        return {name: self._columns[name] for name in names}

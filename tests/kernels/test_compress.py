@@ -1,0 +1,35 @@
+"""Values moved together by their bits against NumPy's index by a mask."""
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from texts import load_plain
+
+from cdpipe.kernels import compress
+
+PLAIN = load_plain("compress")
+WIDTHS = pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64])
+BOTH = pytest.mark.parametrize("module", [compress, PLAIN], ids=["compiled", "plain"])
+
+
+@numba.njit
+def _compress(values, at, mask, out, to):
+    compress.compress(values, at, mask, out, to)
+
+
+@BOTH
+@WIDTHS
+@settings(max_examples=30)
+@given(bits=st.integers(0, 2**64 - 1) | st.sampled_from([0, 1, 2**63, 2**64 - 1]), at=st.integers(0, 9))
+def test_the_values_whose_bit_is_set_go_next_to_each_other(module, dtype, bits, at):
+    lanes = compress.MOVED // np.dtype(dtype).itemsize
+    values = np.random.default_rng(at).integers(0, 2**8, (at + lanes) * np.dtype(dtype).itemsize, np.uint8).view(dtype)
+    values.flags.writeable = False
+    mask = bits & (2**lanes - 1)
+    wanted = values[at:][[bool(mask >> i & 1) for i in range(lanes)]]
+    out = np.full(wanted.size + 4, 7, dtype)  # no byte behind the last value is written to
+    call = _compress if module is compress else module.compress
+    call(values, at, np.uint64(mask), out, 3)
+    assert out.tolist() == [7, 7, 7, *wanted.tolist(), 7]
