@@ -154,4 +154,4 @@ def _choose(
 
 def _trim(pool: Pool, params: AttackParams, *, ordered: bool = False) -> Pool:
     first = bottom_k(pool.row_number, seed=params.seed, purpose=POOL, k=POOL_ROWS, ordered=ordered)
-    return Pool(pool.row_number[first], pool.x[first], pool.y[first])
+    return Pool(take(pool.row_number, first), take(pool.x, first), take(pool.y, first))

@@ -139,6 +139,7 @@ def test_disagreement_is_an_error_exit(monkeypatch, capsys):
     monkeypatch.setattr(comparison, "compare", lambda *_, **__: [line])
     monkeypatch.setattr(comparison, "as_dict", lambda line, _rows: {"complaints": line.complaints})
     monkeypatch.setattr(report, "show", lambda _: None)
+    monkeypatch.setattr(report, "verdict", lambda _: "as fast")
     assert command.run(["--rows", "1000"]) == 1
     assert "disagreement: clean, polars: ids differ" in capsys.readouterr().err
 

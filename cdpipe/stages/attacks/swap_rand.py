@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from cdpipe.kernels.draws import SWAP, integers_below
+from cdpipe.kernels.rows import take
 from cdpipe.stages.attacks.attack import AttackParams, Pool, Positions, Targets
 
 
@@ -29,6 +30,6 @@ class SwapRand(AttackParams):
             raise ValueError("swap_rand needs positions to draw from: survey the whole data set first")
         size = pool.row_number.size
         taken = integers_below(targets.row_number, seed=self.seed, purpose=SWAP, bound=size)
-        own = pool.row_number[taken] == targets.row_number
-        taken = np.where(own, (taken + 1) % size, taken)
-        return pool.x[taken], pool.y[taken]
+        own = np.flatnonzero(take(pool.row_number, taken) == targets.row_number)
+        taken[own] = (taken[own] + 1) % size
+        return take(pool.x, taken), take(pool.y, taken)
