@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, Scheduler, as_completed
+from distributed.scheduler import NoWorkerError
 from distributed.versions import VersionMismatchWarning
 
 from cdpipe.engine.memory import machine_memory_bytes
@@ -34,6 +35,9 @@ from cdpipe.engine.tasks import building_graph, scheduling
 
 CONNECT_SECONDS: Final = 5.0
 """How long to wait for a scheduler to answer, and then for its first worker."""
+
+WITHOUT_WORKERS_SECONDS: Final = 60.0
+"""How long a local cluster may be without any worker: one that has died is back in seconds, or never."""
 
 LOOPBACK: Final = "127.0.0.1"
 
@@ -90,6 +94,11 @@ class ClusterSession(Session):
         for future in batch:
             if future.status == "error":
                 failure, trace = future.exception(), future.traceback()
+                if isinstance(failure, NoWorkerError):
+                    raise SessionError(
+                        f"no worker has been left for {failure.timeout:g} s, most likely for lack of memory: use "
+                        "smaller partitions, fewer workers or a larger memory_limit_gb"
+                    )
                 if not isinstance(failure, KilledWorker):
                     raise failure.with_traceback(trace)
                 raise SessionError(
@@ -213,6 +222,7 @@ def start_local(params: SessionParams) -> Iterator[ClusterSession]:
         "distributed.worker.memory.target": params.spill_target,
         "distributed.worker.memory.spill": params.spill,
         "distributed.worker.memory.pause": params.pause,
+        "distributed.scheduler.no-workers-timeout": WITHOUT_WORKERS_SECONDS,
     }
     memory_limit = "auto" if params.memory_limit_gb is None else int(params.memory_limit_gb * GB)
     dashboard_port = 0 if isinstance(params.dashboard, bool) else params.dashboard

@@ -109,6 +109,15 @@ def test_task_that_kills_its_workers_is_named():
         session.run([die()])
 
 
+def test_a_cluster_that_lost_all_workers_says_so(monkeypatch):
+    monkeypatch.setattr("cdpipe.engine.cluster.WITHOUT_WORKERS_SECONDS", 0.5)
+    params = SessionParams(scheduler="local", workers=1, threads_per_worker=1, dashboard=False)
+    with open_session(params) as session:
+        session.client.cluster.scale(0)
+        with pytest.raises(SessionError, match=r"no worker has been left for 0.5 s.*memory_limit_gb"):
+            session.run([dask.delayed(abs)(-1)])
+
+
 def test_closing_leaves_nothing(tmp_path):
     script = """
         import psutil, dask, os, tempfile

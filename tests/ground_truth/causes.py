@@ -23,7 +23,7 @@ from .outside import drop_cached
 from .stages import STAGES, Place, write_input
 
 SIZES: Final = (3_000_000, 6_000_000)
-SLOW_ROWS: Final = 500_000
+SLOW_ROWS: Final = 1_000_000
 SLOW: Final = 3
 """On a slow disk reading the input takes so many times as long as the whole run on this machine's own."""
 
