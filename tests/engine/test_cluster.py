@@ -114,6 +114,8 @@ def test_a_cluster_that_lost_all_workers_says_so(monkeypatch):
     params = SessionParams(scheduler="local", workers=1, threads_per_worker=1, dashboard=False)
     with open_session(params) as session:
         session.client.cluster.scale(0)
+        while session.client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.workers)):
+            time.sleep(0.01)
         with pytest.raises(SessionError, match=r"no worker has been left for 0.5 s.*memory_limit_gb"):
             session.run([dask.delayed(abs)(-1)])
 
