@@ -53,7 +53,8 @@ def check_files(made, out):
 
 def read_table(page, first, *, edge):
     """The cells of the table whose first title is `first`, by the name at the beginning of each row."""
-    rows = [[cell.strip() for cell in re.split(edge, line.strip(" |"))] for line in page.splitlines()]
+    lines = [line for line in page.splitlines() if not line.startswith("   ")]  # nor what a long cell goes on with
+    rows = [[cell.strip() for cell in re.split(edge, line.strip(" |"))] for line in lines]
     start = next((place for place, row in enumerate(rows) if row[0] == first), None)
     if start is None:
         return {}

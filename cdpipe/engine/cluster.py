@@ -41,6 +41,10 @@ WITHOUT_WORKERS_SECONDS: Final = 60.0
 
 LOOPBACK: Final = "127.0.0.1"
 
+_OUT_OF_MEMORY: Final = (
+    "most likely out of memory: use smaller partitions, fewer threads_per_worker or a larger memory_limit_gb"
+)
+
 T = TypeVar("T")
 
 
@@ -95,16 +99,11 @@ class ClusterSession(Session):
             if future.status == "error":
                 failure, trace = future.exception(), future.traceback()
                 if isinstance(failure, NoWorkerError):
-                    raise SessionError(
-                        f"no worker has been left for {failure.timeout:g} s, most likely for lack of memory: use "
-                        "smaller partitions, fewer workers or a larger memory_limit_gb"
-                    )
+                    raise SessionError(f"no worker has been left for {failure.timeout:g} s, {_OUT_OF_MEMORY}")
                 if not isinstance(failure, KilledWorker):
                     raise failure.with_traceback(trace)
-                raise SessionError(
-                    f"task {failure.task!r} took down {failure.allowed_failures + 1} workers, most likely out of "
-                    "memory: use smaller partitions, fewer threads_per_worker or a larger memory_limit_gb"
-                )
+                deaths = failure.allowed_failures + 1
+                raise SessionError(f"task {failure.task!r} took down {deaths} workers, {_OUT_OF_MEMORY}")
         try:
             results: list[Any] = self.client.gather(list(batch))
         except CancelledError as error:
