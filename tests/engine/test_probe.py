@@ -210,11 +210,11 @@ def test_tasks_and_ready_queue_on_threads(threads):
 
 
 def test_a_chain_has_no_queue(threads):
-    link = burn(0, 0)
+    links = [burn(0, 0)]
     for _ in range(20):
-        link = burn(link, 0)
+        links.append(burn(links[-1], 0))
     with probe(threads) as used:
-        threads.run([link])
+        threads.run(links)  # were only the last one wanted, all would be one task
     assert used.tasks == 21
     assert used.ready_queue_max <= 1
 
