@@ -1,6 +1,7 @@
 """Laying a graph counts as laying a graph: neither as the work, nor as slots that have nothing to do."""
 
 import time
+from contextlib import nullcontext
 
 import pytest
 
@@ -32,11 +33,9 @@ def test_a_stage_lays_its_graph_where_the_probe_counts_it():
 
 def test_a_commit_without_such_a_block_is_measured_all_the_same(monkeypatch):
     monkeypatch.delattr("cdpipe.engine.tasks.building_graph")
-    with _stage.laying_graph():
-        pass
+    assert isinstance(_stage.laying_graph(), nullcontext)
     monkeypatch.setattr(_stage, "find_spec", lambda _name: None)
-    with _stage.laying_graph():
-        pass
+    assert isinstance(_stage.laying_graph(), nullcontext)
 
 
 def test_what_fails_while_it_is_laid_is_not_hidden():
