@@ -10,8 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from rich.console import Console
-
 from cdpipe.engine.probe import probe
 from cdpipe.engine.session import Session, SessionParams, open_session
 from cdpipe.perf.attribution import attribute
@@ -168,13 +166,15 @@ def _forget(place: Place) -> None:
         drop_cached(path)
 
 
-def check_all(stages: Sequence[str]) -> list[Cell]:
-    """Check stages at every size, and on a slow disk where there can be one."""
+def check_all(stages: Sequence[str]) -> Iterator[Cell]:
+    """Check stages at every size, and on a slow disk where there can be one; yield each as it is checked."""
     if not stages:
-        return []
+        return
     cases = [(rows, False) for rows in SIZES] + [(SLOW_ROWS, True)] * can_throttle()
     with open_session(SessionParams(threads_per_worker=2)) as session:
-        return [check_one(stage, rows, session, slow=slow) for stage in stages for rows, slow in cases]
+        for stage in stages:
+            for rows, slow in cases:
+                yield check_one(stage, rows, session, slow=slow)
 
 
 def check_one(stage: str, rows: int, session: Session, *, slow: bool) -> Cell:
@@ -194,18 +194,18 @@ def summarise(cells: Sequence[Cell]) -> dict[str, Any]:
     return {"cells": written, "agreed": count_agreed(cells)}
 
 
-def show(cells: Sequence[Cell], console: Console) -> None:
-    """Print predicted against measured."""
-    console.print("the causal check: times as slow with a tax as without")
-    for cell in cells:
-        factors = ", ".join(f"{name} {factor:.2f}" for name, factor in cell.slowdowns.items())
-        verdict = "agrees" if cell.predicted == cell.measured else "disagrees"
-        place = " on a slow disk" * cell.slow
-        console.print(
-            f"  {cell.stage}, {cell.rows:,} rows{place}, {cell.seconds:.2f} s, {cell.bound}: {factors}; "
-            f"predicted {cell.predicted or 'nothing'}, measured {cell.measured}: {verdict}",
-            highlight=False,
-            soft_wrap=True,
-        )
+def describe(cell: Cell) -> str:
+    """Return one line: predicted against measured."""
+    factors = ", ".join(f"{name} {factor:.2f}" for name, factor in cell.slowdowns.items())
+    verdict = "agrees" if cell.predicted == cell.measured else "disagrees"
+    place = " on a slow disk" * cell.slow
+    return (
+        f"  {cell.stage}, {cell.rows:,} rows{place}, {cell.seconds:.2f} s, {cell.bound}: {factors}; "
+        f"predicted {cell.predicted or 'nothing'}, measured {cell.measured}: {verdict}"
+    )
+
+
+def sum_up(cells: Sequence[Cell]) -> str:
+    """Return in how many the class is right."""
     agreed = count_agreed(cells)
-    console.print(f"the class predicts the tax that hurts most in {agreed} of {len(cells)} ({agreed / len(cells):.0%})")
+    return f"the class predicts the tax that hurts most in {agreed} of {len(cells)} ({agreed / len(cells):.0%})"

@@ -28,11 +28,9 @@ _LEAST_RIGHT, _MOST_WRONG, _LEAST_AGREED = 0.95, 0.02, 0.9
 
 
 def run_all(
-    workloads: Sequence[Workload], *, runs: int, busy: Sequence[bool], console: Console, verbose: bool
-) -> tuple[list[Outcome], dict[str, str]]:
-    """Return the outcome of every run, and by workload why it was skipped."""
-    outcomes: list[Outcome] = []
-    skipped: dict[str, str] = {}
+    workloads: Sequence[Workload], *, runs: int, busy: Sequence[bool], console: Console, skipped: dict[str, str]
+) -> Iterator[Outcome]:
+    """Yield the outcome of every run as it ends; note in `skipped`, by workload, why it cannot run here."""
     total = len(workloads) * runs * len(busy)
     with Progress(console=console, transient=True, auto_refresh=False) as progress:
         bar = progress.add_task("", total=total)
@@ -44,14 +42,14 @@ def run_all(
                     progress.update(bar, advance=1, description=workload.name, refresh=True)
                     if workload.name in skipped:
                         continue
-                    with keep_core_busy() if beside else nullcontext():
-                        try:
-                            outcomes.append(measure(workload, ground, busy=beside))
-                            if verbose:
-                                console.print(f"{outcomes[-1].verdict}: {describe(outcomes[-1])}", soft_wrap=True)
-                        except Skipped as why:
-                            skipped[workload.name] = str(why)
-    return outcomes, skipped
+                    try:
+                        with keep_core_busy() if beside else nullcontext():
+                            outcome = measure(workload, ground, busy=beside)
+                    except Skipped as why:
+                        skipped[workload.name] = str(why)
+                        console.print(f"skipped: {workload.name}: {why}", soft_wrap=True)
+                    else:
+                        yield outcome
 
 
 def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -69,18 +67,14 @@ def _expected(workload: Workload) -> str:
     return " or ".join(sorted(workload.accepted))
 
 
-def show(outcomes: Sequence[Outcome], skipped: dict[str, str], console: Console) -> None:
-    """Print the confusion matrix, what was not named right, and how much was, idle and busy."""
+def show(outcomes: Sequence[Outcome], console: Console) -> None:
+    """Print the confusion matrix, and how much was named right, idle and busy."""
     confusion = summarise(outcomes)["confusion"]
     named = [bound for bound in map(str, Bound) if any(bound in row for row in confusion.values())]
     table = Table("expected", *named, title="runs, by what they were named")
     for expected, row in confusion.items():
         table.add_row(expected, *(str(row.get(bound, "")) for bound in named))
     console.print(table)
-    for each in _not_right(outcomes):
-        console.print(each, highlight=False, soft_wrap=True)
-    for name, why in skipped.items():
-        console.print(f"skipped: {name}: {why}", soft_wrap=True)
     for title, busy in (("idle machine", False), ("one core busy", True)):
         counted = Counter(each.verdict for each in outcomes if each.busy == busy)
         if runs := counted.total():
@@ -88,13 +82,6 @@ def show(outcomes: Sequence[Outcome], skipped: dict[str, str], console: Console)
             console.print(
                 f"{title}: {runs} runs of {summarise(outcomes)['workloads']} workloads: {parts}", soft_wrap=True
             )
-
-
-def _not_right(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    for each in sorted(outcomes, key=lambda each: (VERDICTS[::-1].index(each.verdict), each.workload.name)):
-        if each.verdict == "right":
-            continue
-        yield f"{each.verdict}: {describe(each)}"
 
 
 def describe(outcome: Outcome) -> str:
@@ -116,7 +103,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="workloads whose name has this in it; causal/STAGE is the check's")
     parser.add_argument("--busy", choices=("", "0", "1"), default="", help="1: only beside a busy core, 0: only idle")
     parser.add_argument("--json", default="", help="file to write")
-    parser.add_argument("--verbose", action="store_true", help="print each run's shares")
+    parser.add_argument("--verbose", action="store_true", help="print the shares of runs that are named right too")
     said = parser.parse_args()
     chosen = [each for each in WORKLOADS if said.only in each.name]
     checked = [stage for stage in causes.STAGES if said.only in f"causal/{stage}"]
@@ -126,20 +113,36 @@ def main() -> None:
 
 
 def _run(chosen: Sequence[Workload], checked: Sequence[str], said: argparse.Namespace, console: Console) -> bool:
-    """Run what was chosen, print and write what came of it, and return whether it is good enough."""
+    """Run what was chosen, print and write each outcome as it is there, and return whether all is good enough."""
     start_s = time.monotonic()
     busy = {"": (False, True), "0": (False,), "1": (True,)}[said.busy]
-    outcomes, skipped = run_all(chosen, runs=said.runs, busy=busy, console=console, verbose=said.verbose)
+    outcomes: list[Outcome] = []
+    skipped: dict[str, str] = {}
+    cells: list[causes.Cell] = []
+    for outcome in run_all(chosen, runs=said.runs, busy=busy, console=console, skipped=skipped):
+        outcomes.append(outcome)
+        if said.verbose or outcome.verdict != "right":
+            console.print(f"{outcome.verdict}: {describe(outcome)}", highlight=False, soft_wrap=True)
+        _write(said.json, outcomes, skipped, cells)
     if chosen:
-        show(outcomes, skipped, console)
-    cells = causes.check_all(checked)
+        show(outcomes, console)
     if checked:
-        causes.show(cells, console)
+        console.print("the causal check: times as slow with a tax as without")
+    for cell in causes.check_all(checked):
+        cells.append(cell)
+        console.print(causes.describe(cell), highlight=False, soft_wrap=True)
+        _write(said.json, outcomes, skipped, cells)
+    if cells:
+        console.print(causes.sum_up(cells))
     console.print(f"{time.monotonic() - start_s:.0f} s")
     summary = summarise(outcomes)
-    if said.json:
-        whole = summary | {"skipped": skipped, "causal": causes.summarise(cells)}
-        Path(said.json).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
     runs = sum(summary[verdict] for verdict in VERDICTS)
     named = summary["right"] >= _LEAST_RIGHT * runs and summary["wrong"] <= _MOST_WRONG * runs
     return bool(named and causes.count_agreed(cells) >= _LEAST_AGREED * len(cells))
+
+
+def _write(file: str, outcomes: Sequence[Outcome], skipped: dict[str, str], cells: Sequence[causes.Cell]) -> None:
+    """Write what there is, so that a run that does not end loses nothing."""
+    if file:
+        whole = summarise(outcomes) | {"skipped": skipped, "causal": causes.summarise(cells)}
+        Path(file).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
