@@ -158,6 +158,9 @@ def _find_types(stage: str, params: Params, types: tuple[tuple[str, Any], ...]) 
 
 def _forget_labels(meta: pd.DataFrame) -> pd.DataFrame:
     """Return the empty frame with unknown labels: each partition has its own, and Dask would hash all."""
-    unknown = pd.Categorical([], categories=[UNKNOWN_CATEGORIES])
-    labelled = [str(name) for name, dtype in meta.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
-    return meta.assign(**dict.fromkeys(labelled, unknown))
+    known = {str(name) for name, dtype in meta.dtypes.items() if _has_labels(dtype)}
+    return meta.assign(**dict.fromkeys(known, pd.Categorical([], categories=[UNKNOWN_CATEGORIES]))) if known else meta
+
+
+def _has_labels(dtype: object) -> bool:
+    return isinstance(dtype, pd.CategoricalDtype) and UNKNOWN_CATEGORIES not in dtype.categories

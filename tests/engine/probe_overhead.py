@@ -1,6 +1,6 @@
 """What the probe costs: known work with and without it, in turns, in one process. Run it on a quiet machine.
 
-    python tests/engine/probe_overhead.py [--pairs N]
+    python tests/engine/probe_overhead.py [--pairs N] [--only PART]
 
 Prints for each kind of work the median of the paired ratios (with / without) of wall time and of this process's
 processor time, each with a 95 % interval from resampling the pairs.
@@ -10,15 +10,25 @@ import argparse
 import hashlib
 import json
 import resource
+import shutil
 import sys
+import tempfile
 import time
+from functools import cache
+from pathlib import Path
 
 import dask
 import numpy as np
 
+import cdpipe
 from cdpipe.engine.probe import probe
 from cdpipe.engine.session import SessionParams, open_session
+from cdpipe.stages.attacks import ATTACKS
+from cdpipe.stages.gather import GatherParams
+from cdpipe.synth import SynthParams, synthesize
 
+OFFSET = next(each for each in ATTACKS if each.model_fields["kind"].default == "offset_rand")
+ROWS, BLOCK_MB = 500_000, 16
 BLOCK = bytes(4_000_000)
 RESAMPLES = 10_000
 
@@ -36,7 +46,24 @@ def task(function, *arguments):
     return dask.delayed(function, pure=False)(*arguments)
 
 
+@cache
+def csv_file():
+    path = Path(tempfile.mkdtemp(prefix="cdpipe-overhead-")) / "messages.csv"
+    synthesize(path, SynthParams(rows=ROWS))
+    return path
+
+
+def chain():
+    """Lay all stages that work row by row over CSV text; returns the accounts, which need all of it."""
+    frame, read = cdpipe.read(csv_file(), GatherParams(block_mb=BLOCK_MB))
+    frame, cleaned = cdpipe.clean(frame)
+    frame, attacked = cdpipe.attack(frame, OFFSET(ratio=0.3, seed=42))
+    _frame, chosen = cdpipe.features(frame)
+    return [read, cleaned, attacked, chosen]
+
+
 KINDS = {
+    f"the stages' chain on {ROWS:,} rows of CSV": chain,
     "16 tasks of 0.1 s without the GIL": lambda: [task(hash_blocks, 40) for _ in range(16)],
     "2,000 tasks of 0.2 ms with the GIL": lambda: [task(add_up, 10_000) for _ in range(2_000)],
 }
@@ -84,14 +111,19 @@ def measure(session, make, pairs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--only", default="", help="work with this in its name")
     arguments = parser.parse_args()
     with open_session(SessionParams(threads_per_worker=2)) as session:
         for name, make in KINDS.items():
+            if arguments.only not in name:
+                continue
             sys.stdout.write(
                 json.dumps({"work": name, "pairs": arguments.pairs} | measure(session, make, arguments.pairs))
             )
             sys.stdout.write("\n")
             sys.stdout.flush()
+    if csv_file.cache_info().currsize:
+        shutil.rmtree(csv_file().parent)
 
 
 if __name__ == "__main__":
