@@ -1,45 +1,27 @@
-"""Sessions on a dask cluster: one started here, or one that is already running."""
+"""Sessions on a dask cluster: what is run there, and how it is watched."""
 
-import logging
 import operator
-import shutil
-import signal
-import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import dask
-from distributed import Client, Future, KilledWorker, LocalCluster, Scheduler, as_completed
+from distributed import Client, Future, KilledWorker, Scheduler, as_completed
 from distributed.scheduler import NoWorkerError
-from distributed.versions import VersionMismatchWarning
 
 from cdpipe.engine.memory import machine_memory_bytes
 from cdpipe.engine.plugins import ClusterBooks, make_queue_plugin
 from cdpipe.engine.session import (
-    GB,
     Books,
     OnDone,
     QueueWatch,
     Session,
     SessionError,
     SessionMemory,
-    SessionParams,
-    SessionWarning,
     summarise_memory,
 )
 from cdpipe.engine.tasks import building_graph, scheduling
-
-CONNECT_SECONDS: Final = 5.0
-"""How long to wait for a scheduler to answer, and then for its first worker."""
-
-WITHOUT_WORKERS_SECONDS: Final = 60.0
-"""How long a local cluster may be without any worker: one that has died is back in seconds, or never."""
-
-LOOPBACK: Final = "127.0.0.1"
 
 _OUT_OF_MEMORY: Final = (
     "most likely out of memory: use smaller partitions, fewer threads_per_worker or a larger memory_limit_gb"
@@ -198,106 +180,3 @@ class ClusterSession(Session):
 def _has_dashboard(dask_scheduler: Scheduler) -> bool:
     # A scheduler without dashboard still has a web server, and gives its link.
     return any("bokeh" in str(app).lower() for app in dask_scheduler.http_application.applications)
-
-
-def dask_setup(_worker: object) -> None:
-    """Leave Ctrl-C to the session: a terminal sends it to every process, and each worker would print a traceback.
-
-    Dask calls this in each worker of a local cluster as it starts, since the cluster names this module as preload.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextmanager
-def start_local(params: SessionParams) -> Iterator[ClusterSession]:
-    """Start worker processes on this machine, on loopback only; none is left at the end.
-
-    Raises
-    ------
-    SessionError
-        If the workers do not start.
-    """
-    settings: dict[str, object] = {
-        "distributed.worker.memory.target": params.spill_target,
-        "distributed.worker.memory.spill": params.spill,
-        "distributed.worker.memory.pause": params.pause,
-        "distributed.scheduler.no-workers-timeout": WITHOUT_WORKERS_SECONDS,
-    }
-    memory_limit = "auto" if params.memory_limit_gb is None else int(params.memory_limit_gb * GB)
-    dashboard_port = 0 if isinstance(params.dashboard, bool) else params.dashboard
-    with _spill_directory(params.spill_directory) as spill_directory:
-        settings["temporary-directory"] = str(spill_directory)
-        with dask.config.set(settings):
-            try:
-                cluster = LocalCluster(
-                    n_workers=params.workers,
-                    threads_per_worker=params.threads_per_worker,
-                    memory_limit=memory_limit,
-                    processes=True,
-                    host=LOOPBACK,
-                    dashboard_address=f"{LOOPBACK}:{dashboard_port}",
-                    scheduler_kwargs={"dashboard": params.dashboard is not False},
-                    preload=[__name__],
-                    config=settings,  # without a copy, nannies would restart a crashed worker with dask's defaults
-                    # A failing task is raised here; each worker's own account of it would only drown it.
-                    silence_logs=logging.CRITICAL,
-                )
-            except (OSError, RuntimeError, TimeoutError) as error:
-                raise SessionError(
-                    f"no local cluster ({error}): workers import the script that starts them, so a script must do so "
-                    "below if __name__ == \"__main__\"; scheduler 'threads' needs no workers"
-                ) from error
-        with closing(cluster), closing(Client(cluster, set_as_default=False)) as client:
-            yield ClusterSession(client, scheduler_here=True)
-
-
-@contextmanager
-def connect(address: str) -> Iterator[ClusterSession]:
-    """Connect to a running scheduler, which keeps running at the end.
-
-    Raises
-    ------
-    SessionError
-        If nothing answers at `address` within about ten seconds, or no worker has joined.
-    """
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", VersionMismatchWarning)
-            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, TypeError, ValueError, RuntimeError) as error:
-        raise SessionError(_unreachable(address, error)) from error
-    with closing(client):
-        for warning in caught:
-            if not issubclass(warning.category, VersionMismatchWarning):
-                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-            else:
-                message = f"{address} runs other versions than this process, so tasks may fail:\n"
-                warnings.warn(message + str(warning.message), SessionWarning, stacklevel=4)
-        try:
-            client.wait_for_workers(1, timeout=CONNECT_SECONDS)
-        except TimeoutError as error:
-            raise SessionError(f"{address} has no workers: start one with `dask worker {address}`") from error
-        yield ClusterSession(client, scheduler_here=False)
-
-
-def _unreachable(address: str, error: Exception) -> str:
-    if address.startswith("tls://"):
-        remedy = "check that it runs, and dask's settings distributed.comm.tls (ca-file, client.*)"
-    else:
-        port = address.rpartition(":")[2]
-        remedy = f"start it with `dask scheduler --port {port}`, or correct the address"
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return f"no dask scheduler at {address} ({reason}): {remedy}"
-
-
-@contextmanager
-def _spill_directory(chosen: Path | None) -> Iterator[Path]:
-    if chosen is not None:
-        chosen.mkdir(parents=True, exist_ok=True)
-        yield chosen
-        return
-    made = Path(tempfile.mkdtemp(prefix="cdpipe-spill-", dir=dask.config.get("temporary-directory")))
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)

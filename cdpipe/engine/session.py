@@ -258,7 +258,7 @@ def open_session(params: SessionParams | None = None) -> Iterator[Session]:
         yield ThreadSession(params)
         return
     # `distributed` costs 0.2 to 0.4 s at start-up, which a session on threads need not pay.
-    from cdpipe.engine.cluster import connect, start_local  # noqa: PLC0415
+    from cdpipe.engine.connections import connect, start_local  # noqa: PLC0415
 
     opened = start_local(params) if params.scheduler == "local" else connect(params.scheduler)
     with opened as session:

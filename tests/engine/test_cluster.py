@@ -3,7 +3,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from contextlib import ExitStack
 
 import cloudpickle
 import dask
@@ -20,12 +22,12 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
     """On a busy machine even a scheduler on loopback may take long to answer; those that never will get a second."""
-    monkeypatch.setattr("cdpipe.engine.cluster.CONNECT_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr("cdpipe.engine.connections.CONNECT_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture
 def hurry(monkeypatch, patience):
-    monkeypatch.setattr("cdpipe.engine.cluster.CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr("cdpipe.engine.connections.CONNECT_SECONDS", 1.0)
 
 
 @dask.delayed
@@ -110,7 +112,7 @@ def test_task_that_kills_its_workers_is_named():
 
 
 def test_a_cluster_that_lost_all_workers_says_so(monkeypatch):
-    monkeypatch.setattr("cdpipe.engine.cluster.WITHOUT_WORKERS_SECONDS", 0.5)
+    monkeypatch.setattr("cdpipe.engine.connections.WITHOUT_WORKERS_SECONDS", 0.5)
     params = SessionParams(scheduler="local", workers=1, threads_per_worker=1, dashboard=False)
     with open_session(params) as session:
         session.client.cluster.scale(0)
@@ -207,7 +209,7 @@ def test_tls_without_certificates_says_what_to_set():
 
 
 def test_scheduler_without_workers_says_how_to_start_one(tmp_path, monkeypatch):
-    monkeypatch.setattr("cdpipe.engine.cluster.CONNECT_SECONDS", 5.0)  # it does answer, so a second may be too few
+    monkeypatch.setattr("cdpipe.engine.connections.CONNECT_SECONDS", 5.0)  # it does answer, so a second may be too few
     with (
         start_scheduler(tmp_path) as address,
         pytest.raises(SessionError, match=f"{address} has no workers: start one with `dask worker {address}`"),
@@ -232,16 +234,29 @@ def test_existing_scheduler(tmp_path):
                     session.run([fail("far"), double(1)])
 
 
-def test_other_versions_are_told_readably(tmp_path, monkeypatch):
-    # Dask compares what a client has with the workers that have joined by then: without any, nothing differs.
-    with start_scheduler(tmp_path) as address, start_workers(tmp_path, address):
+# The helper that waits for the workers is a client of other versions too.
+LATE = pytest.param(True, marks=pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning"))
+
+
+@pytest.mark.parametrize("late", [False, LATE])
+def test_other_versions_are_told_readably(tmp_path, monkeypatch, late):
+    # As a client connects, Dask compares it with the workers that have joined by then: without any, nothing differs.
+    with start_scheduler(tmp_path) as address, ExitStack() as stack:
+        start = threading.Thread(target=lambda: stack.enter_context(start_workers(tmp_path, address)))
+        start.start()
+        if not late:
+            start.join()
         true = distributed.versions.get_versions
         monkeypatch.setattr(
             "distributed.versions.get_versions",
-            lambda *given: (found := true(*given)) | {"packages": found["packages"] | {"toolz": "0.1"}},
+            lambda *given, **named: (
+                (found := true(*given, **named)) | {"packages": found["packages"] | {"toolz": "0.1"}}
+            ),
         )
         with (
-            pytest.warns(SessionWarning, match=r"(?s)runs other versions than this process.*toolz.*0\.1"),
+            pytest.warns(SessionWarning, match=r"(?s)runs other versions than this process.*toolz.*0\.1") as told,
             open_session(SessionParams(scheduler=address)) as session,
         ):
             assert session.run([double(1)]) == [2]
+        assert [each.filename for each in told if each.category is SessionWarning] == [__file__]
+        start.join()
