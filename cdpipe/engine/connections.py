@@ -23,6 +23,9 @@ CONNECT_SECONDS: Final = 5.0
 WITHOUT_WORKERS_SECONDS: Final = 60.0
 """How long a local cluster may be without any worker: one that has died is back in seconds, or never."""
 
+_PATIENCE: Final = {"distributed.deploy.lost-worker-timeout": "1 day"}
+"""Dask gives up a worker that is not back in 15 s, though its nanny is starting it: on a busy machine that takes longer."""
+
 LOOPBACK: Final = "127.0.0.1"
 
 
@@ -73,7 +76,8 @@ def start_local(params: SessionParams) -> Iterator[ClusterSession]:
                     f"no local cluster ({error}): workers import the script that starts them, so a script must do so "
                     "below if __name__ == \"__main__\"; scheduler 'threads' needs no workers"
                 ) from error
-        with closing(cluster), closing(Client(cluster, set_as_default=False)) as client:
+        client = Client(cluster, set_as_default=False)
+        with closing(cluster), closing(client), dask.config.set(_PATIENCE):
             yield ClusterSession(client, scheduler_here=True)
 
 

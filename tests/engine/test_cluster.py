@@ -98,6 +98,16 @@ def test_thresholds_and_limit_reach_workers_and_those_after_them(tmp_path):
             assert session.run([pick(shared, 1)]) == [6]
 
 
+def test_a_worker_that_takes_long_to_come_back_does():
+    params = SessionParams(scheduler="local", workers=2, threads_per_worker=1, dashboard=False)
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "10ms"}), open_session(params) as session:
+        os.kill(next(iter(session.each_process(os.getpid).values())), signal.SIGKILL)
+        while session.workers == 2:
+            time.sleep(0.01)
+        session.client.wait_for_workers(2, timeout=PATIENCE_SECONDS)
+        assert len(session.client.cluster.workers) == 2  # else the new one is closed as soon as it is there
+
+
 def test_task_that_kills_its_workers_is_named():
     @dask.delayed
     def die():
