@@ -24,7 +24,7 @@ WITHOUT_WORKERS_SECONDS: Final = 60.0
 """How long a local cluster may be without any worker: one that has died is back in seconds, or never."""
 
 _PATIENCE: Final = {"distributed.deploy.lost-worker-timeout": "1 day"}
-"""Dask gives up a worker that is not back in 15 s, though its nanny is starting it: on a busy machine that takes longer."""
+"""Dask gives up a worker that is not back in 15 s, though its nanny is starting it: a busy machine may take longer."""
 
 LOOPBACK: Final = "127.0.0.1"
 
