@@ -54,6 +54,7 @@ FAMILIES: Final[dict[str, Family]] = {
     "lookup": Family(r"cache\.Lookup\.", ("10k", "1M"), ("10k",), ("csv", "features")),
     "study": Family(r"cache\.Study\.", ("10k",), ("10k",), ("csv",)),
     "kernels": Family(r"kernels\.", ("1M", "10M"), ("1M",), ("csv", "raw", "gathered")),
+    "frames": Family(r"frames\.", ("100k", "1M", "5M", "10M", "15M"), ("1M",), ("cleaned", "attacked")),
     "baseline": Family(r"baseline\.", ("5M", "10M"), ("1M",), ("raw", "gathered", "cleaned", "attacked")),
     "curves": Family(r"curves\.", ("1M", "5M"), (), ("raw", "cleaned")),
     "imports": Family(r"imports\."),

@@ -1,6 +1,5 @@
 """Kernels alone: arrays in memory, one thread, nothing around them."""
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -8,15 +7,16 @@ import numpy as np
 from benchmarks import _data
 from benchmarks._columns import read_cells, read_column, read_positions
 from benchmarks._data import LATITUDE_DEG, LONGITUDE_DEG
+from benchmarks._prepared import Prepared
 from benchmarks._sizes import count_rows
-from benchmarks._stage import Sized, add
+from benchmarks._stage import add
 
 SEED, PURPOSE = 42, 1
 CENTRE = {"lon0": LONGITUDE_DEG, "lat0": LATITUDE_DEG}
 
 
-class Kernel(Sized):
-    """What kernels' benchmarks share: `prepare` makes the arguments, once, outside the measured call."""
+class Kernel(Prepared):
+    """What kernels' benchmarks share: `prepare` makes the arguments."""
 
     def __init_subclass__(cls, *, kernel: str, kind: str, **rest: Any) -> None:
         """Make the benchmark of a kernel."""
@@ -26,22 +26,6 @@ class Kernel(Sized):
             self.work(rows)
 
         add(cls, time_kernel, f"kernel/{kernel}", "kernel_seconds")
-
-    def ready(self, rows: str) -> None:
-        """Have the arguments there too."""
-        super().ready(rows)
-        arguments(type(self), rows)
-
-    def prepare(self, rows: str) -> Any:
-        """Return what `call` takes."""
-        raise NotImplementedError
-
-    def call(self, given: Any) -> None:
-        """Call the kernel."""
-        raise NotImplementedError
-
-    def work(self, rows: str) -> None:
-        self.call(arguments(type(self), rows))
 
 
 class WithinRadius(Kernel, kernel="within_radius", kind="gathered"):
@@ -284,9 +268,3 @@ class RefineSeconds(Kernel, kernel="refine_seconds", kind="gathered"):
         from cdpipe.kernels.calendar import refine_seconds
 
         refine_seconds(*given)
-
-
-@cache
-def arguments(cls: type[Kernel], rows: str) -> Any:
-    """Return the kernel's arguments, made once a process."""
-    return cls().prepare(rows)

@@ -58,7 +58,7 @@ def distinct(words: Words) -> Words:
     return ordered[different]
 
 
-def bottom_k(counters: ArrayLike, *, seed: int, purpose: int, k: int, ordered: bool = True) -> NDArray[np.int64]:
+def bottom_k(counters: ArrayLike, *, seed: int, purpose: int, k: int) -> NDArray[np.int64]:
     """Find the k counters with the smallest (key, counter): a sample without replacement that can be merged.
 
     The bottom k of a whole are the bottom k of the bottom k of its parts, however it was cut.
@@ -72,13 +72,11 @@ def bottom_k(counters: ArrayLike, *, seed: int, purpose: int, k: int, ordered: b
         As for `cdpipe.kernels.draws.keys`.
     k
         How many, >= 0; all when k >= n.
-    ordered
-        Whether the result is in the order of (key, counter). To merge samples it need not be, which saves the sort.
 
     Returns
     -------
     numpy.ndarray
-        int64, shape (min(k, n),): places in `counters`, ordered by (key, counter), or ascending.
+        int64, shape (min(k, n),): places in `counters`, ordered by (key, counter).
 
     Raises
     ------
@@ -92,8 +90,6 @@ def bottom_k(counters: ArrayLike, *, seed: int, purpose: int, k: int, ordered: b
     words = as_words(counters, name="counters")
     drawn = keys(words, seed=seed, purpose=purpose)
     candidates = _keep_smallest(drawn, k) if 0 < k < words.size else np.arange(words.size)
-    if not ordered and candidates.size == min(k, words.size):
-        return candidates.astype(np.int64, copy=False)
     return candidates[_order(drawn[candidates], words[candidates])[:k]].astype(np.int64, copy=False)
 
 

@@ -21,6 +21,7 @@ FIGURES: Final[Mapping[str, str]] = {
     "lookup_seconds": "s",
     "baseline_seconds": "s",
     "kernel_seconds": "s",
+    "in_memory_seconds": "s",
     "graph_seconds": "s",
     "help_seconds": "s",
     **{PREFIX + name: "share" for name in SHARES},
@@ -39,7 +40,15 @@ FIGURES: Final[Mapping[str, str]] = {
 """What a benchmark's `cdpipe_figure` may be, with its unit."""
 
 BESIDE: Final = frozenset(
-    {"hit_rate", "lookup_seconds", "baseline_seconds", "kernel_seconds", "graph_seconds", "help_seconds"}
+    {
+        "hit_rate",
+        "lookup_seconds",
+        "baseline_seconds",
+        "kernel_seconds",
+        "in_memory_seconds",
+        "graph_seconds",
+        "help_seconds",
+    }
 )
 """Figures that say nothing of what bounds a stage: what has no other is no stage to classify."""
 

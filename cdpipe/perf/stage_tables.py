@@ -17,6 +17,7 @@ _OTHERS: Final = {
     "lookup_seconds": "Lookup",
     "baseline_seconds": "pandas",
     "kernel_seconds": "Kernel",
+    "in_memory_seconds": "In memory",
     "graph_seconds": "Graph",
     "help_seconds": "Help",
 }

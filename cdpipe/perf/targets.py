@@ -110,12 +110,16 @@ def read_figure(*names: str) -> Read:
     return read
 
 
-def read_rate(cell: Cell) -> Reading | None:
-    """Read rows a second: the size over the stage's seconds."""
-    seconds = cell.figures.get("seconds")
-    if seconds is None or cell.rows is None or seconds.value <= 0:
-        return None
-    return Reading(cell.rows / seconds.value, (seconds.benchmark,), seconds.params)
+def read_rate(name: str) -> Read:
+    """Make a reader of rows a second: the size over the seconds of that name."""
+
+    def read(cell: Cell) -> Reading | None:
+        seconds = cell.figures.get(name)
+        if seconds is None or cell.rows is None or seconds.value <= 0:
+            return None
+        return Reading(cell.rows / seconds.value, (seconds.benchmark,), seconds.params)
+
+    return read
 
 
 def read_speedup(cell: Cell) -> Reading | None:
@@ -140,7 +144,7 @@ TARGETS: Final[tuple[Target, ...]] = (
     Target(
         "T2",
         "feature preparation",
-        read_rate,
+        read_rate("seconds"),
         ("features", "features/*"),
         at_least=True,
         limit=20_000.0,
@@ -191,8 +195,8 @@ TARGETS: Final[tuple[Target, ...]] = (
     ),
     Target(
         "T9",
-        "attack, 15M rows, at the limit",
-        read_figure("seconds"),
+        "attack, 15M rows in memory",
+        read_figure("in_memory_seconds"),
         ("attack", "attack/*"),
         at_least=False,
         limit=1.0,
@@ -201,8 +205,8 @@ TARGETS: Final[tuple[Target, ...]] = (
     ),
     Target(
         "T10",
-        "feature preparation, 10M rows or more",
-        read_rate,
+        "feature preparation, 10M rows or more in memory",
+        read_rate("in_memory_seconds"),
         ("features", "features/*"),
         at_least=True,
         limit=100e6,

@@ -1,30 +1,32 @@
 """Attack: clean messages -> messages of which some vehicles' claim false positions, and which those are."""
 
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cdpipe.columns import IS_ATTACKER, ROW_NUMBER, VEHICLE_ID, X_POS, Y_POS
-from cdpipe.kernels.choice import NOBODY, bottom_k, choose_rows, choose_threshold, distinct, is_chosen
+from cdpipe.kernels.choice import NOBODY, choose_rows, choose_threshold, distinct, is_chosen
 from cdpipe.kernels.draws import ATTACKER, POOL
+from cdpipe.kernels.pool import draw_smallest, mark_smallest
 from cdpipe.kernels.rows import Kept, look_up, put, take
 from cdpipe.stages.arrays import Vehicles, require_columns, view_vehicles
 from cdpipe.stages.attacks import AttackParams, Pool, Targets
 from cdpipe.stages.ledger import Ledger
 
 NAME: Final = "attack"
-VERSION: Final = 2
-POOL_ROWS: Final = 1 << 18
-"""Swaps draw from this many messages, themselves a uniform draw; from all where there are fewer (ADR 3)."""
+VERSION: Final = 3
+POOL_ROWS: Final = 1 << 17
+"""Swaps draw from this many messages, themselves a uniform draw; from all where there are fewer (ADR 3 and 7)."""
 
-_POOL_ROW_BYTES: Final = 24
+_POOL_ROW_BYTES: Final = 28
 _POOLS_AT_ONCE: Final = 8
 """Full pools that a process holds while surveys merge: two merges at a time, each of two pools with their copies."""
 
 _NO_HASHES: Final = np.empty(0, np.uint64)
-_NO_POOL: Final = Pool(np.empty(0, np.int64), np.empty(0), np.empty(0))
+_NO_POOL: Final = Pool(np.empty(0, np.int64), np.empty(0, np.uint32), np.empty(0), np.empty(0))
 
 
 class Survey(NamedTuple):
@@ -35,7 +37,7 @@ class Survey(NamedTuple):
     vehicles
         Distinct hashes of vehicle ids, ascending.
     pool
-        The messages first in the pool's order, at most `POOL_ROWS`, in any order.
+        The messages with the smallest keys, at most `POOL_ROWS`.
     """
 
     vehicles: NDArray[np.uint64]
@@ -76,19 +78,27 @@ def survey(frame: pd.DataFrame, params: AttackParams) -> Survey:
     vehicles = view_vehicles(frame[VEHICLE_ID]).present() if params.choose_by == "vehicle" else _NO_HASHES
     if not params.uses_pool:
         return Survey(vehicles, _NO_POOL)
-    everything = Pool(*(frame[name].to_numpy() for name in (ROW_NUMBER, X_POS, Y_POS)))
-    return Survey(vehicles, _trim(everything, params))
+    row_number = frame[ROW_NUMBER].to_numpy(np.int64)
+    rows, keys = draw_smallest(row_number, seed=params.seed, purpose=POOL, k=POOL_ROWS)
+    x, y = (frame[name].to_numpy(np.float64) for name in (X_POS, Y_POS))
+    return Survey(vehicles, _sort(Pool(take(row_number, rows), keys, take(x, rows), take(y, rows))))
 
 
 def merge(first: Survey, second: Survey, params: AttackParams) -> Survey:
     """Merge the surveys of two sets of messages; the order does not matter."""
-    pool = Pool(*(np.concatenate(pair) for pair in zip(first.pool, second.pool, strict=True)))
-    return Survey(distinct(np.concatenate((first.vehicles, second.vehicles))), _trim(pool, params))
+    del params
+    vehicles = distinct(np.concatenate((first.vehicles, second.vehicles)))
+    one, other = first.pool, second.pool
+    rows, keys = np.concatenate((one.row_number, other.row_number)), np.concatenate((one.key, other.key))
+    if keys.size > POOL_ROWS:
+        of_one, of_other = np.split(mark_smallest(keys, rows, k=POOL_ROWS), [one.key.size])
+        one, other = Pool(*Kept(of_one).of_all(one)), Pool(*Kept(of_other).of_all(other))
+    return Survey(vehicles, _sort(_each(np.concatenate, zip(one, other, strict=True))))
 
 
 def conclude(whole: Survey, params: AttackParams) -> Facts:
     """Decide, from the survey of all messages, exactly round(ratio x vehicles) attackers."""
-    pool = _trim(whole.pool, params, ordered=True) if params.uses_pool else None
+    pool = whole.pool if params.uses_pool else None
     if params.choose_by == "row":
         return Facts(0, 0, NOBODY, pool)
     attackers = round(params.ratio * whole.vehicles.size)
@@ -131,13 +141,14 @@ def apply(frame: pd.DataFrame, params: AttackParams, facts: Facts | None) -> tup
     hit = _choose(row_number, vehicles, params, facts)
     rows = Kept(hit).places
     x, y = (frame[name].to_numpy(np.float64, copy=True) for name in (X_POS, Y_POS))
-    targets = Targets(
-        take(row_number, rows), look_up(vehicles.hashes, take(vehicles.codes, rows)), take(x, rows), take(y, rows)
-    )
+    targets = Targets(rows, row_number=row_number, vehicles=vehicles, x=x, y=y)
     for values, into in zip(params.displace(targets, facts.pool if facts else None), (x, y), strict=True):
         put(values, rows, into)
     ledger = Ledger(NAME, len(frame), len(frame), notes={"messages of attackers": rows.size})
-    return frame.assign(**{X_POS: x, Y_POS: y, IS_ATTACKER: hit.view(np.int8)}), ledger
+    # Pandas copies arrays that it is given, and Series not.
+    columns = {X_POS: x, Y_POS: y, IS_ATTACKER: hit.view(np.int8)}
+    series = {name: pd.Series(values, index=frame.index, copy=False) for name, values in columns.items()}
+    return frame.assign(**series), ledger
 
 
 def _choose(
@@ -152,6 +163,13 @@ def _choose(
     return look_up(attack, vehicles.codes)
 
 
-def _trim(pool: Pool, params: AttackParams, *, ordered: bool = False) -> Pool:
-    first = bottom_k(pool.row_number, seed=params.seed, purpose=POOL, k=POOL_ROWS, ordered=ordered)
-    return Pool(take(pool.row_number, first), take(pool.x, first), take(pool.y, first))
+def _sort(pool: Pool) -> Pool:
+    """Return the pool ascending by row number, as it nearly always is already."""
+    if (pool.row_number[1:] >= pool.row_number[:-1]).all():
+        return pool
+    order = np.argsort(pool.row_number, kind="stable")
+    return _each(lambda values: take(values, order), pool)
+
+
+def _each(function: Callable[[Any], NDArray[Any]], columns: Iterable[Any]) -> Pool:
+    return Pool(*(function(values) for values in columns))

@@ -101,14 +101,15 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
     chosen = params.chosen(tuple(map(str, frame.columns)))
     require_columns(frame, (ROW_NUMBER, *chosen, IS_ATTACKER, VEHICLE_ID, GENERATED_AT), stage=NAME)
     vehicles = view_vehicles(frame[VEHICLE_ID])
+    codes = vehicles.codes.astype(np.int32, copy=False)  # as look-ups take them: else each would convert them
     notes: dict[str, int] = {}
     data: dict[str, object] = {
         ROW_NUMBER: _number(frame[ROW_NUMBER]).astype(np.int64),
-        VEHICLE: look_up(vehicles.hashes, vehicles.codes),
+        VEHICLE: look_up(vehicles.hashes, codes),
         TIME: _order(frame),
     }
     for name in chosen:
-        data[name] = _hex_ids(frame[name], notes) if name == VEHICLE_ID else _number(frame[name])
+        data[name] = _hex_ids(frame[name], codes, notes) if name == VEHICLE_ID else _number(frame[name])
     data[IS_ATTACKER] = _number(frame[IS_ATTACKER]).astype(np.int8)
     return make_frame(data, len(frame)), Ledger(NAME, len(frame), len(frame), notes=notes)
 
@@ -126,8 +127,9 @@ def _number(series: "pd.Series[Any]") -> "pd.Series[Any]":
     return series.reset_index(drop=True)
 
 
-def _hex_ids(series: "pd.Series[Any]", notes: dict[str, int]) -> object:
-    codes, texts = view_labels(series)
+def _hex_ids(series: "pd.Series[Any]", codes: NDArray[np.int32], notes: dict[str, int]) -> object:
+    """Read the ids, given the number of each row's text as `view_labels` says it."""
+    _codes, texts = view_labels(series)
     values, status = parse_hex(*texts)
     null = np.zeros(codes.size, np.bool_)
     if codes.size and (status.any() or codes.min() < 0):

@@ -96,6 +96,8 @@ def test_every_stage_has_every_figure(described):
     baselines = {stage for stage, figure in figures if figure == "baseline_seconds"}
     assert {"clean/timestamps", "clean/spatial", "attack/offset_rand", "features"} <= baselines <= STAGES
     assert ("kernel/within_radius", "kernel_seconds") in figures
+    in_memory = {stage for stage, figure in figures if figure == "in_memory_seconds"}
+    assert in_memory == {"attack/offset_rand", "attack/swap_rand", "features"}
 
 
 def test_every_registered_attack_is_measured():
@@ -111,6 +113,7 @@ def test_sizes_come_from_the_table(described):
         assert len(each["params"]) == 1 or each["name"].startswith("curves."), each["name"]
     assert {each["name"] for each in described if not each["params"]} == {
         *(f"imports.timeraw_{what}" for what in ("import_cdpipe", "import_pandas", "help", "use")),
+        *(f"imports.track_{what}_use" for what in ("first", "later")),
         "imports.peakmem_reference",
     }
 

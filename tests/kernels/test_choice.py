@@ -126,14 +126,6 @@ def test_bottom_k_is_the_head_of_the_sorted_pairs(counters, k, seed):
     assert bottom_k(array, **options, k=k).tolist() == expected
 
 
-@given(counters=st.lists(st.integers(0, 50), max_size=60), k=st.integers(0, 70), seed=st.integers(0, 2**63 - 1))
-def test_unordered_bottom_k_holds_the_same_counters(counters, k, seed):
-    some = np.array(counters, np.int64)
-    ordered = bottom_k(some, seed=seed, purpose=SAMPLE, k=k)
-    unordered = bottom_k(some, seed=seed, purpose=SAMPLE, k=k, ordered=False)
-    assert sorted(some[ordered]) == sorted(some[unordered])
-
-
 @given(
     st.lists(st.integers(0, 10_000), unique=True, max_size=60),
     st.lists(st.integers(0, 60), max_size=4),

@@ -107,6 +107,7 @@ def full_suite() -> Suite:
         suite.add(stage, "seconds", seconds, sizes=sizes, intervals=[(s * 0.9, s * 1.1) for s in seconds])
         suite.add(stage, "tree_peak_bytes", (4e8, 9e8, 1.4e9), sizes=sizes)
     suite.add("features", "baseline_seconds", (2.0, 11.0, 30.0), sizes=sizes)
+    suite.add("features", "in_memory_seconds", (0.01, 0.05, 0.11), sizes=sizes)
     suite.add("attack/offset_rand", "seconds", (0.9, None, float("nan")), sizes=("5M", "10M", "15M"))
     suite.add("pipeline", "seconds", (1.0, 4.0), sizes=("100k",), variant=[("classifier", ("forest", "tree"))])
     suite.add("cache", "hit_rate", (0.97,))
@@ -146,6 +147,7 @@ def attributed_suite(*, slower: float = 1.0, gather_disk: float = 0.2) -> Suite:
             stage, "seconds", seconds, sizes=sizes, order="linear", intervals=[(s * 0.9, s * 1.1) for s in seconds]
         )
         suite.add(stage, "tree_peak_bytes", (4e8, 4.1e8, 4.2e8, 4.1e8), sizes=sizes, order="constant")
+    suite.add("features", "in_memory_seconds", (0.001, 0.01, 0.05, 0.11), sizes=sizes)
     suite.add("train", "seconds", (1.0, 5.5), sizes=("10k", "50k"))
     curve = [("cores", (1, 2, 4))]
     suite.add("clean/basic", "seconds", (4.0, 2.2, 1.3), sizes=("5M",), variant=curve, name="cores")

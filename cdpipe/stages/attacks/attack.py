@@ -8,35 +8,70 @@ from pydantic import Field, model_validator
 
 from cdpipe.kernels.geodesy import direct
 from cdpipe.kernels.plane import move
+from cdpipe.kernels.rows import look_up, take
+from cdpipe.stages.arrays import Vehicles
 from cdpipe.stages.clean import Centre
 from cdpipe.stages.params import Params
 
 Positions = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-class Targets(NamedTuple):
-    """The attackers' messages, one entry each, shape (n,).
+class Targets:
+    """The attackers' messages; what an attack asks of them is fetched when it is asked for.
+
+    Parameters
+    ----------
+    rows
+        Their places in the partition, shape (n,).
+    row_number, x, y
+        Columns of the partition: place in the whole input, and true position in degrees or metres east and north.
+    vehicles
+        The vehicles of the partition.
+    """
+
+    def __init__(
+        self,
+        rows: NDArray[np.int64],
+        *,
+        row_number: NDArray[np.int64],
+        vehicles: Vehicles,
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
+    ) -> None:
+        self._rows, self._row_number, self._vehicles, self._x, self._y = rows, row_number, vehicles, x, y
+
+    def __len__(self) -> int:
+        """Return how many messages there are."""
+        return self._rows.size
+
+    def row_number(self) -> NDArray[np.int64]:
+        """Return the place of each message in the whole input, shape (n,)."""
+        return take(self._row_number, self._rows)
+
+    def vehicle(self) -> NDArray[np.uint64]:
+        """Return the hash of each message's vehicle id, shape (n,)."""
+        return look_up(self._vehicles.hashes, take(self._vehicles.codes, self._rows))
+
+    def position(self) -> Positions:
+        """Return the true positions, shape (n,) each: longitude and latitude, or metres east and north."""
+        return take(self._x, self._rows), take(self._y, self._rows)
+
+
+class Pool(NamedTuple):
+    """Positions that a swap may take, ascending by row number; shape (k,) each.
 
     Attributes
     ----------
     row_number
         Place in the whole input.
-    vehicle
-        Hash of the vehicle id.
+    key
+        What it was drawn by, see `cdpipe.kernels.pool`.
     x, y
-        True position: longitude and latitude in degrees, or metres east and north.
+        Position.
     """
 
     row_number: NDArray[np.int64]
-    vehicle: NDArray[np.uint64]
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-
-
-class Pool(NamedTuple):
-    """Positions that a swap may take, in an order that no partitioning changes; shape (k,) each."""
-
-    row_number: NDArray[np.int64]
+    key: NDArray[np.uint32]
     x: NDArray[np.float64]
     y: NDArray[np.float64]
 

@@ -15,5 +15,5 @@ class OffsetConst(ConstantShift):
     def displace(self, targets: Targets, pool: Pool | None) -> Positions:
         """Return the positions that the attackers claim, shape (n,) each."""
         del pool
-        rows = targets.x.size
-        return self.move((targets.x, targets.y), np.full(rows, self.bearing_deg), np.full(rows, self.distance_m))
+        rows = len(targets)
+        return self.move(targets.position(), np.full(rows, self.bearing_deg), np.full(rows, self.distance_m))

@@ -15,6 +15,6 @@ class OffsetConstPerId(DistanceRange):
         """Return the positions that the attackers claim, shape (n,) each."""
         del pool
         bearing_deg, distance_m = bearings_and_distances(
-            targets.vehicle, seed=self.seed, purpose=OFFSET, min_m=self.min_m, max_m=self.max_m
+            targets.vehicle(), seed=self.seed, purpose=OFFSET, min_m=self.min_m, max_m=self.max_m
         )
-        return self.move((targets.x, targets.y), bearing_deg, distance_m)
+        return self.move(targets.position(), bearing_deg, distance_m)

@@ -16,4 +16,4 @@ class OverrideConst(ConstantShift, Centred):
         """Return the positions that the attackers claim, shape (n,) each."""
         del pool
         x, y = self.move(self.origin(1), np.array([self.bearing_deg]), np.array([self.distance_m]))
-        return np.full(targets.x.size, x[0]), np.full(targets.x.size, y[0])
+        return np.full(len(targets), x[0]), np.full(len(targets), y[0])

@@ -18,6 +18,6 @@ class OverrideRand(DistanceRange, Centred):
         """Return the positions that the attackers claim, shape (n,) each."""
         del pool
         bearing_deg, distance_m = bearings_and_distances(
-            targets.row_number, seed=self.seed, purpose=OVERRIDE, min_m=self.min_m, max_m=self.max_m
+            targets.row_number(), seed=self.seed, purpose=OVERRIDE, min_m=self.min_m, max_m=self.max_m
         )
-        return self.move(self.origin(targets.x.size), bearing_deg, distance_m)
+        return self.move(self.origin(len(targets)), bearing_deg, distance_m)

@@ -2,10 +2,8 @@
 
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from cdpipe.kernels.draws import SWAP, integers_below
-from cdpipe.kernels.rows import take
+from cdpipe.kernels.pool import take_others
 from cdpipe.stages.attacks.attack import AttackParams, Pool, Positions, Targets
 
 
@@ -24,12 +22,10 @@ class SwapRand(AttackParams):
         ValueError
             If there is no pool to draw from.
         """
-        if targets.row_number.size == 0:
-            return targets.x, targets.y
+        if len(targets) == 0:
+            return targets.position()
         if pool is None or pool.row_number.size == 0:
             raise ValueError("swap_rand needs positions to draw from: survey the whole data set first")
-        size = pool.row_number.size
-        taken = integers_below(targets.row_number, seed=self.seed, purpose=SWAP, bound=size)
-        own = np.flatnonzero(take(pool.row_number, taken) == targets.row_number)
-        taken[own] = (taken[own] + 1) % size
-        return take(pool.x, taken), take(pool.y, taken)
+        size, row_number = pool.row_number.size, targets.row_number()
+        taken = integers_below(row_number, seed=self.seed, purpose=SWAP, bound=size)
+        return take_others(taken, row_number, pool_rows=pool.row_number, pool_x=pool.x, pool_y=pool.y)

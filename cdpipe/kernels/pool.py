@@ -1,0 +1,225 @@
+"""A uniform sample of rows that can be merged: those with the k smallest (key, row number).
+
+The k smallest of a whole are the k smallest of those of its parts, however it was cut. A key is 32 random bits, and
+one Philox block has four: that of row number r is word r % 4 of the block of r // 4. Neighbours so share the price of
+a block, three quarters of which is otherwise thrown away. Equal keys go by row number: of n rows about n / 2**32
+have the key of the last one taken, so no row's chance is off k / n by more than 2**-32.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cdpipe.kernels.allocation import allot
+from cdpipe.kernels.arrays import as_input, as_words
+from cdpipe.kernels.draws import split_seed
+from cdpipe.kernels.jit import jit, jit_borrowing
+from cdpipe.kernels.memory import Int
+from cdpipe.kernels.philox import BLOCK_ROWS, mix_rows
+
+Words = NDArray[np.uint64]
+Keys = NDArray[np.uint32]
+Places = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_WORD_BITS: Final = np.uint64(2)
+_LAST_WORD: Final = np.uint64(3)
+_ONE: Final = np.uint64(1)
+_WINDOW: Final = np.uint64(4 * BLOCK_ROWS)
+_SIGMAS: Final = 6.0
+_KEYS: Final = 2**32
+
+
+@jit_borrowing
+def _lay_out(state: Keys, window: Keys) -> None:
+    """Lay the words of mixed blocks next to each other."""
+    w0, w1, w2, w3 = state[0], state[1], state[2], state[3]
+    for j in range(BLOCK_ROWS):
+        window[4 * j], window[4 * j + 1], window[4 * j + 2], window[4 * j + 3] = w0[j], w1[j], w2[j], w3[j]
+
+
+@jit_borrowing
+def _keep_near(
+    rows: Words, start: Int, window: Keys, last_key: np.uint32, places: Places, keys: Keys, found: Int
+) -> tuple[np.int64, np.int64]:
+    """Keep rows from `start` on, as long as their keys are in the window; return where that ends, and how many."""
+    base, at, kept = rows[start] & ~_LAST_WORD, np.uint64(start), np.uint64(found)
+    while at < np.uint64(rows.size):
+        offset = rows[at] - base
+        if offset >= _WINDOW:
+            break
+        # Without a branch, which nobody could foresee: the next one takes the place unless this one counts.
+        places[kept], keys[kept] = np.int64(at), window[offset]
+        kept += np.uint64(window[offset] <= last_key)
+        at += _ONE
+    return np.int64(at), np.int64(kept)
+
+
+@jit_borrowing
+def _keep_far(
+    rows: Words, start: Int, count: Int, state: Keys, last_key: np.uint32, places: Places, keys: Keys, found: Int
+) -> np.int64:
+    """Keep rows that have a block each; return how many."""
+    for j in range(count):
+        key = state[rows[start + j] & _LAST_WORD, j]
+        places[found], keys[found] = start + j, key
+        found += np.int64(key <= last_key)
+    return np.int64(found)
+
+
+@jit_borrowing
+def _take_others(
+    places: Places,
+    rows: NDArray[np.int64],
+    pool_rows: NDArray[np.int64],
+    pool_x: Floats,
+    pool_y: Floats,
+    x: Floats,
+    y: Floats,
+) -> None:
+    for i in range(places.size):
+        at = np.uint64(places[i])
+        if pool_rows[at] == rows[i]:
+            at = at + _ONE if at + _ONE < np.uint64(pool_rows.size) else np.uint64(0)
+        x[i], y[i] = pool_x[at], pool_y[at]
+
+
+@jit
+def _find_small(
+    rows: Words, purpose: np.uint64, k0: np.uint64, k1: np.uint64, last_key: np.uint32, places: Places, keys: Keys
+) -> np.int64:
+    """Find the rows with a key of at most `last_key`; return how many they are."""
+    state, window = np.empty((4, BLOCK_ROWS), np.uint32), np.empty(4 * BLOCK_ROWS, np.uint32)
+    counters = np.empty(BLOCK_ROWS, np.uint64)
+    start = found = np.int64(0)
+    while start < rows.size:
+        count, first = np.int64(min(BLOCK_ROWS, int(rows.size - start))), rows[start] >> _WORD_BITS
+        # Rows are nearly always close: then blocks next to each other have the keys of many more of them.
+        if (rows[start + count - 1] >> _WORD_BITS) - first < np.uint64(BLOCK_ROWS):
+            for j in range(BLOCK_ROWS):
+                counters[j] = first + np.uint64(j)
+            mix_rows(counters, purpose, k0, k1, state)
+            _lay_out(state, window)
+            start, found = _keep_near(rows, start, window, last_key, places, keys, found)
+        else:
+            for j in range(count):
+                counters[j] = rows[start + j] >> _WORD_BITS
+            mix_rows(counters[:count], purpose, k0, k1, state)
+            found = _keep_far(rows, start, count, state, last_key, places, keys, found)
+            start += count
+    return found
+
+
+def draw_smallest(row_numbers: ArrayLike, *, seed: int, purpose: int, k: int) -> tuple[NDArray[np.int64], Keys]:
+    """Draw keys of rows, and find those with the k smallest (key, row number).
+
+    Parameters
+    ----------
+    row_numbers
+        Integers, shape (n,), negative ones as their two's complement; equal ones are taken in the order they come.
+    seed, purpose
+        As for `cdpipe.kernels.draws.keys`.
+    k
+        How many, >= 1; all when k >= n.
+
+    Returns
+    -------
+    places
+        int64, shape (min(k, n),): places in `row_numbers`, ascending.
+    keys
+        uint32, of the same shape: their keys.
+
+    Raises
+    ------
+    TypeError
+        If the row numbers are not integers.
+    ValueError
+        If k is less than 1, or seed or purpose are out of range.
+    """
+    if k < 1:
+        raise ValueError(f"{k} rows cannot be chosen; the least is 1")
+    words, drawn_by = as_words(row_numbers, name="row numbers"), split_seed(seed=seed, purpose=purpose)
+    places, keys = allot(words.size, np.int64), allot(words.size, np.uint32)
+    # Keys are uniform, so k of them very likely are below this; if not, all are looked at.
+    likely = min((k + _SIGMAS * math.sqrt(k)) / max(words.size, 1), 1.0)
+    found = _find_small(words, *drawn_by, np.uint32(likely * (_KEYS - 1)), places, keys)
+    if found < min(k, words.size):
+        found = _find_small(words, *drawn_by, np.uint32(_KEYS - 1), places, keys)
+    places, keys = places[:found], keys[:found]
+    stay = _mark(keys, lambda equal: words[places[equal]], k=k)
+    return places[stay], keys[stay]
+
+
+def mark_smallest(keys: Keys, row_numbers: ArrayLike, *, k: int) -> NDArray[np.bool_]:
+    """Mark the k smallest (key, row number).
+
+    Parameters
+    ----------
+    keys
+        uint32, shape (n,).
+    row_numbers
+        Of the same shape, see `draw_smallest`.
+    k
+        How many, >= 1; all when k >= n.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool, shape (n,).
+
+    Raises
+    ------
+    ValueError
+        If k is less than 1.
+    """
+    if k < 1:
+        raise ValueError(f"{k} rows cannot be chosen; the least is 1")
+    return _mark(keys, lambda equal: as_words(row_numbers, name="row numbers")[equal], k=k)
+
+
+def _mark(keys: Keys, find_rows: Callable[[Places], Words], *, k: int) -> NDArray[np.bool_]:
+    """Mark the k smallest; row numbers are asked for at the places of equal keys alone."""
+    if keys.size <= k:
+        return np.ones(keys.size, np.bool_)
+    last = np.partition(keys, k - 1)[k - 1]
+    marks: NDArray[np.bool_] = keys <= last
+    beyond = int(np.count_nonzero(marks)) - k
+    if beyond:
+        equal = np.flatnonzero(keys == last)
+        order = np.argsort(find_rows(equal), kind="stable")
+        marks[equal[order[order.size - beyond :]]] = False
+    return marks
+
+
+def take_others(
+    places: Places,
+    row_numbers: NDArray[np.int64],
+    *,
+    pool_rows: NDArray[np.int64],
+    pool_x: Floats,
+    pool_y: Floats,
+) -> tuple[Floats, Floats]:
+    """Take positions from a pool, where a row drew itself that of the next in the pool (of the first after the last).
+
+    Parameters
+    ----------
+    places
+        Which of the pool each row drew, int64 within the pool, shape (n,).
+    row_numbers
+        Of those who drew, int64, shape (n,).
+    pool_rows, pool_x, pool_y
+        Row numbers (int64) and positions (float64) of the pool, shape (k,) each.
+
+    Returns
+    -------
+    x, y
+        float64, shape (n,) each.
+    """
+    x, y = allot(places.size, np.float64), allot(places.size, np.float64)
+    drawn, rows = as_input(places, np.int64), as_input(row_numbers, np.int64)
+    pool = as_input(pool_rows, np.int64), as_input(pool_x, np.float64), as_input(pool_y, np.float64)
+    _take_others(drawn, rows, *pool, x, y)
+    return x, y
