@@ -1,11 +1,23 @@
 """Start-up: what fresh processes cost that import `cdpipe`, ask for help or use it, and the memory below all stages.
 
+A first use compiles the kernels; a later one finds them on disk.
+
 asv puts what a `timeraw_` returns into a string literal of another program: a backslash in it would be read twice, and
 what it prints would be taken for the time.
 """
 
+import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
+
+from benchmarks import _data, _stage
+from benchmarks._stage import skip_unless
 
 _ROUNDS: Final = {"number": 1, "repeat": (4, 10, 3.0), "rounds": 2, "warmup_time": 0.001}
 """A process a sample, after one that leaves bytecode and machine code behind."""
@@ -52,8 +64,53 @@ assert len(attacked) == 100
 """
 
 
-def _describe(benchmark: Callable[[], str], stage: str, figure: str, text: str) -> None:
-    for name, value in _ROUNDS.items():
+_RUN: Final = """
+import sys
+import cdpipe
+messages, folder = sys.argv[1:]
+settings = {"input": {"paths": [messages]}, "cache": {"enabled": False}, "output": {"directory": folder + "/out"}}
+report = cdpipe.run(cdpipe.RunConfig(**settings))
+assert report.trained is not None and len(report.ledgers) == 4
+"""
+"""All stages as `cdpipe run` takes them by default, from CSV to metrics."""
+
+
+def _share_folder() -> None:
+    """Have asv give one folder to the two benchmarks of a run: which comes first measures for both."""
+
+
+def _ready() -> None:
+    skip_unless("cdpipe:run", "cdpipe:RunConfig")
+
+
+def _use_twice() -> dict[str, float]:
+    """Return the seconds of two processes that run all stages, the first of which finds no machine code of kernels."""
+    record = Path("used-twice.json")
+    if not record.exists():
+        messages, seconds = _data.need("csv", _stage.WARM_UP), {}
+        with TemporaryDirectory(prefix="cdpipe-bench-") as folder:
+            kept = {**os.environ, "NUMBA_CACHE_DIR": str(Path(folder) / "kernels")}
+            for use in ("first", "later"):
+                start = time.perf_counter()
+                subprocess.run([sys.executable, "-c", _RUN, str(messages), folder], env=kept, cwd=folder, check=True)
+                seconds[use] = time.perf_counter() - start
+        record.write_text(json.dumps(seconds), encoding="utf-8")
+    found: dict[str, float] = json.loads(record.read_text(encoding="utf-8"))
+    return found
+
+
+def track_first_use() -> float:
+    """Return the seconds of a whole run of a fresh installation: none of its kernels is compiled."""
+    return _use_twice()["first"]
+
+
+def track_later_use() -> float:
+    """Return the seconds of the same run where the kernels are on disk."""
+    return _use_twice()["later"]
+
+
+def _describe(benchmark: Callable[..., object], stage: str, figure: str, text: str, **settings: object) -> None:
+    for name, value in (settings or _ROUNDS).items():
         setattr(benchmark, name, value)
     benchmark.cdpipe_stage, benchmark.cdpipe_figure = stage, figure
     benchmark.pretty_name = f"{stage}: {text}"
@@ -63,6 +120,9 @@ _describe(timeraw_import_cdpipe, "import", "seconds", "seconds")
 _describe(timeraw_help, "import", "help_seconds", "seconds of cdpipe --help")
 _describe(timeraw_import_pandas, "import/pandas", "seconds", "seconds, with numba and pydantic")
 _describe(timeraw_use, "import/use", "seconds", "seconds of a small use")
+_TRACKED: Final = {"unit": "seconds", "timeout": 600, "setup_cache": _share_folder, "setup": _ready}
+_describe(track_first_use, "import/first_use", "wall_seconds", "seconds of a first run of all stages", **_TRACKED)
+_describe(track_later_use, "import/later_use", "wall_seconds", "seconds of a later run of all stages", **_TRACKED)
 
 
 def peakmem_reference() -> None:

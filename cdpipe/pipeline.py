@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +28,7 @@ from cdpipe.engine.reading import plan_sources
 from cdpipe.engine.rejects import REJECTS
 from cdpipe.engine.runner import OnPartition, Prepared, Runner
 from cdpipe.engine.session import Session, open_session
+from cdpipe.kernels.ahead import compiling_ahead
 from cdpipe.plots import plot_confusion
 from cdpipe.runreport import RunReport, describe_machine, describe_versions
 from cdpipe.stages import STAGES
@@ -123,7 +124,9 @@ def _plan(config: RunConfig) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
     planned = plan_sources(config.input.paths, config.gather, needed=config.clean.inputs, format_=format_)
     sources, _absent = planned
     refuse_inputs(config.output.directory, [source.block.file.path for source in sources])
-    rehearse(sources[0].columns, {stage.name: getattr(config, stage.name) for stage in STAGES})
+    reads_csv = any(source.block.file.format == "csv" for source in sources)
+    with compiling_ahead() if reads_csv else nullcontext():
+        rehearse(sources[0].columns, {stage.name: getattr(config, stage.name) for stage in STAGES})
     return planned
 
 

@@ -203,7 +203,7 @@ def _divide(share: float, use: Mapping[str, float], among: Sequence[str]) -> lis
     total = sum(use[name] for name in among)
     if not total:
         return [(among[0], share)]
-    return [(name, share * use[name] / total) for name in among]
+    return [(name, share * (use[name] / total)) for name in among]
 
 
 def _split_use(exact: Exact) -> dict[str, float]:

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 import fsspec
-import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cdpipe.columns import BY_NAME, DERIVED, SOURCE, canonical, resolve
+from cdpipe.columns import BY_NAME, DERIVED, SOURCE, resolve
+from cdpipe.engine.rowgroups import read_groups
 from cdpipe.engine.streams import count_lines_of, find_line_end, open_stream, read_bytes
 from cdpipe.stages.csvlines import Header, gather_csv, read_header
-from cdpipe.stages.gather import Gathered, gather_json, gather_table
+from cdpipe.stages.gather import Gathered, gather_json
 
 Format = Literal["csv", "json", "parquet"]
 _FORMATS: Final[dict[str, Format]] = {
@@ -26,7 +25,6 @@ _FORMATS: Final[dict[str, Format]] = {
 }
 _VALUE_BYTES: Final = 8
 _LONGEST_HEADER: Final = 1 << 20
-_NULLABLE: Final = {getattr(pa, name.lower())(): pd.api.types.pandas_dtype(name) for name in ("Int32", "Int64")}
 _MADE: Final = frozenset(column.name for column in DERIVED)
 
 
@@ -154,7 +152,9 @@ def read_block(block: Block, *, columns: Sequence[str], first_row: int, rows_bef
     file = block.file
     try:
         if file.format == "parquet":
-            return _read_groups(block, columns, first_row)
+            line = sum(file.group_rows[: block.start]) + 1
+            groups = range(block.start, block.stop)
+            return read_groups(file.path, groups, columns=columns, first_row=first_row, first_line=line)
         data = read_bytes(file.path, block.start, block.stop)
     except (OSError, TypeError, ValueError) as error:
         raise SourceError(f"{file.path}: {error}") from error
@@ -266,20 +266,3 @@ def _cut_groups(file: SourceFile, block_bytes: int) -> Iterator[Block]:
         if stop == len(file.group_rows) or longer.unpacked_bytes(len(file.columns)) > block_bytes:
             yield block
             start = stop
-
-
-def _read_groups(block: Block, columns: Sequence[str], first_row: int) -> Gathered:
-    file = block.file
-    # Arrow reads a file of its own without asking Python, and so without the GIL.
-    with open_stream(file.path) if "://" in file.path else pa.OSFile(file.path) as stream:
-        parquet = pq.ParquetFile(stream)
-        names = {canonical(name): name for name in parquet.schema_arrow.names}
-        found = [names[name] for name in columns if name in names]
-        table = parquet.read_row_groups(range(block.start, block.stop), columns=found, use_threads=False)
-    # Neither an index that pandas noted in the file nor a null among integers may change what a column is.
-    frame = table.to_pandas(ignore_metadata=True, types_mapper=_NULLABLE.get)
-    for name in columns:
-        if name not in names:
-            frame[name] = None
-    place = sum(file.group_rows[: block.start])
-    return gather_table(frame, file=file.path, columns=columns, first_row=first_row, first_line=place + 1)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from cdpipe.kernels.jit import jit_borrowing
 from cdpipe.kernels.memory import Int
+from cdpipe.kernels.vectors import highest_bit, multiply_words
 
 _LEAST_POWER: Final = -342
 _GREATEST_POWER: Final = 308
@@ -22,13 +23,12 @@ _EXACT_POWER: Final = 22
 EXACT_MANTISSA: Final = np.uint64(2**53)
 """Up to here every whole number is exact in binary64."""
 
+_LAST_BIT: Final = 63
 _U0: Final = np.uint64(0)
 _U1: Final = np.uint64(1)
 _U3: Final = np.uint64(3)
-_U32: Final = np.uint64(32)
 _U52: Final = np.uint64(52)
 _U63: Final = np.uint64(63)
-_LOW_HALF: Final = np.uint64(0xFFFFFFFF)
 _ALL: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
 _INEXACT_LOW: Final = np.uint64(0x1FF)
 _HIDDEN_BIT: Final = np.uint64(1 << 52)
@@ -56,27 +56,11 @@ TENS: Final = np.array([float(10**q) for q in range(_EXACT_POWER + 1)])
 
 
 @jit_borrowing
-def _multiply(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
-    """Return the 128-bit product as (high, low): schoolbook, in 32-bit halves."""
-    a_high, a_low, b_high, b_low = a >> _U32, a & _LOW_HALF, b >> _U32, b & _LOW_HALF
-    low = a_low * b_low
-    middle = a_high * b_low + (low >> _U32)
-    other = a_low * b_high + (middle & _LOW_HALF)
-    return a_high * b_high + (middle >> _U32) + (other >> _U32), (other << _U32) | (low & _LOW_HALF)
-
-
-@jit_borrowing
-def _count_leading_zeros(word: np.uint64) -> Int:
-    """Read them (word > 0) off its exponent as a float; the bits cleared keep that from rounding up."""
-    return 1086 - np.int64(np.float64(word & ~(word >> _U1)).view(np.uint64) >> _U52)
-
-
-@jit_borrowing
 def _approximate(mantissa: np.uint64, power: Int) -> tuple[np.uint64, np.uint64]:
     """Return the product of a normalised mantissa and 5**power, as far as it is needed (Lemire 2021)."""
-    high, low = _multiply(mantissa, _FIVES[power - _LEAST_POWER, 0])
+    high, low = multiply_words(mantissa, _FIVES[power - _LEAST_POWER, 0])
     if high & _INEXACT_LOW == _INEXACT_LOW:
-        more, _ = _multiply(mantissa, _FIVES[power - _LEAST_POWER, 1])
+        more, _ = multiply_words(mantissa, _FIVES[power - _LEAST_POWER, 1])
         low += more
         if more > low:
             high += _U1
@@ -90,7 +74,7 @@ def _round_product(mantissa: np.uint64, power: Int) -> tuple[float, bool]:
         return 0.0, True
     if power > _GREATEST_POWER:
         return np.inf, True
-    zeros = _count_leading_zeros(mantissa)
+    zeros = _LAST_BIT - highest_bit(mantissa)
     high, low = _approximate(mantissa << np.uint64(zeros), power)
     top = high >> _U63
     shift = top + np.uint64(9)

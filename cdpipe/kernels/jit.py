@@ -2,13 +2,15 @@
 
 import hashlib
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 from numba.core.runtime import rtsys
+
+from cdpipe.kernels.compiler import KernelCompiler, PartCompiler
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -54,12 +56,27 @@ def jit_inlined(function: F) -> F:
     return _compile(function, _nrt=False, forceinline=True)
 
 
-def _compile(function: F, **options: bool) -> F:
-    compiled: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
+def is_kept(kernel: Callable[..., object]) -> bool:
+    """Say whether machine code of a kernel is on disk, or none is needed: compiling is switched off."""
+    cache: _CacheOnDemand | None = getattr(kernel, "_cache", None)
+    return cache is None or cache.is_filled()
+
+
+def _compile(function: F, **options: Any) -> F:  # noqa: ANN401 - whatever Numba takes
+    options |= {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    kernel: Any = numba.njit(pipeline_class=KernelCompiler, **options)(function)
     if not numba.config.DISABLE_JIT:
-        compiled._cache = _CacheOnDemand(function)  # noqa: SLF001, RUF100 - what njit(cache=True) does, with our own cache
-    kernel: F = compiled
-    return kernel
+        kernel._cache = _CacheOnDemand(function)  # noqa: SLF001, RUF100 - what njit(cache=True) does, with our own cache
+
+        @cache
+        def part() -> Any:  # noqa: ANN401 - made when it is first needed, which in most processes is never
+            return numba.njit(pipeline_class=PartCompiler, no_cpython_wrapper=True, **options)(function)
+
+        # What Numba asks of a function that another one calls.
+        kernel.get_call_template = lambda args, kws: part().get_call_template(args, kws)
+        kernel.get_overload = lambda signature: part().get_overload(signature)
+    compiled: F = kernel
+    return compiled
 
 
 class _KernelParts(CompileResultCacheImpl):  # type: ignore[misc] # numba has no types
@@ -119,6 +136,10 @@ class _CacheOnDemand:
     @cached_property
     def _opened(self) -> _KernelCache:
         return _KernelCache(self._function)
+
+    def is_filled(self) -> bool:
+        """Say whether there is anything in it."""
+        return bool(self._opened._cache_file._load_index())  # noqa: SLF001, RUF100
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever Numba asks of a cache
         return getattr(self._opened, name)

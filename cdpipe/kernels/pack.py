@@ -10,6 +10,9 @@ from cdpipe.kernels.memory import Bytes, Int, Integers, Memory, view_bytes, view
 from cdpipe.kernels.vectors import COPIED, copy_bytes
 
 _FIRST_NOT_ASCII: Final = 0x80
+_BLANK: Final = 32
+_CELLS_AT_ONCE: Final = 512
+"""So many are still in the processor's cache when their bytes are looked at a second time."""
 
 
 @jit_borrowing
@@ -77,3 +80,26 @@ def pack_cells(data: Memory, starts: Memory, stops: Memory) -> tuple[NDArray[np.
         packed = np.empty(int(offsets[-1]), np.uint8)
         _copy_cells(text, begins, ends, packed)
     return packed, offsets, _unite(view_bytes(packed)) < _FIRST_NOT_ASCII
+
+
+@jit_borrowing
+def _is_plain(data: Bytes, starts: Integers, stops: Integers) -> bool:
+    for first in range(0, starts.size, _CELLS_AT_ONCE):
+        last = min(first + _CELLS_AT_ONCE, starts.size)
+        dull = np.int64(0)
+        for i in range(first, last):
+            dull += stops[i] <= starts[i] or data[starts[i]] <= _BLANK
+        if dull or _unite(data[starts[first] : stops[last - 1]]) >= _FIRST_NOT_ASCII:
+            return False
+    return True
+
+
+def is_plain(data: Memory, starts: Memory, stops: Memory) -> bool:
+    """Say whether every cell begins with a character that is to be seen, and all bytes between them are ASCII.
+
+    Parameters
+    ----------
+    data, starts, stops
+        Cells, see `pack_cells`, in the order of their bytes.
+    """
+    return bool(_is_plain(*view_cells(data, starts, stops)))

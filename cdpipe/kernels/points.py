@@ -5,7 +5,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from cdpipe.kernels.allocation import allot
+from cdpipe.kernels.allocation import allot_columns
 from cdpipe.kernels.digits import quick_float
 from cdpipe.kernels.jit import jit_borrowing, jit_inlined
 from cdpipe.kernels.memory import (
@@ -32,6 +32,7 @@ _WORD: Final = np.frombuffer(b"point", dtype=np.uint8)
 _OPENING: Final = np.frombuffer(b"POINT (", dtype=np.uint8)
 _OPENING_BYTES: Final = np.uint64(0x00FFFFFFFFFFFFFF)
 _OPENING_WORD: Final = np.uint64(int.from_bytes(b"POINT (", "little"))
+_COORDINATE_BYTES: Final = 8
 _BLANK: Final = 32
 _CLOSING: Final = 41
 _U0: Final = np.uint64(0)
@@ -148,7 +149,7 @@ def parse_point(data: Memory, starts: Memory, stops: Memory) -> tuple[Floats, Fl
         If the arrays are no cells, see `view_cells`.
     """
     text, begins, ends = view_cells(data, starts, stops)
-    lon, lat = allot(begins.size, np.float64), allot(begins.size, np.float64)
+    lon, lat = allot_columns(begins.size, [np.dtype(np.float64)] * 2, widest=_COORDINATE_BYTES)
     status = np.empty(begins.size, dtype=np.uint8)
     if _parse_point(text, begins, ends, (lon, lat), status):
         for i in np.flatnonzero(status == UNDECIDED):

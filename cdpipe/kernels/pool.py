@@ -29,6 +29,8 @@ _WORD_BITS: Final = np.uint64(2)
 _LAST_WORD: Final = np.uint64(3)
 _ONE: Final = np.uint64(1)
 _WINDOW: Final = np.uint64(4 * BLOCK_ROWS)
+_LAST_WINDOW: Final = np.uint64(2**62 - BLOCK_ROWS)
+"""No block beyond this one has all of its window before the numbers wrap to 0."""
 _SIGMAS: Final = 6.0
 _KEYS: Final = 2**32
 
@@ -98,7 +100,7 @@ def _find_small(
     while start < rows.size:
         count, first = np.int64(min(BLOCK_ROWS, int(rows.size - start))), rows[start] >> _WORD_BITS
         # Rows are nearly always close: then blocks next to each other have the keys of many more of them.
-        if (rows[start + count - 1] >> _WORD_BITS) - first < np.uint64(BLOCK_ROWS):
+        if (rows[start + count - 1] >> _WORD_BITS) - first < np.uint64(BLOCK_ROWS) and first <= _LAST_WINDOW:
             for j in range(BLOCK_ROWS):
                 counters[j] = first + np.uint64(j)
             mix_rows(counters, purpose, k0, k1, state)

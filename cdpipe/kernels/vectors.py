@@ -1,4 +1,4 @@
-"""What a processor does to many bytes at once: find a byte among 64, copy 32, and count in a word of bits.
+"""What a processor does at once: find a byte among 64, copy 32, count in a word of bits, multiply two words in full.
 
 Compiled, each function is a few machine instructions, written as LLVM's own: the loops over bytes that Numba compiles
 take ten times as long. Under `NUMBA_DISABLE_JIT` each is the plain Python next to it, which says what it means.
@@ -43,6 +43,15 @@ def _lowest_plain(mask: np.uint64) -> Int:
 
 def _count_plain(mask: np.uint64) -> Int:
     return int(mask).bit_count()
+
+
+def _highest_plain(mask: np.uint64) -> Int:
+    return int(mask).bit_length() - 1
+
+
+def _multiply_plain(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
+    high, low = divmod(int(a) * int(b), 1 << 64)
+    return np.uint64(high), np.uint64(low)
 
 
 def _copy_plain(source: Bytes, start: Int, target: NDArray[np.uint8], to: Int) -> None:
@@ -93,6 +102,24 @@ def _count(_: Any, mask: Any) -> Any:  # noqa: ANN401, ARG001
         return builder.ctpop(args[0])
 
     return types.int64(types.uint64), generate
+
+
+def _highest(_: Any, mask: Any) -> Any:  # noqa: ANN401, ARG001
+    def generate(_: Any, builder: Any, _signature: Any, args: Any) -> Any:  # noqa: ANN401
+        zeros = builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
+        return builder.sub(ir.Constant(_WORD64, 63), zeros)
+
+    return types.int64(types.uint64), generate
+
+
+def _multiply(_: Any, a: Any, b: Any) -> Any:  # noqa: ANN401, ARG001
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401
+        wide = ir.IntType(128)
+        product = builder.mul(*(builder.zext(each, wide) for each in args))
+        high = builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), _WORD64)
+        return context.make_tuple(builder, signature.return_type, [high, builder.trunc(product, _WORD64)])
+
+    return types.containers.UniTuple(types.uint64, 2)(types.uint64, types.uint64), generate
 
 
 def _copy(_: Any, source: Any, start: Any, target: Any, to: Any) -> Any:  # noqa: ANN401, ARG001
@@ -157,6 +184,12 @@ lowest_bit = _lowest_plain if numba.config.DISABLE_JIT else intrinsic(_lowest)
 
 count_bits = _count_plain if numba.config.DISABLE_JIT else intrinsic(_count)
 """(mask) -> int64: how many bits are set."""
+
+highest_bit = _highest_plain if numba.config.DISABLE_JIT else intrinsic(_highest)
+"""(mask) -> int64: place of the highest bit that is set; -1 if none is."""
+
+multiply_words = _multiply_plain if numba.config.DISABLE_JIT else intrinsic(_multiply)
+"""(a, b) -> two uint64: the high and the low half of their product of 128 bits."""
 
 copy_bytes = _copy_plain if numba.config.DISABLE_JIT else intrinsic(_copy)
 """(source, start, target, to): copy 32 bytes, all of which must exist on both sides."""

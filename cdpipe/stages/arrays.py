@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from cdpipe.kernels.labels import number_cells
 from cdpipe.kernels.memory import view_bytes, view_int64
 from cdpipe.kernels.rows import Kept, look_up, mark_used
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 Codes = NDArray[np.signedinteger[Any]]
 
 _NULL_CELL: Final = np.empty(0, np.uint8)
@@ -181,6 +182,16 @@ def _take_apart(values: Any) -> _Parts | None:  # noqa: ANN401 - a Series, or an
     if isinstance(values.dtype, np.dtype) and values.dtype != np.object_ and values.dtype.itemsize <= _WORD_BYTES:
         return _Parts((np.asarray(values),), np.asarray)
     return None
+
+
+def borrow(rows: int, dtype: type[Scalar]) -> NDArray[Scalar]:
+    """Return a new array, shape (rows,), no value of which is set, of memory that Arrow holds and uses again.
+
+    A page of memory that is new to the process costs a fault when it is first written to: of a column of half a
+    million rows as much as all else that is done to it.
+    """
+    memory = pa.allocate_buffer(rows * np.dtype(dtype).itemsize)
+    return np.frombuffer(memory, dtype)
 
 
 def null_mask(series: "pd.Series[Any]") -> NDArray[np.bool_]:

@@ -1,6 +1,6 @@
 """Raw values of a column -> typed values with nulls, and which of them could not be read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -14,9 +14,12 @@ from cdpipe.kernels.labels import NULL_CODE
 from cdpipe.kernels.numbers import parse_float, parse_integer
 from cdpipe.kernels.pack import pack_cells
 from cdpipe.kernels.timestamps import parse_timestamps
+from cdpipe.kernels.unavailable import settle_floats
 from cdpipe.stages.arrays import (
     Cells,
+    borrow,
     is_text,
+    null_mask,
     number_texts,
     spread,
     text_array,
@@ -164,7 +167,7 @@ def _read_text(_: Column, cells: Cells) -> Typed:
 
 
 def _read_label(_: Column, cells: Cells) -> Typed:
-    return _of_labels(*number_texts(cells))
+    return type_labels(*number_texts(cells))
 
 
 def _of_label_series(series: "pd.Series[Any]") -> Typed:
@@ -173,11 +176,19 @@ def _of_label_series(series: "pd.Series[Any]") -> Typed:
         filled = texts.stops > texts.starts
         if filled.all() and (texts.data[texts.starts] > ord(" ")).all():  # as it nearly always is
             return Typed(series.rename(None), np.zeros(len(series), np.bool_), "")
-    return _of_labels(codes, texts)
+    return type_labels(codes, texts)
 
 
-def _of_labels(codes: NDArray[np.signedinteger[Any]], texts: Cells) -> Typed:
-    """Make labels of numbered texts; those that are blank, or no UTF-8, become null."""
+def type_labels(codes: NDArray[np.signedinteger[Any]], texts: Cells) -> Typed:
+    """Make labels of numbered texts; those that are blank, or no UTF-8, become null.
+
+    Parameters
+    ----------
+    codes
+        Shape (n,): number of each row's text, -1 for null.
+    texts
+        The k texts, no two the same.
+    """
     packed, offsets, ascii_only = pack_cells(*texts)
     null = _find_blank(packed, offsets)
     unfit = np.zeros(null.size, np.bool_)
@@ -237,24 +248,35 @@ def _of_epochs(series: "pd.Series[Any]") -> Typed:
 
 def _of_numbers(column: Column, series: "pd.Series[Any]") -> Typed:
     if column.kind == "float":
-        values = series.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
-        bad = np.isinf(values)
         codes = np.array(column.unavailable)
         if series.dtype == np.float32:
             codes = codes.astype(np.float32).astype(np.float64)
-        values[bad | np.isin(values, codes)] = np.nan
-        return Typed(values, bad, "not a number")
+        return type_floats(series.to_numpy(dtype=np.float64, na_value=np.nan), codes.tolist())
     null, whole, bad = _whole_numbers(series)
-    null = null | bad | np.isin(whole, np.array(column.unavailable, np.int64))
-    return Typed(pd.arrays.IntegerArray(whole, null), bad, "not an integer")
+    return Typed(mask_integers(whole, null | bad, column.unavailable), bad, "not an integer")
+
+
+def type_floats(values: NDArray[np.float64], unavailable: Sequence[float]) -> Typed:
+    """Make a typed column of numbers, shape (n,), nan where null: without codes, and infinite ones marked bad."""
+    out = borrow(values.size, np.float64)
+    infinite = settle_floats(values, unavailable=unavailable, out=out)
+    return Typed(out, np.isinf(values) if infinite else np.zeros(values.size, np.bool_), "not a number" * infinite)
+
+
+def mask_integers(whole: NDArray[np.int64], null: NDArray[np.bool_], unavailable: Sequence[float]) -> Any:  # noqa: ANN401
+    """Make pandas' array of `Int64` of whole numbers and nulls, shape (n,), both of which it takes over."""
+    for code in unavailable:
+        null |= whole == int(code)
+    return pd.arrays.IntegerArray(whole, null)
 
 
 def _whole_numbers(series: "pd.Series[Any]") -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]:
     """Return which numbers are null, all of them as int64, and which do not fit that; 0 stands for null and unfit."""
+    if pd.api.types.is_signed_integer_dtype(series.dtype):
+        whole = series.to_numpy(dtype=np.int64, na_value=0, copy=True)
+        return null_mask(series), whole, np.zeros(whole.size, np.bool_)
     values = series.to_numpy(dtype=np.float64, na_value=np.nan)
     null = np.isnan(values)
-    if pd.api.types.is_signed_integer_dtype(series.dtype):
-        return null, series.to_numpy(dtype=np.int64, na_value=0, copy=True), np.zeros(len(values), np.bool_)
     bad = ~null & ((values != np.trunc(values)) | (values < -_INT64_LIMIT) | (values >= _INT64_LIMIT))
     if pd.api.types.is_unsigned_integer_dtype(series.dtype):
         return null, series.where(~bad, 0).to_numpy(dtype=np.int64, na_value=0), bad

@@ -1,7 +1,7 @@
 """Gather: messages as files hold them -> a typed frame with stable row numbers, and the records it could not read."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -171,13 +171,44 @@ def gather_table(
     """
     table = name_canonically(table)
     typed = {name: type_series(column_of(name), table[name]) for name in columns}
-    row_numbers = np.arange(first_row, first_row + len(table), dtype=np.int64)
-    frame, faults = assemble(typed, row_numbers=row_numbers)
-    rejects = [
-        bad_cell(file, first_line + i, code, table.iloc[i], table.iloc[i].to_json()[:KEPT_TEXT])
-        for i, code in faults.items()
-    ]
-    return Gathered(frame, account(len(table), frame, rejects), rejects)
+    return gather_typed(
+        typed, len(table), file=file, first_row=first_row, first_line=first_line, show=lambda places: table.iloc[places]
+    )
+
+
+def gather_typed(
+    typed: Mapping[str, Typed],
+    rows: int,
+    *,
+    file: str,
+    first_row: int,
+    first_line: int,
+    show: Callable[[list[int]], pd.DataFrame],
+) -> Gathered:
+    """Put the typed columns of a table together, and account for its rows.
+
+    Parameters
+    ----------
+    typed
+        The columns, shape (rows,).
+    rows
+        How many rows there are.
+    file, first_row, first_line
+        As for `gather_table`.
+    show
+        (places of rows) -> those rows, as the file holds them; called if a row is rejected.
+    """
+    frame, faults = assemble(typed, row_numbers=np.arange(first_row, first_row + rows, dtype=np.int64))
+    rejects = []
+    if faults:
+        rows_at_fault = show(list(faults))
+        # pandas writes no NaN of 32 bits as JSON.
+        narrow = [name for name, dtype in rows_at_fault.dtypes.items() if dtype in (np.float16, np.float32)]
+        wide = rows_at_fault.astype(dict.fromkeys(narrow, "float64"))
+        for at, (place, code) in enumerate(faults.items()):
+            text = wide.iloc[at].to_json()[:KEPT_TEXT]
+            rejects.append(bad_cell(file, first_line + place, code, rows_at_fault.iloc[at], text))
+    return Gathered(frame, account(rows, frame, rejects), rejects)
 
 
 def _line_text(line: bytes) -> str:

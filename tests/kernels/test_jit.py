@@ -17,6 +17,38 @@ print(sum(numbers._parse_float.stats.cache_hits.values()))
 """
 
 
+PARTS = """
+from cdpipe.kernels.jit import jit, jit_borrowing, jit_inlined
+
+LIMIT = 3
+
+@jit
+def halve(x):
+    if x > LIMIT:
+        raise ValueError("beyond the limit")
+    return x / 2
+
+@jit_inlined
+def quarter(x):
+    return halve(x) / 2
+
+@jit_borrowing
+def eighth(x):
+    return quarter(x) / 2
+
+def said(function, x):
+    try:
+        return function(x)
+    except ValueError as error:
+        return str(error)
+
+kernels = (eighth, quarter, halve)  # parts are called from Python after they were compiled as parts
+print([said(kernel, x) for kernel in kernels for x in (2.0, 4.0)])
+print(all(said(kernel, x) == said(kernel.py_func, x) for kernel in kernels for x in (2.0, 4.0)))
+print(sum(sum(kernel.stats.cache_hits.values()) for kernel in kernels))
+"""
+
+
 STAGES = """
 import sys
 import pandas as pd
@@ -93,6 +125,31 @@ def test_a_change_in_a_called_kernel_is_not_run_from_old_machine_code(copy):
     callee = copy / "cdpipe" / "kernels" / "decimals.py"
     callee.write_text(callee.read_text() + "\n# changed\n")
     assert finish(use(copy)) == 0
+
+
+def test_only_what_python_calls_is_kept(copy):
+    finish(use(copy))
+    kept = {path.name.partition("-")[0].partition(".")[2] for path in (copy / "machine-code").rglob("*.nbi")}
+    assert kept == {"_parse_float"}
+
+
+def test_a_part_works_in_its_kernel_and_by_itself_and_raises_from_both(tmp_path):
+    """Also from the machine code on disk: where a part finds what it raises has to be told anew in each process."""
+    script = tmp_path / "parts.py"
+    script.write_text(PARTS)
+    told = [
+        subprocess.run(
+            [sys.executable, script],
+            env={**environment(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+        for _ in range(2)
+    ]
+    beyond = "beyond the limit"
+    assert [lines[0] for lines in told] == 2 * [str([0.25, beyond, 0.5, beyond, 1.0, beyond])]
+    assert [lines[1:] for lines in told] == [["True", "0"], ["True", "3"]]
 
 
 @pytest.mark.slow

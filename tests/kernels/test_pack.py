@@ -53,3 +53,19 @@ def test_bytes_between_cells_do_not_matter_to_what_is_ascii():
 def test_cells_outside_the_text_are_refused():
     with pytest.raises(ValueError, match="only from 0 to 2"):
         pack.pack_cells(b"ab", np.array([1]), np.array([3]))
+
+
+CELLS = st.sampled_from([b"A", b"POINT (1 2)", b"", b" x", b"x ", b"\x00", "é".encode(), b"!" * 70])
+
+
+@pytest.mark.parametrize("module", [pack, PLAIN], ids=["compiled", "plain"])
+@given(st.lists(CELLS, max_size=9))
+@settings(max_examples=100, deadline=None)
+def test_plain_cells_begin_with_what_is_seen_and_are_ascii(module, texts):
+    expected = all(text[:1] > b" " and text.isascii() for text in texts)
+    assert module.is_plain(*as_cells(texts)) is expected
+
+
+@pytest.mark.parametrize("module", [pack, PLAIN], ids=["compiled", "plain"])
+def test_bytes_around_plain_cells_do_not_matter(module):
+    assert module.is_plain("é ab cdé".encode(), np.array([3, 6]), np.array([5, 8]))

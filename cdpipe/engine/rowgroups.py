@@ -1,0 +1,86 @@
+"""Row groups of a Parquet file -> typed messages, a column at a time: only one is in memory as the file held it."""
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cdpipe.columns import canonical
+from cdpipe.engine.streams import open_stream
+from cdpipe.stages.arrays import name_canonically
+from cdpipe.stages.arrowcells import is_text, to_pandas, type_arrow
+from cdpipe.stages.cells import type_series
+from cdpipe.stages.gather import Gathered, column_of, gather_typed
+
+_RECURRING: Final = frozenset(("label", "time"))
+_PACKED_BYTES: Final = 8
+"""A value of a column of texts takes no more if most are noted as numbers of a dictionary's entries."""
+
+
+def read_groups(path: str, groups: range, *, columns: Sequence[str], first_row: int, first_line: int) -> Gathered:
+    """Read some row groups of a file into a typed frame.
+
+    Parameters
+    ----------
+    path
+        Local path or fsspec URL.
+    groups
+        Which row groups.
+    columns
+        Columns to read, in the vocabulary's spelling; those that the file lacks become null.
+    first_row, first_line
+        Row number of the first row, and its place in the file, from 1.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file cannot be read.
+    TypeError
+        If a column's type cannot mean what the vocabulary says.
+    """
+    # Arrow reads a file of its own without asking Python, and so without the GIL.
+    with open_stream(path) if "://" in path else pa.OSFile(path) as stream:
+        plain = pq.ParquetFile(stream)
+        if groups.stop > plain.num_row_groups:
+            raise OSError("became shorter while it was read; run again on a file at rest")
+        names = {canonical(name): name for name in plain.schema_arrow.names}
+        rows = sum(plain.metadata.row_group(group).num_rows for group in groups)
+        packed = _find_packed(plain, groups, [names[name] for name in columns if name in names])
+        file = pq.ParquetFile(stream, metadata=plain.metadata, read_dictionary=packed)
+        typed = {}
+        for name in columns:
+            if name in names:
+                typed[name] = type_arrow(column_of(name), _read(file, groups, [names[name]]).column(0))
+            else:
+                typed[name] = type_series(column_of(name), pd.Series([None] * rows, name=name, dtype=np.object_))
+
+        def show(places: list[int]) -> pd.DataFrame:
+            frame: pd.DataFrame = to_pandas(_read(plain, groups, [names[name] for name in columns if name in names]))
+            frame = name_canonically(frame).assign(**{name: None for name in columns if name not in names})
+            return frame.iloc[places]
+
+        return gather_typed(typed, rows, file=path, first_row=first_row, first_line=first_line, show=show)
+
+
+def _read(file: pq.ParquetFile, groups: range, names: Sequence[str]) -> pa.Table:
+    return file.read_row_groups(groups, columns=names, use_threads=False)
+
+
+def _find_packed(file: pq.ParquetFile, groups: range, names: Collection[str]) -> list[str]:
+    """Find the columns of recurring texts that are stored as a dictionary's, and so need not be written out."""
+    metadata = file.metadata
+    leaves = {metadata.schema.column(place).path: place for place in range(metadata.num_columns)}
+    recurring = [name for name in names if name in leaves and column_of(canonical(name)).kind in _RECURRING]
+    found = []
+    for name in recurring:
+        chunks = [metadata.row_group(group).column(leaves[name]) for group in groups]
+        if is_text(file.schema_arrow.field(name).type) and all(map(_is_packed, chunks)):
+            found.append(name)
+    return found
+
+
+def _is_packed(chunk: pq.ColumnChunkMetaData) -> bool:
+    return bool(chunk.has_dictionary_page and chunk.total_uncompressed_size <= _PACKED_BYTES * chunk.num_values)

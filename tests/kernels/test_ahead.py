@@ -1,0 +1,98 @@
+"""Reading kernels compiled by a process beside: on a first run only, and so that nobody compiles them again."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+
+from cdpipe.kernels import ahead, records
+from cdpipe.kernels.jit import is_kept
+
+FIRST = """
+from numba.core import event
+from cdpipe.kernels import ahead, jit, records
+
+class Compiled(event.Listener):
+    names = []
+    def on_start(self, event):
+        self.names.append(event.data["dispatcher"].py_func.__name__)
+    def on_end(self, event):
+        pass
+
+event.register("numba:compile", Compiled())
+assert not jit.is_kept(records._read)
+with ahead.compiling_ahead():
+    pass
+assert jit.is_kept(records._read)
+ahead.read_one_line()
+assert "_pack_marks" in Compiled.names, Compiled.names
+assert "_read" not in Compiled.names, Compiled.names
+started = ahead.subprocess.Popen
+ahead.subprocess.Popen = None
+with ahead.compiling_ahead():
+    del Compiled.names[:]
+ahead._compile_what_follows()
+assert not Compiled.names, Compiled.names
+"""
+
+
+def run(code: str, machine_code: Path, **more: str) -> None:
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        timeout=250,
+        env={**os.environ, "NUMBA_CACHE_DIR": str(machine_code), **more},
+    )
+
+
+@pytest.mark.slow
+def test_a_first_run_has_reading_compiled_beside_it_and_later_ones_start_nothing(tmp_path):
+    run(FIRST, tmp_path)
+
+
+def test_nothing_is_started_where_nothing_is_compiled(tmp_path):
+    code = "from cdpipe.kernels import ahead\nahead.subprocess.Popen = None\nwith ahead.compiling_ahead(): pass"
+    run(code, tmp_path, NUMBA_DISABLE_JIT="1")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def emptied(monkeypatch):
+    """Have it look as if there were no machine code."""
+    monkeypatch.setattr(ahead, "is_kept", lambda _kernel: False)
+
+
+@pytest.fixture
+def children(monkeypatch):
+    started = []
+
+    class Noted(subprocess.Popen):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            started.append(self)
+
+    monkeypatch.setattr(ahead.subprocess, "Popen", Noted)
+    return started
+
+
+def test_a_process_that_fails_costs_nothing_but_time(emptied, children, monkeypatch):
+    monkeypatch.setattr(ahead, "_CHILD", "raise SystemExit(3)")
+    with ahead.compiling_ahead():
+        pass
+    assert [child.returncode for child in children] == [3]
+
+
+def test_an_error_within_is_raised_at_once_and_leaves_no_process(emptied, children, monkeypatch):
+    monkeypatch.setattr(ahead, "_CHILD", "import time; time.sleep(100)")
+    with pytest.raises(ValueError, match="no latitude"), ahead.compiling_ahead():
+        raise ValueError("no latitude")
+    assert [child.returncode for child in children] == [-9]
+
+
+def test_one_line_has_a_column_of_each_sort():
+    ahead.read_one_line()
+    if not numba.config.DISABLE_JIT:
+        assert is_kept(records._read)
