@@ -76,7 +76,7 @@ def start_local(params: SessionParams) -> Iterator[ClusterSession]:
                     f"no local cluster ({error}): workers import the script that starts them, so a script must do so "
                     "below if __name__ == \"__main__\"; scheduler 'threads' needs no workers"
                 ) from error
-        client = Client(cluster, set_as_default=False)
+        client = Client(cluster, set_as_default=False, direct_to_workers=True)
         with closing(cluster), closing(client), dask.config.set(_PATIENCE):
             yield ClusterSession(client, scheduler_here=True)
 

@@ -6,6 +6,7 @@ when its input does.
 """
 
 import io
+import itertools
 import json
 import os
 import random
@@ -36,16 +37,19 @@ from cdpipe.engine.occupancy import (
 from cdpipe.engine.watched import Memory, Table, Thread
 
 NAME: Final = b"cdpipe-sampler"
-SHORTEST_S: Final = 0.003
+SHORTEST_S: Final = 0.005
 LONGEST_S: Final = 0.25
 RESCAN_S: Final = 0.02
 MEMORY_S: Final = 0.02
-COST_SHARE: Final = 0.008
+COST_SHARE: Final = 0.0075
 """Most of the machine's processor time that sampling may take, but for the first `CREDIT_S` of a run's share."""
 
 CREDIT_S: Final = 0.6
 PRIORITY: Final = -10
 """Where the user may raise it: on a busy machine the moments would else be those at which others leave a core free."""
+
+LOOKS_A_CORE: Final = 8
+"""After so many looks it goes on to the next core, so that no slot of the run pays for all of them."""
 
 _LEADER_STATES: Final = frozenset({SLEEP, NETWORK, LOCK, FUTEX})
 
@@ -210,7 +214,10 @@ def watch(watcher: Watcher, source: io.FileIO) -> float:
     begun_cpu_s = time.process_time()
     watcher.memory.look(0.0)
     wait_s = SHORTEST_S
+    cores = itertools.cycle(os.sched_getaffinity(0))
     while True:
+        if watcher.samples % LOOKS_A_CORE == 0:
+            os.sched_setaffinity(0, {next(cores)})
         # Random waits: a fixed one could keep step with the 5 ms after which threads hand the GIL over.
         came = select.select([source], [], [], wait_s * (0.5 + random.random()))[0]  # noqa: S311
         now_s = time.perf_counter()

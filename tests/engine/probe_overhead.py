@@ -28,7 +28,7 @@ from cdpipe.stages.gather import GatherParams
 from cdpipe.synth import SynthParams, synthesize
 
 OFFSET = next(each for each in ATTACKS if each.model_fields["kind"].default == "offset_rand")
-ROWS, BLOCK_MB = 500_000, 16
+ROWS, BLOCK_MB = 2_000_000, 32
 BLOCK = bytes(4_000_000)
 RESAMPLES = 10_000
 
