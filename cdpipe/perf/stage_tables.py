@@ -140,7 +140,7 @@ def lay_unprobed(subject: Subject, name: str) -> Section | None:
     rows = [
         (
             Item(cells[0].title, None, cells[0].benchmark),
-            Item(_join(cells, ("seconds",), "s")),
+            Item(_join(cells, ("seconds", "wall_seconds"), "s")),
             Item(_join_peaks(cells)),
         )
         for cells in folded.values()

@@ -224,7 +224,7 @@ def refine_by_python(us, mark_ms):
     return [t + mark % 1000 * 1000 if t % 1_000_000 == 0 else t for t, mark in zip(us, mark_ms, strict=True)]
 
 
-SECONDS = st.integers(-3, 3).map(lambda second: 1_000_000 * second)
+SECONDS = (st.integers(-3, 3) | st.integers(-(2**43), 2**43)).map(lambda second: 1_000_000 * second)
 INSTANTS = SECONDS | st.integers(-(2**62), 2**62) | st.integers(-2_000_001, 2_000_001) | st.just(LEAST)
 MARKS = (
     st.integers(-70_000, 70_000)
