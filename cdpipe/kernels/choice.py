@@ -5,7 +5,6 @@ knows the k-th pair, the threshold, can tell from a row alone whether it is chos
 order.
 """
 
-import math
 from typing import Final
 
 import numpy as np
@@ -22,10 +21,6 @@ NOBODY: Final = (-1, 0)
 """Threshold below every (key, hash)."""
 EVERYBODY: Final = (2**64 - 1, 2**64 - 1)
 """Threshold not below any (key, hash)."""
-
-_SIGMAS: Final = 6.0
-_GREATEST: Final = 2.0**64 - 2.0**11
-"""The greatest number below 2**64 that a float64 holds."""
 
 
 @jit
@@ -89,21 +84,7 @@ def bottom_k(counters: ArrayLike, *, seed: int, purpose: int, k: int) -> NDArray
         raise ValueError(f"{k} cannot be chosen; the least is 0, which chooses nothing")
     words = as_words(counters, name="counters")
     drawn = keys(words, seed=seed, purpose=purpose)
-    candidates = _keep_smallest(drawn, k) if 0 < k < words.size else np.arange(words.size)
-    return candidates[_order(drawn[candidates], words[candidates])[:k]].astype(np.int64, copy=False)
-
-
-def _keep_smallest(drawn: Words, k: int) -> NDArray[np.int64]:
-    """Return the places of the k smallest keys, and of those equal to the last of them, ascending.
-
-    Keys are uniform, so few are below a bound that k of them very likely are below: only those need be parted.
-    """
-    likely = min((k + _SIGMAS * math.sqrt(k)) / drawn.size, 1.0)
-    places = np.flatnonzero(drawn <= np.uint64(likely * _GREATEST))
-    if places.size < k:
-        places = np.arange(drawn.size)
-    few = drawn[places]
-    return places[few <= np.partition(few, k - 1)[k - 1]]
+    return _order(drawn, words)[:k].astype(np.int64, copy=False)
 
 
 def _order(drawn: Words, words: Words) -> NDArray[np.int64]:
