@@ -24,8 +24,11 @@ _NONE: Final = np.uint64(0)
 _ONE: Final = np.uint64(1)
 _ALL: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
 _BITS: Final = WIDTH
-_SPARSE: Final = 8
+_SPARSE: Final = 32
 """Where fewer than one row in so many stays, going to each is cheaper than going past all others."""
+
+_FEW: Final = 8
+"""Where fewer than one row in so many stays, what stays is small beside what it is taken from."""
 
 
 @jit_borrowing
@@ -62,7 +65,7 @@ def _keep_words(values: NDArray[np.uint64], words: NDArray[np.uint64], out: NDAr
     at = np.int64(0)
     for i in range(words.size):
         word, first = words[i], _BITS * i
-        if word != _NONE and first + _BITS <= values.size:
+        if word != _NONE and first + _BITS <= values.size and at + _BITS <= out.size:
             for lane in range(0, _BITS, lanes):
                 mask = (word >> np.uint64(lane)) & of_lanes
                 compress(values, first + lane, mask, out, at)
@@ -144,8 +147,8 @@ class Kept:
         Small ones may share memory: where few rows stay all of them, else those of less than 8 bytes a value, so that
         little is held in vain by a column that outlives the others.
         """
-        sparse = self.count * _SPARSE < self._size
-        found = allot_columns(self.count, [values.dtype for values in columns], widest=8 if sparse else 4)
+        sparse, few = self.count * _SPARSE < self._size, self.count * _FEW < self._size
+        found = allot_columns(self.count, [values.dtype for values in columns], widest=8 if few else 4)
         for values, out in zip(columns, found, strict=True):
             words, into = _as_words(values), out.view(_WORDS[out.dtype.itemsize])
             if sparse:

@@ -23,13 +23,13 @@ def _compress(values, at, mask, out, to):
 @WIDTHS
 @settings(max_examples=30)
 @given(bits=st.integers(0, 2**64 - 1) | st.sampled_from([0, 1, 2**63, 2**64 - 1]), at=st.integers(0, 9))
-def test_the_values_whose_bit_is_set_go_next_to_each_other(module, dtype, bits, at):
+def test_the_values_whose_bit_is_set_go_next_to_each_other_and_zeros_behind_them(module, dtype, bits, at):
     lanes = compress.MOVED // np.dtype(dtype).itemsize
     values = np.random.default_rng(at).integers(0, 2**8, (at + lanes) * np.dtype(dtype).itemsize, np.uint8).view(dtype)
     values.flags.writeable = False
     mask = bits & (2**lanes - 1)
     wanted = values[at:][[bool(mask >> i & 1) for i in range(lanes)]]
-    out = np.full(wanted.size + 4, 7, dtype)  # no byte behind the last value is written to
+    out = np.full(lanes + 4, 7, dtype)  # no byte before or behind the 64 is written to
     call = _compress if module is compress else module.compress
     call(values, at, np.uint64(mask), out, 3)
-    assert out.tolist() == [7, 7, 7, *wanted.tolist(), 7]
+    assert out.tolist() == [7, 7, 7, *wanted.tolist(), *[0] * (lanes - wanted.size), 7]
