@@ -47,6 +47,12 @@ def read_figures(used: ProbeResult) -> dict[str, float]:
     return found | {name: value for name, value in beside.items() if value is not None}
 
 
+def describe_shares(shares: Mapping[str, float]) -> str:
+    """Return the shares of 2 % or more, the largest first."""
+    largest = sorted(shares.items(), key=lambda pair: -pair[1])
+    return ", ".join(f"{name} {share:.0%}" for name, share in largest if share >= 0.02)
+
+
 def measure(workload: Workload, ground: Ground, *, busy: bool) -> Outcome:
     """Run a workload once under the probe; what it needs is made before.
 

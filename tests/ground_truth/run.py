@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
+from rich import box
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -19,11 +20,14 @@ from cdpipe.perf.bounds import Bound
 
 from . import causes
 from .ground import Skipped, Workload, open_ground
-from .measuring import Outcome, measure
+from .measuring import Outcome, describe_shares, measure
 from .outsiders import keep_core_busy
 from .workloads import WORKLOADS
 
 VERDICTS: Final = ("right", "mixed", "wrong")
+_WIDTH: Final = 120
+"""Of what is printed where there is no terminal, so that the table of classes fits."""
+
 _LEAST_RIGHT, _MOST_WRONG, _LEAST_AGREED = 0.95, 0.02, 0.9
 
 
@@ -71,9 +75,9 @@ def show(outcomes: Sequence[Outcome], console: Console) -> None:
     """Print the confusion matrix, and how much was named right, idle and busy."""
     confusion = summarise(outcomes)["confusion"]
     named = [bound for bound in map(str, Bound) if any(bound in row for row in confusion.values())]
-    table = Table("expected", *named, title="runs, by what they were named")
+    table = Table("expected", *map(_shorten, named), title="runs, by what they were named", box=box.SIMPLE, padding=0)
     for expected, row in confusion.items():
-        table.add_row(expected, *(str(row.get(bound, "")) for bound in named))
+        table.add_row(_shorten(expected), *(str(row.get(bound, "")) for bound in named))
     console.print(table)
     for title, busy in (("idle machine", False), ("one core busy", True)):
         counted = Counter(each.verdict for each in outcomes if each.busy == busy)
@@ -84,14 +88,16 @@ def show(outcomes: Sequence[Outcome], console: Console) -> None:
             )
 
 
+def _shorten(bounds: str) -> str:
+    return bounds.replace("-bound", "").replace("too little parallel work", "parallel work")
+
+
 def describe(outcome: Outcome) -> str:
     """Return one line: what was expected and named, and the shares of 2 % or more."""
-    largest = sorted(outcome.shares.items(), key=lambda pair: -pair[1])
-    shares = ", ".join(f"{name} {share:.0%}" for name, share in largest if share >= 0.02)
     beside = ", one core busy" if outcome.busy else ""
     wanted = "" if outcome.verdict == "right" else f", not {_expected(outcome.workload)}"
     return (
-        f"{outcome.workload.name}{beside}: {outcome.bound}{wanted}: {shares}; "
+        f"{outcome.workload.name}{beside}: {outcome.bound}{wanted}: {describe_shares(outcome.shares)}; "
         f"memory {outcome.memory_percent:.0f} %, {outcome.wall_seconds:.2f} s, {outcome.samples} samples"
     )
 
@@ -109,7 +115,8 @@ def main() -> None:
     checked = [stage for stage in causes.STAGES if said.only in f"causal/{stage}"]
     if not chosen and not checked:
         parser.error(f"no workload has {said.only!r} in its name: {', '.join(each.name for each in WORKLOADS)}")
-    sys.exit(0 if _run(chosen, checked, said, Console()) else 1)
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    sys.exit(0 if _run(chosen, checked, said, console) else 1)
 
 
 def _run(chosen: Sequence[Workload], checked: Sequence[str], said: argparse.Namespace, console: Console) -> bool:
