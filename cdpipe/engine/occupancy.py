@@ -26,6 +26,15 @@ FUTEX: Final = "futex"
 CHILD: Final = "child"
 """Waits for a child process to end."""
 
+REMOTE: Final = "remote"
+"""Waits at a socket for whoever is at its other end, and so for no other thread."""
+
+EPOLL: Final = "epoll"
+"""Waits for one of a set of descriptors: of which, the set itself tells."""
+
+WAKING: Final = "waking"
+"""Waits until another thread of its process wakes it, or some time has passed: an event loop with nothing to watch."""
+
 MOVING: Final = "moving"
 """Waits for data that a loop, here or at another worker, is packing, sending, receiving or unpacking."""
 
@@ -40,7 +49,9 @@ _X86_64: Final = {
     CHILD: (61, 247),
     DISK: (26, 74, 75, 162, 277, 306, 82, 83, 84, 87, 263, 264, 316, 285, 77, 76),
     LOCK: (72, 73, 65, 220),
-    NETWORK: (7, 23, 42, 43, 44, 45, 46, 47, 270, 271, 232, 281, 288, 299, 307, 426, 441),
+    NETWORK: (7, 23, 270, 271, 426),
+    REMOTE: (42, 43, 44, 45, 46, 47, 288, 299, 307),
+    EPOLL: (232, 281, 441),
 }
 _AARCH64: Final = {
     SLEEP: (101, 115),
@@ -48,7 +59,9 @@ _AARCH64: Final = {
     CHILD: (95, 260),
     DISK: (81, 82, 83, 84, 227, 267, 34, 35, 38, 276, 45, 46, 47),
     LOCK: (25, 32, 192, 193),
-    NETWORK: (72, 73, 22, 441, 202, 203, 206, 207, 211, 212, 242, 243, 269, 426),
+    NETWORK: (72, 73, 426),
+    REMOTE: (202, 203, 206, 207, 211, 212, 242, 243, 269),
+    EPOLL: (22, 441),
 }
 _CALLS: Final[Mapping[int, str]] = {
     number: reason
@@ -95,6 +108,11 @@ def read_call(text: bytes) -> tuple[str | None, int]:
     return _CALLS.get(number), argument
 
 
+def read_watched(text: bytes) -> str:
+    """Tell from `/proc/PID/fdinfo` of an `epoll` set what waits there: an event loop alone watches its own wake-up."""
+    return WAKING if text.count(b"tfd:") == 1 else NETWORK
+
+
 def read_kernel_function(name: str, *, state: str) -> str:
     """Tell why a thread waits from the kernel function it sleeps in, and its state letter where that says nothing."""
     for reason, parts in _KERNEL:
@@ -114,15 +132,18 @@ class Seen(NamedTuple):
         "task", "scheduling" (hands out tasks, moves data, or is between two tasks) or "helper" (everything else: the
         threads that libraries start, and child processes).
     state
-        A category, `FUTEX` or `CHILD`.
+        A category, `FUTEX`, `CHILD`, `REMOTE` or `WAKING`.
     leads
         Whether it is the first thread of a child process, whose own waiting is then what a task waits for.
+    ran_s
+        When it was last seen to have run, of a child process any of its threads: a task waits since then.
     """
 
     home: int
     duty: str
     state: str
     leads: bool = False
+    ran_s: float = 0.0
 
 
 class Home(NamedTuple):
@@ -146,9 +167,11 @@ class Home(NamedTuple):
     moves_data: bool = False
 
 
-_WAITS_FOR_SOMEBODY: Final = frozenset({FUTEX, CHILD, NETWORK})
-_OWN_WORD: Final = {FUTEX: LOCK, CHILD: UNATTRIBUTED}
+_WAITS_FOR_SOMEBODY: Final = frozenset({FUTEX, CHILD, NETWORK, REMOTE, WAKING})
+_OWN_WORD: Final = {FUTEX: LOCK, CHILD: UNATTRIBUTED, REMOTE: NETWORK, WAKING: SLEEP}
 _CAUSES: Final = frozenset({DISK, MEMORY, GIL})
+_STARTING_S: Final = 0.05
+"""So much later than a child was last seen to run may a task begin to wait for it."""
 
 
 def share_slots(seen: Sequence[Seen], homes: Mapping[int, Home], *, slots: int) -> dict[str, float]:
@@ -200,11 +223,11 @@ def _reasons(home: int, seen: Iterable[Seen], homes: Mapping[int, Home]) -> list
     if homes[home].moves_data:
         helping += running.count("scheduling")
     causes = [
-        _OWN_WORD.get(each.state, each.state)
+        each
         for each in mine
         if each.duty == "helper" and each.state != ON_CORE and (each.leads or each.state in _CAUSES)
     ]
-    causes.sort(key=lambda cause: cause == GIL)
+    causes.sort(key=lambda cause: cause.state == GIL)
     # A thread that hands out tasks and holds the GIL meanwhile keeps tasks waiting: that is its work's price.
     gil = SCHEDULING if set(running) == {"scheduling"} else GIL
     # Who has no threads for tasks waits for those of others.
@@ -220,9 +243,22 @@ def _reasons(home: int, seen: Iterable[Seen], homes: Mapping[int, Home]) -> list
             if helping:
                 helping -= 1  # the slot is the helper's
                 continue
-            reason = causes.pop(0) if causes else _OWN_WORD.get(reason, reason)
+            cause = next((cause for cause in causes if _may_wait_for(each, cause)), each)
+            if cause is not each:
+                causes.remove(cause)
+            reason = _OWN_WORD.get(cause.state, cause.state)
         reasons.append(gil if reason == GIL else reason)
-    return reasons + [gil for cause in causes if cause == GIL]
+    return reasons + [gil for cause in causes if cause.state == GIL]
+
+
+def _may_wait_for(task: Seen, helper: Seen) -> bool:
+    """Tell whether a task that waits can wait for a helper that does so too.
+
+    A child that has done nothing since the task began to wait has had nothing to do for it.
+    """
+    if task.state == REMOTE:
+        return False
+    return not helper.leads or task.state == CHILD or helper.ran_s + _STARTING_S >= task.ran_s
 
 
 def _empty_slots(seen: Sequence[Seen], homes: Mapping[int, Home], empty: float) -> Iterable[tuple[str, float]]:

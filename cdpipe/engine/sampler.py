@@ -28,6 +28,7 @@ from cdpipe.engine.occupancy import (
     LOCK,
     NETWORK,
     ON_CORE,
+    REMOTE,
     SAMPLED,
     SLEEP,
     Home,
@@ -51,7 +52,7 @@ PRIORITY: Final = -10
 LOOKS_A_CORE: Final = 8
 """After so many looks it goes on to the next core, so that no slot of the run pays for all of them."""
 
-_LEADER_STATES: Final = frozenset({SLEEP, NETWORK, LOCK, FUTEX})
+_LEADER_STATES: Final = frozenset({SLEEP, NETWORK, REMOTE, LOCK, FUTEX})
 
 
 class Watcher:
@@ -69,6 +70,7 @@ class Watcher:
         self.parts = dict.fromkeys(SAMPLED, 0.0)
         self.following = dict.fromkeys(FOLLOWING, 0.0)
         self.helped_ns: dict[tuple[int, int], int] = {}
+        self.ran_s: dict[int, float] = {}
         self.waited_ns = self.samples = self.crowded = 0
         self.last: dict[str, float] = {}
         self.memory = Memory()
@@ -131,7 +133,7 @@ class Watcher:
             for tid in rows.keys() - self.threads.keys():
                 with suppress(OSError):
                     self.threads[tid] = Thread(pid, tid)  # it has just begun to take tasks
-        seen, ended = [], False
+        seen, ended, now_s = [], False, time.perf_counter()
         held: dict[int, list[tuple[int, int]]] = {}
         for tid, thread in self.threads.items():
             mine = duties.get(thread.pid)
@@ -142,6 +144,8 @@ class Watcher:
                 ended = True
                 continue
             self.waited_ns += waited_ns
+            if ran_ns:
+                thread.ran_s = self.ran_s[thread.pid] = now_s
             if duty is None and mine is not None and ran_ns:
                 self.helped_ns[thread.pid, tid] = self.helped_ns.get((thread.pid, tid), 0) + ran_ns
             seen.append(self._judge(thread, duty))
@@ -175,8 +179,8 @@ class Watcher:
             return Seen(home, "scheduling", state)
         if duty is None:
             leads = own is None and thread.tid == thread.pid and state in _LEADER_STATES
-            return Seen(home, "helper", state, leads)
-        return Seen(home, "task" if duty == table.TASK else "scheduling", state)
+            return Seen(home, "helper", state, leads, self.ran_s.get(thread.pid, 0.0))
+        return Seen(home, "task" if duty == table.TASK else "scheduling", state, ran_s=thread.ran_s)
 
     def report(self) -> dict[str, Any]:
         """Return what was seen; processor time of helpers is of threads that are not in the table at the end either."""

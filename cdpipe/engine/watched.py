@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from cdpipe.engine import table
 from cdpipe.engine.memory import processes_pss_bytes, processes_rss_bytes, read_small
-from cdpipe.engine.occupancy import ON_CORE, Home, read_call, read_kernel_function
+from cdpipe.engine.occupancy import EPOLL, NETWORK, ON_CORE, Home, read_call, read_kernel_function, read_watched
 
 _GIL_LOOKS: Final = 5
 """For how many looks a thread that waited for the GIL counts as one that takes turns with it."""
@@ -33,6 +33,7 @@ class Thread:
         self._children: int | None = None
         self.argument = 0
         self.ran_ns = self.waited_ns = 0
+        self.ran_s = 0.0
         self.state = ON_CORE
         self._turns = b""
         self._gil_looks = 0
@@ -50,6 +51,8 @@ class Thread:
         if closely or ran_ns or waited_ns or turns != self._turns or self.state == ON_CORE:
             self._turns = turns
             self.state = self._read_state()
+            if self.state == EPOLL:  # what a set holds costs one more file, and matters for tasks alone
+                self.state = self._read_set() if closely else NETWORK
         return ran_ns, waited_ns
 
     def note_gil(self) -> None:
@@ -86,6 +89,9 @@ class Thread:
             if reason is not None:
                 return reason
         return self._read_function()
+
+    def _read_set(self) -> str:
+        return read_watched(read_small(f"{self._folder}/fdinfo/{self.argument}"))
 
     def _read_function(self) -> str:
         if self._function is None:

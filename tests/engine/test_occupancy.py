@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from cdpipe.engine.occupancy import (
     CHILD,
     DISK,
+    EPOLL,
     FUTEX,
     GIL,
     IDLE,
@@ -13,14 +14,17 @@ from cdpipe.engine.occupancy import (
     MOVING,
     NETWORK,
     ON_CORE,
+    REMOTE,
     SAMPLED,
     SCHEDULING,
     SLEEP,
     UNATTRIBUTED,
+    WAKING,
     Home,
     Seen,
     read_call,
     read_kernel_function,
+    read_watched,
     share_slots,
 )
 
@@ -63,11 +67,33 @@ def test_tasks_fill_slots_and_say_why_they_wait(seen, expected):
         ([(TASK, CHILD), (HELPER, SLEEP, True)], {SLEEP: 1, IDLE: 1}),
         ([(TASK, CHILD), (HELPER, SLEEP, False)], {UNATTRIBUTED: 1, IDLE: 1}),
         ([(TASK, NETWORK), (HELPER, MEMORY)], {MEMORY: 1, IDLE: 1}),
+        ([(TASK, REMOTE), (HELPER, DISK)], {NETWORK: 1, IDLE: 1}),
+        ([(TASK, REMOTE), (HELPER, SLEEP, True)], {NETWORK: 1, IDLE: 1}),
+        ([(TASK, WAKING), (HELPER, DISK)], {DISK: 1, IDLE: 1}),
+        ([(TASK, WAKING), (HELPER, ON_CORE)], {ON_CORE: 1, IDLE: 1}),
+        ([(TASK, WAKING)] * 2, {SLEEP: 2}),
         ([(TASK, FUTEX), (HELPER, GIL), (HELPER, ON_CORE)], {ON_CORE: 1, GIL: 1}),
     ],
 )
 def test_a_task_that_waits_for_helpers_waits_for_what_they_do(seen, expected):
     assert share(seen) == expected
+
+
+@pytest.mark.parametrize("state", [FUTEX, NETWORK, WAKING])
+def test_a_child_that_has_not_run_since_a_task_waits_is_not_what_it_waits_for(state):
+    own = {FUTEX: LOCK, NETWORK: NETWORK, WAKING: SLEEP}[state]
+    child = (HELPER, DISK, True)
+    assert share([(TASK, state, False, 9.0), (*child, 1.0)]) == {own: 1, IDLE: 1}
+    assert share([(TASK, state, False, 9.0), (*child, 8.97)]) == {DISK: 1, IDLE: 1}
+    assert share([(TASK, state, False, 9.0), (*child, 10.0)]) == {DISK: 1, IDLE: 1}
+    assert share([(TASK, CHILD, False, 9.0), (*child, 1.0)]) == {DISK: 1, IDLE: 1}
+
+
+def test_what_an_event_loop_watches():
+    own = b"pos:\t0\nflags:\t02000002\ntfd:        6 events:       19 data: 6  pos:0 ino:1 sdev:9\n"
+    assert read_watched(own) == WAKING
+    assert read_watched(own + b"tfd:        7 events:       19 data: 7  pos:0 ino:2 sdev:9\n") == NETWORK
+    assert read_watched(b"") == NETWORK  # it is gone
 
 
 def test_the_gil_is_scheduling_if_only_who_hands_out_tasks_has_it():
@@ -111,8 +137,9 @@ seen_threads = st.builds(
     Seen,
     st.sampled_from([1, 2]),
     st.sampled_from([TASK, DISPATCH, HELPER]),
-    st.sampled_from([*SAMPLED[:8], UNATTRIBUTED, FUTEX, CHILD]),
+    st.sampled_from([*SAMPLED[:8], UNATTRIBUTED, FUTEX, CHILD, REMOTE, WAKING]),
     st.booleans(),
+    st.floats(0, 1),
 )
 some_homes = st.builds(Home, st.integers(0, 4), st.integers(0, 9), st.integers(0, 9), st.booleans())
 
@@ -171,4 +198,6 @@ def test_calls_of_x86(monkeypatch):
     assert read_call(b"74 0x3\n") == (DISK, 3)
     assert read_call(b"23 0x0 0x0\n") == (SLEEP, 0)
     assert read_call(b"23 0x4 0x7f\n") == (NETWORK, 4)
+    assert read_call(b"45 0x4 0x7f\n") == (REMOTE, 4)
+    assert read_call(b"232 0x9 0x7f\n") == (EPOLL, 9)
     assert read_call(b"0 0x3 0x7f\n") == (None, 3)  # a read: of a file, a pipe or a socket

@@ -1,5 +1,7 @@
-"""What tasks wait for, and what they hand over: disks, servers, children, results. Workers of a cluster import it."""
+"""What tasks wait for, and what they hand over: disks, servers, children, results. Workers of a cluster
+import it."""
 
+import asyncio
 import functools
 import mmap
 import os
@@ -119,6 +121,10 @@ def fetch(url):
 
 def fetch_often(url, times):
     return sum(fetch(url) for _ in range(times))
+
+
+def sleep_in_loop(seconds):
+    asyncio.run(asyncio.sleep(seconds))
 
 
 def sleep_in_child(seconds):

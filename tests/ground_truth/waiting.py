@@ -1,5 +1,6 @@
 """Workloads that wait: for locks, for the disk, for the network, for time to pass."""
 
+import subprocess
 import time
 
 from cdpipe.perf.bounds import Bound
@@ -25,6 +26,24 @@ def _file_lock(how, tasks):
     return make
 
 
+def _beside_child(make, *command):
+    """Have a child beside the run that does nothing; it goes when the run is over."""
+
+    def made(ground):
+        tasks = make(ground)
+
+        def run():
+            with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
+                try:
+                    ground.session.run(tasks)
+                finally:
+                    child.kill()
+
+        return run
+
+    return made
+
+
 ONE_RUNS = "two tasks run, one at a time gets on: the other waits for the interpreter's lock"
 ONE_HOLDS = "two tasks run, one at a time holds the lock and computes: the other waits for it"
 LOCKING = (
@@ -37,6 +56,12 @@ LOCKING = (
     Workload("lock/80 % of the work locked", LOCK, ONE_HOLDS, _each(work.digest_mostly_locked, 8, 0.1, 0.85)),
     Workload("lock/semaphore", LOCK, ONE_HOLDS, _each(work.mix_semaphore, 12, 0.08)),
     Workload("lock/condition", LOCK, ONE_HOLDS, _each(work.mix_when_told, 8, 0.08)),
+    Workload(
+        "lock/threading.Lock beside an idle child",
+        LOCK,
+        ONE_HOLDS + "; the child waits for its input, and nobody for the child",
+        _beside_child(_each(work.digest_locked, 8, 0.1), "cat"),
+    ),
     Workload("lock/flock", LOCK, ONE_HOLDS, _file_lock("flock", 8)),
     Workload("lock/file lock on a cluster", LOCK, ONE_HOLDS, _file_lock("lockf", 12), "cluster"),
 )
@@ -131,6 +156,12 @@ TALKING = (
         lambda g: [task(outside.fetch_often, f"{g.url}/100/0.03", 9) for _ in range(4)],
     ),
     Workload(
+        "network/slow answers beside a sleeping child",
+        NETWORK,
+        SERVER + "; nobody waits for the child",
+        _beside_child(lambda g: [task(outside.fetch_often, f"{g.url}/100/0.03", 9) for _ in range(4)], "sleep", "60"),
+    ),
+    Workload(
         "network/slow line",
         NETWORK,
         "a server sends little by little",
@@ -149,6 +180,7 @@ NOTHING = "the slots wait for time to pass"
 SLEEPING = (
     Workload("waiting/sleep, 1 slot", WAITING, NOTHING, _each(time.sleep, 4, 0.15), "1 slot"),
     Workload("waiting/sleep, 2 slots", WAITING, NOTHING, _each(time.sleep, 10, 0.1)),
+    Workload("waiting/event loops that sleep", WAITING, NOTHING, _each(outside.sleep_in_loop, 10, 0.1)),
     Workload("waiting/sleep on a cluster", WAITING, NOTHING, _each(time.sleep, 10, 0.1), "cluster"),
     Workload(
         "waiting/sleeping children",
