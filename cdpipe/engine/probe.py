@@ -58,7 +58,9 @@ class ProbeResult:
     limit_bytes
         Memory the session may use, but no more than the machine has.
     memory_percent
-        `tree_peak_bytes` as a share of `limit_bytes`.
+        On threads `tree_peak_bytes` as a share of `limit_bytes`. On a cluster the peak of the worker that came nearest
+        to its own limit, what it moved to disk included, or if that is more, and all run here, `tree_peak_bytes` as a
+        share of the machine's memory.
     read_bytes, write_bytes
         Fetched from, and sent to (or waiting to be sent to), a block device on behalf of the process trees.
     syscall_read_bytes, syscall_write_bytes
@@ -180,10 +182,11 @@ def probe(session: Session) -> Iterator[ProbeResult]:
         "queue_mean": queue.mean_ready,
         "queue_over_time": queue.ready_over_time,
         "tasks": queue.tasks,
-        "limit_bytes": before.limit_bytes(session),
+        "limit_bytes": before.limit_bytes,
     }
     figures |= _compare(before, after, wall) | sum_accounts(accounts)
     figures |= _judge(before, after, accounts, seen, figures)
+    figures["memory_percent"] = _find_fullest(before.limits, seen, accounts, figures, here=session.runs_here)
     for name in figures.keys() - {"own_cpu_seconds"}:
         object.__setattr__(result, name, figures[name])  # frozen for everyone else
 
@@ -213,6 +216,9 @@ class _End:
         self.roots = (here.pid, *(each.pid for each in self.detached))
         machines = {each.host: each.cores for each in others.values() or (here,)}
         self.cores = min(session.threads, sum(machines.values()))
+        memory = session.memory()
+        self.limits = {address: each["limit_gb"] * GB for address, each in memory["workers"].items()}
+        self._limit_bytes = memory["cluster_total_gb"] * GB
         own = (here.pid, *(each.pid for each in near))
         self.counters: dict[str, Counters] = {"here": read_counters(*self.roots, without=(sampler_pid,), own=own)}
         if elsewhere:
@@ -225,10 +231,10 @@ class _End:
         """Whether some process runs on another machine."""
         return len(self.counters) > 1
 
-    def limit_bytes(self, session: Session) -> int:
-        """Return the memory that the session may use."""
-        limit = session.memory()["cluster_total_gb"] * GB
-        return int(limit if self.elsewhere else min(limit, machine_memory_bytes()))
+    @property
+    def limit_bytes(self) -> int:
+        """The memory that the session may use."""
+        return int(self._limit_bytes if self.elsewhere else min(self._limit_bytes, machine_memory_bytes()))
 
     def compare_machine(self, wall_s: float) -> dict[str, Any]:
         """Return what this machine has done since."""
@@ -275,7 +281,6 @@ def _judge(
     }
     if not before.elsewhere and not after.elsewhere:
         found["tree_peak_bytes"], found["mean_bytes"] = seen.peak_bytes, seen.mean_bytes
-        found["memory_percent"] = 100 * seen.peak_bytes / figures["limit_bytes"]
     if before.workers:
         found["network_bytes"] = sum(each.network_bytes for each in accounts.values())
     cpu_seconds, own_cpu_seconds = figures.get("cpu_seconds"), figures.get("own_cpu_seconds")
@@ -283,3 +288,21 @@ def _judge(
         exact = count_exactly(accounts, seen, cpu_seconds=cpu_seconds, own_cpu_seconds=own_cpu_seconds)
         found["shares"] = attribute(seen, exact)
     return found
+
+
+def _find_fullest(
+    limits: Mapping[str, float], seen: Seen, accounts: Mapping[str, Account], figures: Mapping[str, Any], *, here: bool
+) -> float | None:
+    """Return the peak of memory as a share of its limit, where that share is greatest; None if no limit is known.
+
+    `limits` are those of workers when the run began: one that had more than its limit is gone at the end.
+    """
+    shares = [
+        (seen.peaks[address] + (accounts[address].spilled_bytes if address in accounts else 0)) / limit
+        for address, limit in limits.items()
+        if limit and address in seen.peaks
+    ]
+    if figures.get("tree_peak_bytes") is not None:
+        allowed = figures["limit_bytes"] if here else machine_memory_bytes()
+        shares.append(figures["tree_peak_bytes"] / allowed)
+    return 100 * max(shares) if shares else None

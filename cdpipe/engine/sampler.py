@@ -110,7 +110,7 @@ class Watcher:
             if tid not in found:
                 self.threads.pop(tid).close()
         self.homes = {pid: self.homes.get(pid) or self._find_home(pid) for pid in alive}
-        self.memory.processes = alive
+        self.memory.homes = self.homes
 
     @staticmethod
     def _is_sampler(pid: int) -> bool:

@@ -1,7 +1,7 @@
 """From what was sampled and what was counted exactly to the shares of a run's time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from cdpipe.engine.accounts import Account
@@ -61,6 +61,9 @@ class Seen:
         Waiting for a core, added over threads.
     crowded
         Whether more threads ran at once than there are slots, on cores the run was not given.
+    peaks
+        Most memory of each worker with its children, by its address: resident set sizes, as Dask holds them against a
+        worker's limit.
     """
 
     parts: Mapping[str, float]
@@ -72,6 +75,7 @@ class Seen:
     peak_bytes: int
     mean_bytes: int
     cpu_seconds: float
+    peaks: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def join(cls, machines: Sequence[Self]) -> Self:
@@ -87,6 +91,7 @@ class Seen:
             peak_bytes=sum(each.peak_bytes for each in machines),
             mean_bytes=sum(each.mean_bytes for each in machines),
             cpu_seconds=sum(each.cpu_seconds for each in machines),
+            peaks={address: size for each in machines for address, size in each.peaks.items()},
         )
 
 

@@ -101,6 +101,7 @@ class Watches:
         self._here = Watch()
         self._token = uuid4().hex
         self._elsewhere: dict[str, int] = {}
+        self._addresses: dict[str, dict[int, str]] = {}
         self.pid = self._here.pid
 
     def __enter__(self) -> Self:
@@ -115,12 +116,14 @@ class Watches:
     def prepare(self, book: TaskBook, places: Mapping[str, Place]) -> None:
         """Start watching this process, and those that keep books."""
         here = describe_process()
+        self._host = here.host
         own = Place(here.pid, book.descriptor, self._session.threads if self._session.runs_here else 0)
         hosts: dict[str, list[Place]] = {here.host: [own]}
         cores = {here.host: here.cores}
         for address, each in self._session.each_process(describe_process).items():
             if address in places:
                 hosts.setdefault(each.host, []).append(places[address])
+                self._addresses.setdefault(each.host, {})[each.pid] = address
                 cores[each.host] = each.cores
         for host, found in hosts.items():
             what: dict[str, Any] = {
@@ -149,7 +152,17 @@ class Watches:
 
     def read(self) -> Seen:
         """Return what was seen on all machines."""
-        return Seen.join([Seen(**report) for report in (self._here.read(), *self._each("read"))])
+        found = [self._understand(self._host, self._here.read())]
+        found += [
+            self._understand(host, report) for host in self._elsewhere for report in self._each("read", host=host)
+        ]
+        return Seen.join(found)
+
+    def _understand(self, host: str, report: Mapping[str, Any]) -> Seen:
+        """Name processes as the session does."""
+        addresses = self._addresses.get(host, {})
+        peaks = {addresses[int(pid)]: size for pid, size in report["peaks"].items() if int(pid) in addresses}
+        return Seen(**{**report, "peaks": peaks})
 
     def _each(self, step: str, *, host: str | None = None, what: Mapping[str, Any] | None = None) -> list[Any]:
         """Have one process on each other machine, or on one of them, take a step with its sampling process."""

@@ -3,7 +3,7 @@
 import mmap
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -159,31 +159,38 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self.processes: Collection[int] = ()
+        self.homes: Mapping[int, int] = {}
+        """By process the one whose tasks it works for."""
         self.peak_bytes = 0
+        self.peaks: dict[int, int] = {}
         self._area_byte_s = self._seconds = 0.0
         self._excess = 0
         self._highest_rss = 0.0
         self._due_s = 0.0
-        self._known: Collection[int] = ()
+        self._known: Mapping[int, int] = {}
 
     def look(self, elapsed_s: float, *, last: bool = False) -> None:
         """Look once, for the `elapsed_s` since the last look."""
-        rss = processes_rss_bytes(self.processes)
+        resident = dict.fromkeys(self.homes.values(), 0)
+        for pid, home in self.homes.items():
+            resident[home] += processes_rss_bytes((pid,))
+        rss = sum(resident.values())
         high, start_s = rss > self._highest_rss * _NEW_HIGH, time.perf_counter()
         self._highest_rss = max(self._highest_rss, rss)
-        if last or start_s >= self._due_s or (high and self._known != self.processes):
-            exact = processes_pss_bytes(self.processes)
+        if last or start_s >= self._due_s or (high and self._known != self.homes):
+            exact = processes_pss_bytes(self.homes)
             self._excess = 0 if exact is None else rss - exact
-            self._known = self.processes
+            self._known = self.homes
             # Memory can also grow where RSS does not (a fork's copies), so look again, but for 0.4 % of the time.
             now_s = time.perf_counter()
             self._due_s = now_s + max(_EXACT_SECONDS, (now_s - start_s) / _EXACT_SHARE)
         self.peak_bytes = max(self.peak_bytes, rss - self._excess)
+        for home, size in resident.items():
+            self.peaks[home] = max(self.peaks.get(home, 0), size)
         self._area_byte_s += (rss - self._excess) * elapsed_s
         self._seconds += elapsed_s
 
     def report(self) -> dict[str, Any]:
-        """Return the peak and the average over time."""
+        """Return the peak and the average over time, and the peak of each process that runs tasks."""
         mean = self._area_byte_s / self._seconds if self._seconds else float(self.peak_bytes)
-        return {"peak_bytes": self.peak_bytes, "mean_bytes": int(mean)}
+        return {"peak_bytes": self.peak_bytes, "mean_bytes": int(mean), "peaks": self.peaks}

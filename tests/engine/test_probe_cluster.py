@@ -14,6 +14,7 @@ from cdpipe.engine import watch
 from cdpipe.engine.counters import describe_process
 from cdpipe.engine.memory import list_tree
 from cdpipe.engine.probe import probe
+from cdpipe.engine.session import SessionParams, open_session
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
@@ -65,6 +66,21 @@ def test_local_cluster(local):
     assert None not in idle.as_dict().values()
 
 
+def test_memory_of_a_cluster_is_that_of_its_fullest_worker():
+    small = SessionParams(scheduler="local", workers=2, threads_per_worker=1, memory_limit_gb=1.0, dashboard=False)
+    with open_session(small) as session:
+        mine = bytearray(b"1") * 2_000_000_000  # no worker's, though more than both may have together
+        with probe(session) as idle:
+            session.run([burn(0, 0.1)])
+        del mine
+        assert idle.tree_peak_bytes > idle.limit_bytes == 2e9
+        assert 5 < idle.memory_percent < 40
+        with probe(session) as used:
+            session.run([hold(0, 500_000_000)])
+        assert used.tree_peak_bytes < 0.8 * used.limit_bytes
+        assert 50 < used.memory_percent < 75
+
+
 @pytest.fixture(scope="module")
 def remote(tmp_path_factory):
     with open_remote(tmp_path_factory.mktemp("cluster")) as session:
@@ -91,7 +107,7 @@ class Elsewhere:
         return true._replace(host="elsewhere") if true.pid == self._here.pid else true
 
 
-def test_workers_elsewhere_give_counters_but_no_memory(remote, monkeypatch):
+def test_workers_elsewhere_give_counters_and_their_own_memory_alone(remote, monkeypatch):
     """The client alone moves, so to say: its workers are then on a machine whose /proc it cannot read."""
     moved = Elsewhere(describe_process())
     for module in (room, watch):
@@ -99,7 +115,8 @@ def test_workers_elsewhere_give_counters_but_no_memory(remote, monkeypatch):
     with probe(remote) as used:
         remote.run([burn(index, 0.2) for index in range(4)])
     assert 0.8 <= used.cpu_seconds < 1.5
-    assert (used.tree_peak_bytes, used.memory_percent) == (None, None)
+    assert used.tree_peak_bytes is None
+    assert 0 < used.memory_percent < 50
     assert used.syscall_read_bytes > 0
     assert sum(used.shares.values()) == pytest.approx(1, abs=1e-9)
     assert used.samples > 10

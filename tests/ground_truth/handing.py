@@ -128,6 +128,13 @@ LIMITING = (
     Workload("memory/95 % of the limit", MEMORY, "what the tasks hold is nearly the limit", _fill(0.95), "0.9 GB"),
     Workload("memory/88 % of the limit", MEMORY, "what the tasks hold is nearly the limit", _fill(0.88), "0.9 GB"),
     Workload(
+        "memory/one worker near its limit",
+        MEMORY,
+        "the worker that holds most may hold little more, and the other's room is no help",
+        lambda _ground: [task(outside.hold_up_to, 435_000_000, 0.8), *(task(work.mix, 0.1) for _ in range(6))],
+        "small cluster",
+    ),
+    Workload(
         "memory/spilling",
         MEMORY,
         "results wait for their consumer and are more than the limit",

@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from .work import digest, mix, repeat_wall, xorshift
 
@@ -169,6 +170,11 @@ def hold(size, wall_s):
     ballast = bytearray(b"1") * size
     repeat_wall(wall_s, functools.partial(xorshift, 2_000_000))
     return len(ballast)
+
+
+def hold_up_to(size, wall_s):
+    """Have the process hold so many bytes in all for a while, computing."""
+    return hold(size - psutil.Process().memory_info().rss, wall_s)
 
 
 def make_bytes(size, _number):
