@@ -3,14 +3,17 @@
 import os
 import resource
 import sys
+import time
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any, Final
 from uuid import uuid4
 
 import cloudpickle  # type: ignore[import-untyped]
-from distributed import Client, Scheduler, Worker
+from distributed import Client, Scheduler, Worker, client, scheduler
 from distributed.diagnostics.plugin import SchedulerPlugin, WorkerPlugin
 from distributed.metrics import context_meter
+from distributed.protocol import core
 
 from cdpipe.engine import depth
 from cdpipe.engine.accounts import Account, Place
@@ -20,6 +23,47 @@ cloudpickle.register_pickle_by_value(depth)
 
 _PICKLING: Final = ("serialize", "deserialize", "compress", "decompress")
 """Activities of Dask's fine performance metrics that count as serialisation."""
+
+
+class Packing:
+    """Times what packs and unpacks in this process and Dask does not meter: graphs, and tasks with their arguments."""
+
+    def __init__(self) -> None:
+        self._seconds: list[float] = []  # from several threads: a sum could lose some
+        self._ours: list[tuple[Any, str, Any, Any]] = []
+
+    def open(self) -> None:
+        """Begin."""
+        pickling = SimpleNamespace(dumps=self._timed(core.pickle.dumps), loads=self._timed(core.pickle.loads))
+        self._put(core, "pickle", pickling)
+        for module, name in ((client, "serialize"), (scheduler, "deserialize")):
+            if hasattr(module, name):  # they are no part of Dask's public face
+                self._put(module, name, self._timed(getattr(module, name)))
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        for module, name, before, ours in self._ours:
+            if getattr(module, name) is ours:  # another probe may have put itself before this one
+                setattr(module, name, before)
+        self._ours.clear()
+
+    def seconds(self) -> float:
+        """Return the processor time that took."""
+        return sum(self._seconds)
+
+    def _put(self, module: Any, name: str, ours: Any) -> None:  # noqa: ANN401
+        self._ours.append((module, name, getattr(module, name), ours))
+        setattr(module, name, ours)
+
+    def _timed(self, handle: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever Dask calls it with
+            start = time.thread_time()
+            try:
+                return handle(*args, **kwargs)
+            finally:
+                self._seconds.append(time.thread_time() - start)
+
+        return timed
 
 
 def make_queue_plugin() -> SchedulerPlugin:
@@ -66,6 +110,8 @@ class BookPlugin(WorkerPlugin):  # type: ignore[misc] # distributed is not typed
         self._pool = worker.executors["default"]
         self._submit: Callable[..., Any] = self._pool.submit
         self._pool.submit = self._recorded
+        self._unmetered = Packing()
+        self._unmetered.open()
         self._before = self._count()
         self._book.open()
 
@@ -73,6 +119,7 @@ class BookPlugin(WorkerPlugin):  # type: ignore[misc] # distributed is not typed
         """End, if nobody asked for the account."""
         if self._pool.submit == self._recorded:  # another probe may have put itself before this one
             self._pool.submit = self._submit
+        self._unmetered.close()
         if self._book is not None:
             self._book.discard()
             self._book = None
@@ -109,7 +156,7 @@ class BookPlugin(WorkerPlugin):  # type: ignore[misc] # distributed is not typed
         seconds = [(name[-2], value) for name, value in metrics if name[-1] == "seconds"]
         pickling = sum(value for name, value in seconds if name in _PICKLING)
         return {
-            "serialisation_seconds": pickling,
+            "serialisation_seconds": pickling + self._unmetered.seconds(),
             # The event loop's own thread calls this; its time in the kernel is for sockets, and for fresh memory.
             "transfer_cpu_seconds": resource.getrusage(resource.RUSAGE_THREAD).ru_stime,
             "network_bytes": worker.transfer_outgoing_bytes_total,
@@ -125,12 +172,14 @@ class ClusterBooks:
         self._scheduler_here = scheduler_here
         self._plugin = BookPlugin()
         self._digest: Callable[..., None] = context_meter.digest_metric
+        self._unmetered = Packing()
         self._packed: list[float] = []
 
     def open(self) -> None:
         """Begin."""
         # What the client packs and unpacks is metered as at workers, but dask has nobody there to tell it to.
         context_meter.digest_metric = self._metered
+        self._unmetered.open()
         self._client.register_plugin(self._plugin)
         if not self._scheduler_here:
             self._client.run_on_scheduler(_open_at_scheduler, self._plugin.name)
@@ -145,11 +194,12 @@ class ClusterBooks:
 
     def packing_seconds(self) -> float:
         """Return how long this process, the client's, has packed and unpacked."""
-        return sum(self._packed)
+        return sum(self._packed) + self._unmetered.seconds()
 
     def close(self) -> None:
         """Leave nothing behind."""
         context_meter.digest_metric = self._digest
+        self._unmetered.close()
         if self._client.status != "running":
             return
         self._client.unregister_worker_plugin(self._plugin.name)

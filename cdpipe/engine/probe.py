@@ -26,7 +26,7 @@ from cdpipe.engine.counters import (
 )
 from cdpipe.engine.memory import list_tree, machine_memory_bytes
 from cdpipe.engine.session import GB, Session
-from cdpipe.engine.shares import Seen, attribute, count_exactly, sum_accounts
+from cdpipe.engine.shares import Seen, attribute, count_exactly, count_looks, find_fullest, sum_accounts
 from cdpipe.engine.tasks import TaskBook
 from cdpipe.engine.watch import Watches
 
@@ -104,7 +104,7 @@ class ProbeResult:
     run_queue_seconds
         Time for which threads of the process trees, each for itself, waited for a core.
     samples
-        Moments looked at.
+        How many looks the shares are worth: moments looked at, by the part of the time that only looks can tell of.
     sampler_cpu_seconds
         Processor time of the sampling process, which is not counted above.
     """
@@ -186,7 +186,9 @@ def probe(session: Session) -> Iterator[ProbeResult]:
     }
     figures |= _compare(before, after, wall) | sum_accounts(accounts)
     figures |= _judge(before, after, accounts, seen, figures)
-    figures["memory_percent"] = _find_fullest(before.limits, seen, accounts, figures, here=session.runs_here)
+    allowed = figures["limit_bytes"] if session.runs_here else machine_memory_bytes()
+    fullest = find_fullest(before.limits, seen, accounts, tree=(figures.get("tree_peak_bytes"), allowed))
+    figures["memory_percent"] = None if fullest is None else 100 * fullest
     for name in figures.keys() - {"own_cpu_seconds"}:
         object.__setattr__(result, name, figures[name])  # frozen for everyone else
 
@@ -287,22 +289,5 @@ def _judge(
     if cpu_seconds is not None and own_cpu_seconds is not None:
         exact = count_exactly(accounts, seen, cpu_seconds=cpu_seconds, own_cpu_seconds=own_cpu_seconds)
         found["shares"] = attribute(seen, exact)
+        found["samples"] = count_looks(seen, exact)
     return found
-
-
-def _find_fullest(
-    limits: Mapping[str, float], seen: Seen, accounts: Mapping[str, Account], figures: Mapping[str, Any], *, here: bool
-) -> float | None:
-    """Return the peak of memory as a share of its limit, where that share is greatest; None if no limit is known.
-
-    `limits` are those of workers when the run began: one that had more than its limit is gone at the end.
-    """
-    shares = [
-        (seen.peaks[address] + (accounts[address].spilled_bytes if address in accounts else 0)) / limit
-        for address, limit in limits.items()
-        if limit and address in seen.peaks
-    ]
-    if figures.get("tree_peak_bytes") is not None:
-        allowed = figures["limit_bytes"] if here else machine_memory_bytes()
-        shares.append(figures["tree_peak_bytes"] / allowed)
-    return 100 * max(shares) if shares else None

@@ -45,6 +45,10 @@ look like any other use of a core. `contention` is waiting for a core that anoth
 waits for one; without it, the others' proportions are those of a machine that nobody else uses."""
 
 
+_LEAST_WAITED: Final = 0.1
+"""Counters are not so exact that less than this would be left to looks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What the sampling processes saw; seconds and bytes added up over the machines.
@@ -173,12 +177,8 @@ def attribute(seen: Seen, exact: Exact) -> dict[str, float]:
         Share of the slots by `CATEGORIES`; they add up to 1.
     """
     slot_seconds = sum(seen.parts.values())
-    waits = {name: amount / slot_seconds for name, amount in seen.parts.items()}
-    on_core = waits.pop(ON_CORE, 0.0)
-    used = min(1.0, exact.cpu_seconds / slot_seconds)
-    if seen.crowded:
-        used = min(used, on_core)
-    contention = min(max(0.0, on_core - used), seen.run_queue_seconds / slot_seconds)
+    waits = {name: amount / slot_seconds for name, amount in seen.parts.items() if name != ON_CORE}
+    used, contention = _find_use(seen, exact)
     rest, others = 1.0 - used - contention, sum(waits.values())
     shares = dict.fromkeys((*CATEGORIES, MOVING), 0.0)
     delayed = contention / (used + contention) if contention else 0.0
@@ -201,6 +201,50 @@ def attribute(seen: Seen, exact: Exact) -> dict[str, float]:
     for name, seconds in use.items():
         shares[name] += used * seconds / (exact.cpu_seconds or 1.0)
     return shares
+
+
+def count_looks(seen: Seen, exact: Exact) -> int:
+    """Return how many looks at the slots the shares are worth.
+
+    Only what slots waited for rests on looks, and all waits together are known exactly. So the shares have the noise
+    of as many looks as were made, divided by the part of the time that was waited.
+    """
+    waited = 1.0 - sum(_find_use(seen, exact))
+    return round(seen.samples / max(waited, _LEAST_WAITED))
+
+
+def find_fullest(
+    limits: Mapping[str, float], seen: Seen, accounts: Mapping[str, Account], *, tree: tuple[int | None, float]
+) -> float | None:
+    """Return the peak of memory as a share of its limit, where that share is greatest; None if no limit is known.
+
+    Parameters
+    ----------
+    limits
+        Bytes, by worker, 0 for none, when the run began: a worker that had more than its limit is gone at the end.
+    seen, accounts
+        What workers held at most, and what they moved to disk.
+    tree
+        Bytes that all processes together had at most, None if they are not all here, and what they may have.
+    """
+    shares = [
+        (seen.peaks[address] + (accounts[address].spilled_bytes if address in accounts else 0)) / limit
+        for address, limit in limits.items()
+        if limit and address in seen.peaks
+    ]
+    peak, allowed = tree
+    if peak is not None:
+        shares.append(peak / allowed)
+    return max(shares, default=None)
+
+
+def _find_use(seen: Seen, exact: Exact) -> tuple[float, float]:
+    """Return in which part of the slots' time cores were used, and in which they were waited for."""
+    slot_seconds = sum(seen.parts.values())
+    on_core, used = seen.parts.get(ON_CORE, 0.0) / slot_seconds, min(1.0, exact.cpu_seconds / slot_seconds)
+    if seen.crowded:
+        used = min(used, on_core)
+    return used, min(max(0.0, on_core - used), seen.run_queue_seconds / slot_seconds)
 
 
 def _divide(share: float, use: Mapping[str, float], among: Sequence[str]) -> list[tuple[str, float]]:

@@ -1,10 +1,12 @@
 """What known work on workers is said to be bound by: a local cluster, and a scheduler that was there before."""
 
 import gc
+import pickle
 import sys
 import time
 
 import cloudpickle
+import dask
 import known_work
 import pytest
 from clusters import open_remote
@@ -123,3 +125,22 @@ def test_a_probe_within_a_probe(cluster):
         assert sum(used.shares.values()) == pytest.approx(1, abs=1e-9)
         assert used.tasks == 4
         assert used.task_cpu_seconds == pytest.approx(0.4, rel=0.3)
+
+
+def test_packing_what_tasks_are_given_is_serialisation(local):
+    from distributed import client, scheduler
+    from distributed.protocol import core
+
+    patched = ((client, "serialize"), (scheduler, "deserialize"), (core, "pickle"))
+    before = [getattr(module, name) for module, name in patched]
+    given = [[(number, str(number)) for number in range(100_000)] for _ in range(4)]
+    start = time.thread_time()
+    for each in given:
+        pickle.loads(pickle.dumps(each))
+    once = time.thread_time() - start
+    with probe(local) as used:
+        local.run([dask.delayed(len, pure=False)(dask.delayed(each, traverse=False)) for each in given])
+    # Here, by the scheduler and again for the workers: twice in all at least, were one end not metered.
+    assert used.serialisation_seconds > 1.5 * once
+    assert used.shares["serialisation"] > used.shares["scheduling"]
+    assert [getattr(module, name) for module, name in patched] == before

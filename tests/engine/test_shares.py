@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cdpipe.engine.accounts import Account, TaskFigures
 from cdpipe.engine.occupancy import FOLLOWING, SAMPLED
-from cdpipe.engine.shares import CATEGORIES, Exact, Seen, attribute
+from cdpipe.engine.shares import CATEGORIES, Exact, Seen, attribute, count_looks, find_fullest
 
 
 def seen(following=(), *, run_queue=0.0, crowded=False, **parts):
@@ -16,6 +19,13 @@ def exact(cpu, work=None, *, pickled=0.0, moved=0.0, gc=0.0):
 
 def some(shares):
     return {name: pytest.approx(share, abs=1e-12) for name, share in shares.items() if share > 1e-12}
+
+
+def test_only_waits_rest_on_looks():
+    assert count_looks(seen(on_core=1.0, disk=1.0), exact(1.0)) == 20
+    assert count_looks(seen(on_core=1.2, disk=0.8, run_queue=0.2), exact(1.0)) == 25  # a tenth waited for a core
+    assert count_looks(seen(disk=2.0), exact(0.0)) == 10
+    assert count_looks(seen(on_core=2.0), exact(2.0)) == 100
 
 
 def test_use_is_what_was_counted_and_waits_are_as_the_samples_were():
@@ -87,3 +97,13 @@ def test_machines_are_added_up():
     assert both.parts == {"on_core": 1.0, "idle": 2.0}
     assert both.following["idle"] == 1.0
     assert (both.samples, both.crowded, both.peak_bytes) == (7, True, 110)
+
+
+def test_memory_is_judged_by_the_fullest_worker():
+    limits = {"a": 100.0, "b": 100.0, "c": 0.0, "gone": 50.0}
+    held = replace(seen(on_core=1.0), peaks={"a": 60, "b": 50, "c": 999, "elsewhere": 999})
+    accounts = {"a": Account(TaskFigures()), "b": Account(TaskFigures(), spilled_bytes=40)}
+    assert find_fullest(limits, held, accounts, tree=(None, 1.0)) == 0.9
+    assert find_fullest(limits, held, accounts, tree=(190, 200)) == 0.95
+    assert find_fullest(limits, replace(held, peaks={"gone": 49}), accounts, tree=(10, 200)) == 0.98
+    assert find_fullest({}, held, accounts, tree=(None, 1.0)) is None

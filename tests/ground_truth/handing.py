@@ -84,6 +84,11 @@ def _fetch(kind, size, results):
     return make
 
 
+def _send(kind, size, count):
+    """Return tasks that do nothing and carry what they are given with them."""
+    return lambda _ground: [task(outside.take, outside.make_objects(kind, size)) for _ in range(count)]
+
+
 PICKLED = "workers have the objects ready; what is left is packing them, sending them and unpacking them"
 SENT = "buffers are sent as they are: handing them over is all there is"
 TAKING = (
@@ -96,6 +101,13 @@ TAKING = (
         "cluster",
     ),
     Workload("serialisation/tuples to the caller", SERIALISATION, PICKLED, _fetch("tuples", 12_000, 4), "cluster"),
+    Workload(
+        "serialisation/tuples as arguments",
+        SERIALISATION,
+        "tasks do nothing; what they are given is packed here, unpacked by the scheduler, packed again for a worker",
+        _send("tuples", 60_000, 8),
+        "cluster",
+    ),
     Workload("network/buffers between workers", HANDED, SENT, _exchange("bytes", 80_000_000, 24), "cluster"),
 )
 

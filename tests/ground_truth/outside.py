@@ -141,13 +141,16 @@ def sleep_and_mix(sleep_s, cpu_s, turns):
 # What workers hand to each other.
 
 
-@functools.cache
-def _objects(kind, size):
+def make_objects(kind, size):
+    """Return new ones."""
     if kind == "tuples":
         return [(number, str(number), 0.5 * number) for number in range(size)]
     if kind == "dictionaries":
         return [{"id": str(number), "x": number} for number in range(size)]
     return np.random.default_rng(1).integers(0, 255, size, dtype=np.uint8)
+
+
+_objects = functools.cache(make_objects)
 
 
 def have_ready(kind, size):
