@@ -138,8 +138,7 @@ def _race(line: Line, everyone: Mapping[str, Implementation], referee: Referee, 
         own = replace(s.CHAIN_ATTACK, local=stage.local)
         works[OFFSET_RAND] = everyone[s.OURS].prepare(own)
     if stage.limit is not None:
-        first = everyone[s.OURS]
-        works[s.LIMIT] = limit_work(stage.limit, csv=first.csv, parquet=first.parquet, rows=rows)
+        works[s.LIMIT] = limit_work(stage, everyone[s.OURS], rows=rows)
     for name in set(works) - set(stage.implementations):
         works[name]()
     discard = {name: everyone[name].discard for name in stage.implementations}

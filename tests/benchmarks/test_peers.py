@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from benchmarks._peers import command, comparison, memory, report, rounds, stages
+from benchmarks._peers import command, comparison, limits, memory, ours, report, rounds, stages
 from benchmarks._peers.rounds import Sample
 
 ROOT = Path(command.__file__).parents[2]
@@ -68,6 +69,28 @@ def test_line_is_held_against_the_fastest_peer_round_by_round():
     assert found["share_of_limit"] == 0.5
     assert found["limit"] == {"of": "read 16 B/row", "mrows_per_s": 6.0}
     assert "ratio_to_offset_rand" not in found
+
+
+@pytest.mark.parametrize("near", [3, 9])
+def test_the_limit_of_a_filter_moves_as_many_rows_as_pass(near):
+    messages = pd.DataFrame(
+        {
+            "x_pos": [stages.CENTRE_LON + (0.0 if place < near else 9.0) for place in range(10)],
+            "y_pos": [stages.CENTRE_LAT] * 10,
+            "coreData_id": pd.Categorical(["A", None] * 5),
+            "coreData_secMark": pd.array([1, None] * 5, "Int64"),
+        }
+    )
+
+    class Ours(ours.Ours):
+        def take(self, name):
+            return ours.lay([messages, messages])
+
+    work = limits.limit_work(NAMED["spatial/20km"], Ours(Path(), Path(), Path()), rows=20)
+    for moved in work():
+        assert [column.size for column in moved] == [near] * 5
+        assert moved[0].tolist() == messages["x_pos"].tolist()[:near]
+        assert [column.dtype for column in moved] == [np.float64, np.float64, np.int8, np.int64, np.bool_]
 
 
 def test_attack_without_peers_is_held_against_our_own():
@@ -157,7 +180,7 @@ def test_modules_import_nothing_that_asv_does_not_have_anyway():
 
 def test_a_run_from_end_to_end(data_folder, tmp_path):
     need_peers()
-    chosen = "gather,attack/offset_const,attack/offset_rand,dask"
+    chosen = "gather,spatial/20km,attack/offset_const,attack/offset_rand,dask"
     options = ["--rows", str(ROWS), "--repeats", "2", "--stages", chosen, "--json", str(tmp_path / "peers.json")]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "peers", *options], cwd=ROOT, capture_output=True, text=True, check=False
@@ -169,7 +192,7 @@ def test_a_run_from_end_to_end(data_folder, tmp_path):
     assert found["rows"] == ROWS
     by_name = {each["stage"]: each for each in found["stages"]}
     assert list(by_name) == [stage.name for stage in stages.choose(chosen)]
-    for name in ("gather", "attack/offset_rand", "attack/offset_rand/local"):
+    for name in ("gather", "spatial/20km", "attack/offset_rand", "attack/offset_rand/local"):
         each = by_name[name]
         assert set(each["mrows_per_s"]) == set(each["peak_mb"]) == {stages.OURS, *stages.PEERS}
         assert each["low"] <= each["ratio_to_fastest_peer"] <= each["high"]
