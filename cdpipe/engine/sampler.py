@@ -45,7 +45,7 @@ MEMORY_S: Final = 0.02
 COST_SHARE: Final = 0.0075
 """Most of the machine's processor time that sampling may take, but for the first `CREDIT_S` of a run's share."""
 
-CREDIT_S: Final = 0.6
+CREDIT_S: Final = 0.3
 PRIORITY: Final = -10
 """Where the user may raise it: on a busy machine the moments would else be those at which others leave a core free."""
 
