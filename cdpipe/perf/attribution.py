@@ -69,7 +69,7 @@ class Attribution:
         What to expect of it; None where no share names the class.
     memory_percent, samples
         What decided beside the shares: the peak in percent of the limit, NaN if it is not known, and how many looks
-        the shares were counted from, infinite if they were not sampled.
+        the shares are worth, infinite if they were not sampled.
     """
 
     bound: Bound
@@ -96,7 +96,7 @@ def attribute(figures: Mapping[str, float]) -> Attribution | None:
     ----------
     figures
         By name. `share_compute` and the others of `SHARES` are fractions of slots x wall; `memory_percent` decides
-        with them; `samples` is the number of looks they were counted from; the rest is evidence.
+        with them; `samples` is the number of looks they are worth; the rest is evidence.
 
     Returns
     -------

@@ -139,9 +139,9 @@ def decide(
     shares
         Shape (n, 13), as `complete_shares` gives them.
     memory_percent
-        Peak of the process tree in percent of the limit, NaN where it is not known.
+        Peak of memory in percent of its limit, of a cluster that of the fullest worker; NaN where it is not known.
     samples
-        How many looks at the slots the shares were counted from, infinite where they were not sampled. NaN is infinite.
+        How many looks at the slots the shares are worth, infinite where they were not sampled. NaN is infinite.
 
     Returns
     -------
