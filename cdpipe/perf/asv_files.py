@@ -8,6 +8,7 @@ import itertools
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -32,6 +33,10 @@ _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _COLON: Final = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
 _COMMA: Final = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
 _DECODER: Final = json.JSONDecoder()
+_HALF: Final = r"\ud"
+_ESCAPED: Final = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
 _UPDATE: Final = "run `asv update` if asv wrote it long ago, else move the file out of the results directory"
 
 
@@ -150,9 +155,9 @@ def _state(value: object) -> State:
         return State.FAILED
     if not isinstance(value, (int, float)):
         return State.UNREADABLE
-    if math.isnan(value):
+    if isinstance(value, float) and math.isnan(value):
         return State.SKIPPED
-    return State.MEASURED if abs(value) < math.inf else State.UNREADABLE
+    return State.MEASURED if abs(value) <= sys.float_info.max else State.UNREADABLE
 
 
 def _number_at(column: object, place: int) -> float | None:
@@ -236,7 +241,8 @@ def read_object(path: Path, *, missing: str = "") -> dict[str, Any]:
         If it cannot be read, is not JSON or holds something else.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(_ESCAPED.sub(_show_half, text) if _HALF in text.lower() else text)
     except FileNotFoundError as error:
         raise ResultsError(path, "", "is missing", missing or "run `asv run` again") from error
     except OSError as error:
@@ -247,6 +253,11 @@ def read_object(path: Path, *, missing: str = "") -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ResultsError(path, "", f"holds a {type(data).__name__}, not an object", _UPDATE)
     return data
+
+
+def _show_half(escaped: re.Match[str]) -> str:
+    """Return an escape as it is, but half of a surrogate pair as a text of six signs: nothing can write it."""
+    return f"\\{escaped[0]}" if escaped["half"] else escaped[0]
 
 
 def _unreadable(path: Path, error: OSError) -> ResultsError:

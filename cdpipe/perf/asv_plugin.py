@@ -59,8 +59,9 @@ def write_pages(results_dir: Path, html_dir: Path, *, project: str) -> None:
         "bottlenecks.md": render_markdown(report),
         "bottlenecks.json": render_json(report),
     }
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    encoded = {name: text.encode() for name, text in texts.items()}  # all or none
+    for name, data in encoded.items():
+        (folder / name).write_bytes(data)
     add_link(html_dir / "index.html")
 
 

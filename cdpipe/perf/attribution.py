@@ -25,6 +25,7 @@ from cdpipe.perf.shares import (
     SHARES,
     STARVED,
     UNKNOWN,
+    WAITS,
     Floats,
     decide,
     group_shares,
@@ -133,16 +134,18 @@ def _describe(
     memory = figures.get("memory_percent", math.nan)
     cause = _find_cause(bound, shares, memory)
     facts = tuple(filter(None, (_say_fact(fact, figures) for fact in cause.facts))) if cause else ()
+    samples = figures.get("samples", math.inf)
+    decision = _say_mixed(groups, samples) if bound is Bound.MIXED else _say_decision(bound, groups, memory)
     return Attribution(
         bound=bound,
         code=cause.code if cause else "",
         title=cause.title if cause else "",
         shares=shares,
-        evidence=(_say_shares(shares), _say_decision(bound, groups, cause, memory), *_say_apart(shares), *facts),
+        evidence=(_say_shares(shares), decision, *_say_apart(shares), *facts),
         remedies=cause.remedies if cause else (),
-        gain=_expect(cause, shares, groups) if cause and cause.gain else None,
+        gain=_expect(cause, shares) if cause and cause.gain else None,
         memory_percent=memory,
-        samples=figures.get("samples", math.inf),
+        samples=samples,
     )
 
 
@@ -184,10 +187,12 @@ def expect_gain(share: float, doing: str, *, computing: bool = False) -> Gain:
     return Gain(share, by_half, at_most, f"{text}; {last}")
 
 
-def _expect(cause: Cause, shares: Mapping[str, float], groups: Mapping[Bound, float]) -> Gain:
+def _expect(cause: Cause, shares: Mapping[str, float]) -> Gain:
+    """Say what a cause is worth: of the run as it was, beside whatever else had the cores."""
     if cause.decider == "contention":
         return expect_gain(shares["contention"], cause.gain)
-    return expect_gain(groups[cause.bound], cause.gain, computing=cause.bound is Bound.COMPUTE)
+    own = (shares[name] for name in GROUPS[cause.bound] if name != "contention")
+    return expect_gain(sum(own), cause.gain, computing=cause.bound is Bound.COMPUTE)
 
 
 def _find_cause(bound: Bound, shares: Mapping[str, float], memory_percent: float) -> Cause | None:
@@ -204,7 +209,7 @@ def _say_shares(shares: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {format_percent(share)}" for share, name in shown) + " of slots x wall"
 
 
-def _say_decision(bound: Bound, groups: Mapping[Bound, float], cause: Cause | None, memory_percent: float) -> str:
+def _say_decision(bound: Bound, groups: Mapping[Bound, float], memory_percent: float) -> str:
     full, enough = format_percent(groups[Bound.COMPUTE]), format_percent(FULL)
     if bound is Bound.MEMORY and memory_percent >= NEAR_LIMIT_PERCENT:
         peak = f"the peak of memory is {format_significant(memory_percent)} % of the limit"
@@ -213,11 +218,25 @@ def _say_decision(bound: Bound, groups: Mapping[Bound, float], cause: Cause | No
         return f"computing fills {full} of the slots: {enough} or more decide"
     others = (share for group, share in groups.items() if group is not Bound.COMPUTE)
     most, second, *_ = (format_percent(share) for share in sorted(others, reverse=True))
-    if cause is not None:
+    if bound is not Bound.INSUFFICIENT:
         return f"it takes {format_percent(groups[bound])} of the slots' time, the next cause {second}"
-    if bound is Bound.INSUFFICIENT:
-        return f"{most} of the slots' time is not attributed: from {format_percent(UNKNOWN)} on that decides"
-    return f"no cause leads the next by {format_percent(MARGIN)} of the slots, and computing fills less than {enough}"
+    return f"{most} of the slots' time is not attributed: from {format_percent(UNKNOWN)} on that decides"
+
+
+def _say_mixed(groups: Mapping[Bound, float], samples: float) -> str:
+    """Say why no class was named: `decide` tells what is a cause's rival."""
+    less = f"computing fills less than {format_percent(FULL)}"
+    top = max((group for group in groups if group is not Bound.COMPUTE), key=lambda group: groups[group])
+    if top is Bound.INSUFFICIENT:
+        return (
+            f"{format_percent(groups[top])} of the slots' time is not attributed and might be any cause's, and {less}"
+        )
+    rivals = (group for group in groups if group is not top and (group is not Bound.COMPUTE or top in WAITS))
+    lead = groups[top] - max(groups[group] for group in rivals)
+    if lead < MARGIN:
+        return f"no cause leads the next by {format_percent(MARGIN)} of the slots, and {less}"
+    looks = f"{format_significant(samples)} looks"
+    return f"the largest cause leads the next by {format_percent(lead)}, within the noise of {looks}, and {less}"
 
 
 def _say_apart(shares: Mapping[str, float]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from cdpipe.perf.blocks import SHOWN, Item, Listing, Section, name_more, name_re
 from cdpipe.perf.bottlenecks import RULES, Rule
 from cdpipe.perf.bounds import Bound
 from cdpipe.perf.causes import CAUSES, Cause
-from cdpipe.perf.findings import Finding, Report, Subject
+from cdpipe.perf.findings import Finding, Report, Subject, name_environment
 from cdpipe.perf.quantities import format_percent, format_quantity
 
 _TOP: Final = 5
@@ -78,7 +78,7 @@ def lay_remedies(report: Report) -> Section:
     concerned: dict[str, dict[str, list[str]]] = {}
     for subject in report.subjects:
         for finding in subject.findings:
-            title = finding.cell.title + (f" on {subject.machine.name}" if several else "")
+            title = finding.cell.title + (f" on {_name_origin(subject, report)}" if several else "")
             if finding.verdict.code and not _is_trifle(finding, subject):
                 by_title = concerned.setdefault(finding.verdict.code, {})
                 by_title.setdefault(title, []).append(finding.cell.rows_text)
@@ -87,6 +87,10 @@ def lay_remedies(report: Report) -> Section:
     what = "stage" if any(subject.commit for subject in report.subjects) else "part"
     lines = () if listings else (f"No {what} is in a class that has remedies.",)
     return Section("Remedies", lines, listings=tuple(listings))
+
+
+def _name_origin(subject: Subject, report: Report) -> str:
+    return f"{subject.machine.name}{name_environment(subject, report.subjects)}"
 
 
 def _list_remedies(known: Cause | Rule, concerned: dict[str, list[str]]) -> Listing:

@@ -109,8 +109,13 @@ def unquote(text: str) -> str:
             value = ast.literal_eval(text)
         except (ValueError, SyntaxError):
             return text
-        return value if isinstance(value, str) else text
+        return value if isinstance(value, str) and _is_text(value) else text
     return text
+
+
+def _is_text(value: str) -> bool:
+    """Say whether a string can be written at all: half of a surrogate pair, as in a name that is no UTF-8, cannot."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
 def collect_cells(run: Run) -> tuple[tuple[Cell, ...], tuple[Trouble, ...]]:

@@ -142,6 +142,12 @@ class Report:
     subjects: tuple[Subject, ...]
 
 
+def name_environment(subject: Subject, subjects: Sequence[Subject]) -> str:
+    """Return `, ` and the environment where another subject is of the same machine and commit, else `""`."""
+    same = [each for each in subjects if (each.machine, each.commit) == (subject.machine, subject.commit)]
+    return f", {subject.environment}" if len(same) > 1 else ""
+
+
 def build_report(
     results_dir: Path,
     *,

@@ -5,8 +5,10 @@ named for all of them at once, on arrays, by the very rules that name today's.
 """
 
 import datetime
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -26,6 +28,7 @@ Floats = npt.NDArray[np.float64]
 CONFIDENCE: Final = 0.95
 TREND_COMMITS: Final = 5
 SMALLEST_FACTOR: Final = 1.05
+WIDEST_FACTOR: Final = 1000.0
 
 _NEEDED: Final = tuple(dict.fromkeys(condition.figure for rule in RULES for condition in rule.conditions))
 _NAMES: Final = ("seconds", "samples", *_NEEDED, *(PREFIX + name for name in SHARES))
@@ -71,8 +74,9 @@ class Trend:
     count, first, last
         How many commits timed it; its seconds at the first and the last of them.
     factor, interval
-        By what its time has multiplied from the first commit to the last, by the straight line through the logarithms,
-        with the 95 % interval; None below three commits that timed it.
+        By what its time has multiplied from the first to the last commit that timed it, by the straight line through
+        the logarithms, with the 95 % interval; None below three such commits. The interval is None too where it says
+        nothing: where it reaches further than `WIDEST_FACTOR` either way.
     certain
         Whether that is a trend: five commits or more, a factor beyond 1.05 either way, and p < 0.05 after Holm's
         correction for the number of stages and sizes.
@@ -121,14 +125,26 @@ class History:
 def choose_history(results: Results, header: Header, *, limit: int) -> tuple[Header, ...]:
     """Return the headers of a machine and environment up to one of them, oldest first, at most `limit`."""
     same = [h for h in results.headers if (h.machine, h.environment) == (header.machine, header.environment)]
-    earlier = [h for h in same if h.date_ms <= header.date_ms and h.commit != header.commit]
-    dates = [h.date_ms for h in earlier]
-    # Commits made by a script share a second: then the one that was measured first is the older.
-    shared = {date for date in dates if dates.count(date) > 1} if len(set(dates)) < len(dates) else set()
+    dates = Counter(h.date_ms for h in same)
+
+    def age(h: Header) -> tuple[int, float, str]:
+        # Commits made by a script share a second: then the one that was measured first is the older.
+        return h.date_ms, _measured_ms(h) if dates[h.date_ms] > 1 else 0.0, h.commit
+
+    until = age(header)
     ordered = sorted(
-        earlier, key=lambda h: (h.date_ms, last_started_ms(h.path) if h.date_ms in shared else 0.0, h.commit)
+        ((age(h), h) for h in same if h.date_ms <= header.date_ms and h.commit != header.commit), key=itemgetter(0)
     )
-    return (*ordered[max(0, len(ordered) - limit + 1) :], header)
+    earlier = [h for when, h in ordered if when < until]
+    return (*earlier[max(0, len(earlier) - limit + 1) :], header)
+
+
+def _measured_ms(header: Header) -> float:
+    """Return when a commit was measured; 0 where its file cannot be read, which `read_history` will say."""
+    try:
+        return last_started_ms(header.path)
+    except ResultsError:
+        return 0.0
 
 
 def read_history(
@@ -215,7 +231,10 @@ def find_trends(cells: Sequence[Cell], seconds: Floats) -> tuple[Trend, ...]:
     certain = (corrected < 1 - CONFIDENCE) & beyond & (count[places] >= TREND_COMMITS)
     first, last = (seconds[at, places] for at in (known.argmax(axis=0)[places], -1))
     fitted = count[places] > 2
-    low, middle, high = np.exp(factor - margin), np.exp(factor), np.exp(factor + margin)
+    narrow = fitted & (margin <= np.log(WIDEST_FACTOR))
+    with np.errstate(over="ignore"):
+        low, middle, high = np.exp(factor - margin), np.exp(factor), np.exp(factor + margin)
+    fitted, narrow = fitted & np.isfinite(middle), narrow & np.isfinite(high)
     return tuple(
         Trend(
             cell=cells[place],
@@ -224,7 +243,7 @@ def find_trends(cells: Sequence[Cell], seconds: Floats) -> tuple[Trend, ...]:
             first=float(first[row]),
             last=float(last[row]),
             factor=float(middle[row]) if fitted[row] else None,
-            interval=(float(low[row]), float(high[row])) if fitted[row] else None,
+            interval=(float(low[row]), float(high[row])) if narrow[row] else None,
             certain=bool(certain[row]),
         )
         for row, place in enumerate(places.tolist())
@@ -232,11 +251,12 @@ def find_trends(cells: Sequence[Cell], seconds: Floats) -> tuple[Trend, ...]:
 
 
 def _fit_lines(seconds: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return, by column, the rise of the logarithm over all commits, its margin, and the p-value of no rise."""
+    """Return, by column, the rise of the logarithm from its first commit to its last, its margin, and p of no rise."""
     mask = ~np.isnan(seconds)
     count = mask.sum(axis=0)
     y = np.log(np.where(mask, seconds, 1.0))
-    x = np.where(mask, np.linspace(0.0, 1.0, len(seconds))[:, None], 0.0)
+    first, last = mask.argmax(axis=0), len(seconds) - 1 - mask[::-1].argmax(axis=0)
+    x = np.where(mask, (np.arange(len(seconds))[:, None] - first) / (last - first), 0.0)
     x = np.where(mask, x - x.sum(axis=0) / count, 0.0)
     y = np.where(mask, y - y.sum(axis=0) / count, 0.0)
     spread = (x * x).sum(axis=0)

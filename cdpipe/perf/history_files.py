@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from cdpipe.perf.asv_files import check_version, read_object
 from cdpipe.perf.cells import Cell, parse_rows, place_of
 from cdpipe.perf.measurements import Benchmark, Header
 
-_NAN: Final = ((b"[NaN", b"[null"), (b" NaN", b" null"), (b",NaN", b",null"))
+_NO_JSON: Final = (b"NaN", b"-Infinity", b"Infinity")
+_BEFORE_NUMBERS: Final = (b"[", b" ", b",")
 _COLUMNS: Final = ("result", "version", "params")
 _NUMBERS: Final = frozenset({float, int, bool, type(None)})
 
@@ -47,6 +49,8 @@ class FigureReader:
     def __init__(self, benchmarks: Mapping[str, Benchmark], cells: Sequence[Cell], names: Sequence[str]) -> None:
         self.shape = (len(cells), len(names))
         self._benchmarks = benchmarks
+        texts = (text for each in benchmarks.values() for axis in (*each.params, (each.name,)) for text in axis)
+        self._says_nan = any(word.decode() in text for text in texts for word in _NO_JSON)
         self._names = {name: column for column, name in enumerate(names)}
         self._cells = {_key(cell.stage, cell.variant, cell.rows_text): row for row, cell in enumerate(cells)}
         self._plans: dict[str, _Plan | None] = {}
@@ -61,7 +65,7 @@ class FigureReader:
         ResultsError
             If the file is not asv's or of another version.
         """
-        data = _load(header.path)
+        data = read_object(header.path) if self._says_nan else _load(header.path)
         check_version(header.path, data)
         columns, rows = data.get("result_columns"), data.get("results")
         figures = np.full(self.shape, math.nan)
@@ -150,11 +154,15 @@ def _key(stage: str, variant: tuple[tuple[str, str], ...], rows_text: str) -> Ke
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """Parse a file fast; asv writes NaN, which is no JSON. What is odd beyond that is left to Python's parser."""
+    """Parse a file fast; asv writes NaN and infinities, which are no JSON, and no figures: they become null.
+
+    So would they in a text, a parameter's value. What is odd beyond that is left to Python's parser.
+    """
     try:
         text = path.read_bytes()
-        for nan, null in _NAN if b"NaN" in text else ():
-            text = text.replace(nan, null)
+        for word in _NO_JSON:
+            for before in _BEFORE_NUMBERS if word in text else ():
+                text = text.replace(before + word, before + b"null")
         data = orjson.loads(text)
     except (OSError, ValueError):
         return read_object(path)
@@ -165,6 +173,9 @@ def _to_numbers(values: list[Any]) -> npt.NDArray[np.float64]:
     """Return numbers, NaN for all else and for what is not finite."""
     if not _NUMBERS.issuperset(map(type, values)):
         values = [value if type(value) in _NUMBERS else None for value in values]
-    numbers = np.array(values, dtype=np.float64)
+    try:
+        numbers = np.array(values, dtype=np.float64)
+    except OverflowError:  # Python's parser reads whole numbers of any length
+        numbers = np.array([None if abs(value or 0) > sys.float_info.max else value for value in values], np.float64)
     numbers[np.isinf(numbers)] = math.nan
     return numbers

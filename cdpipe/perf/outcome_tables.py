@@ -9,10 +9,11 @@ from cdpipe.perf.blocks import NONE, SHOWN, Item, Section, name_sizes, tabulate
 from cdpipe.perf.cells import unquote
 from cdpipe.perf.findings import Subject
 from cdpipe.perf.history import Change, Floats, Trend
-from cdpipe.perf.quantities import format_quantity
+from cdpipe.perf.quantities import format_quantity, format_significant
 from cdpipe.perf.targets import Check, Reading
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
+_LONG: Final = 1e4
 _SPARK_POINTS: Final = 16
 _SMALLEST_SPAN: Final = math.log(1.25)
 """A sparkline's height stands for at least this: noise of a few percent looks flat."""
@@ -94,8 +95,9 @@ def lay_trends(subject: Subject, name: str) -> Section | None:
 
 def _trend_row(trend: Trend, sparkline: str) -> tuple[Item, ...]:
     change = NONE
-    if trend.factor is not None and trend.interval is not None:
-        change = f"{trend.factor:.2f}x [{trend.interval[0]:.2f}, {trend.interval[1]:.2f}]"
+    if trend.factor is not None:
+        known = ", ".join(map(_say_factor, trend.interval)) if trend.interval else "too noisy to tell"
+        change = f"{_say_factor(trend.factor)}x [{known}]"
     direction = ("slower" if (trend.factor or 1.0) > 1 else "faster") if trend.certain else NONE
     return (
         Item(trend.cell.title, None, trend.cell.benchmark),
@@ -107,6 +109,10 @@ def _trend_row(trend: Trend, sparkline: str) -> tuple[Item, ...]:
         Item(change),
         Item(direction),
     )
+
+
+def _say_factor(factor: float) -> str:
+    return f"{factor:.2f}" if factor < _LONG else format_significant(factor)
 
 
 def draw_sparkline(seconds: Floats) -> str:

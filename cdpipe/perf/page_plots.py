@@ -10,7 +10,7 @@ from cdpipe.perf.findings import Subject
 from cdpipe.perf.page_parts import fold, head_section, link_benchmark, mark_filtered, show_text
 from cdpipe.perf.page_stages import group_findings
 from cdpipe.perf.quantities import format_count, format_quantity
-from cdpipe.perf.scaling import ORDERS, Judgement, Scaling
+from cdpipe.perf.scaling import ORDERS, Judgement, Scaling, expected_exponent
 
 _WIDTH: Final = 320
 _HEIGHT: Final = 190
@@ -134,7 +134,7 @@ def _draw_laws(scaling: Scaling, points: Sequence[tuple[float, float]], x: Axis,
     """Draw the fit, its interval and the declared order: straight lines on these axes, through the points' middle."""
     fit = scaling.fit
     middle_x = sum(place for place, _ in points) / len(points)
-    middle_y = math.log10(fit.factor) + fit.exponent * middle_x
+    middle_y = sum(height for _, height in points) / len(points)
 
     def trace(*ends: tuple[float, float]) -> str:
         return " ".join(f"{x.place(at):.1f},{y.place(middle_y + slope * (at - middle_x)):.1f}" for at, slope in ends)
@@ -148,5 +148,6 @@ def _draw_laws(scaling: Scaling, points: Sequence[tuple[float, float]], x: Axis,
         # The two slopes cross in the middle: there and back again is a triangle on each side.
         corners = trace((x.low, low), (x.high, low), (x.high, high), (x.low, high))
         shade = f'<polygon class="interval" points="{corners}"/>'
-    declared = draw_line("declared", ORDERS[scaling.order]) if scaling.order in ORDERS else ""
+    sizes = [rows for rows, _ in scaling.points]
+    declared = draw_line("declared", expected_exponent(scaling.order, sizes)) if scaling.order in ORDERS else ""
     return shade + declared + draw_line("fit", fit.exponent)

@@ -202,6 +202,8 @@ def _obstacle(pair: _Pair) -> str:
             return f"not measured {words}"
         if side.state is State.FAILED:
             return f"failed {words}"
+    if all(pair.samples):
+        return "cannot compare: a sample is 0"
     return "too few samples: none recorded; run asv with --record-samples"
 
 

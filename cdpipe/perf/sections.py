@@ -5,7 +5,7 @@ from typing import Final
 
 from cdpipe.perf.blocks import Item, Listing, Section, Table
 from cdpipe.perf.bottleneck_lists import lay_disagreements, lay_remedies, lay_top
-from cdpipe.perf.findings import Report, Subject
+from cdpipe.perf.findings import Report, Subject, name_environment
 from cdpipe.perf.outcome_tables import lay_changes, lay_targets, lay_trends, lay_troubles
 from cdpipe.perf.run_tables import lay_whole
 from cdpipe.perf.scaling_tables import lay_cores, lay_partitions, lay_scaling
@@ -48,8 +48,5 @@ def lay_out(report: Report) -> tuple[Section, ...]:
 
 def name_subject(subject: Subject, report: Report) -> str:
     """Name what a figure is of: machine and commit, and the environment where the report has several of them."""
-    same = [s for s in report.subjects if (s.machine, s.commit) == (subject.machine, subject.commit)]
-    environment = f", {subject.environment}" if len(same) > 1 else ""
-    return (
-        f"{subject.machine.name}, commit {subject.commit[:8]}{environment}" if subject.commit else subject.machine.name
-    )
+    commit = f", commit {subject.commit[:8]}" if subject.commit else ""
+    return f"{subject.machine.name}{commit}{name_environment(subject, report.subjects)}"

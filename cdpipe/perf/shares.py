@@ -18,7 +18,8 @@ The class follows from four rules, in this order.
    sampled shares have. Computing is no rival of a cause that leaves slots empty or fills them with overhead (idle,
    locks, scheduling, serialisation): the other slots compute all the while. It is a rival of a wait (disk, network,
    memory, sleep), which takes turns with computing in the same slot. What could not be attributed is always a rival:
-   it might be anything.
+   it might be anything. Who waits for a lock waits as long as its holder does: where both together fill `FULL` of the
+   slots, a wait of the holder's that is no longer by `MARGIN` is no rival either, and the lock is the cause.
 4. Else *mixed*; *insufficient data* if what could not be attributed is itself the largest cause and `UNKNOWN` or more.
 """
 
@@ -65,16 +66,20 @@ GROUPS: Final[Mapping[Bound, tuple[str, ...]]] = {
     Bound.PARALLELISM: ("idle",),
     Bound.INSUFFICIENT: ("unattributed",),
 }
-"""Which shares speak for a class. The four after *compute* are waits."""
+"""Which shares speak for a class."""
+
+WAITS: Final = (Bound.MEMORY, Bound.DISK, Bound.NETWORK, Bound.WAITING)
+"""Classes whose shares take turns with computing in one slot, which is therefore their rival."""
 
 CLASSES: Final = (*GROUPS, Bound.MIXED)
 """What `decide` numbers."""
 
-_WAITS: Final = range(1, 5)
+_WAIT_PLACES: Final = [CLASSES.index(bound) for bound in WAITS]
+_LOCK: Final = CLASSES.index(Bound.LOCK)
 _UNATTRIBUTED: Final = len(GROUPS) - 1
 _MIXED: Final = len(GROUPS)
 _MEMORY: Final = 1
-_CONTENTION: Final = SHARES.index("contention")
+_CONTENTION, _GIL_SHARE, _LOCK_SHARE = (SHARES.index(name) for name in ("contention", "gil", "lock"))
 _MEMBERS: Final = np.array([[float(name in names) for names in GROUPS.values()] for name in SHARES])
 
 
@@ -151,10 +156,15 @@ def decide(
     groups, contention = group_shares(shares), shares[:, _CONTENTION]
     every = np.arange(len(groups))
     top = 1 + groups[:, 1:].argmax(axis=1)
+    lock, wait = groups[:, _LOCK], groups[:, _WAIT_PLACES].max(axis=1)
+    held = np.isin(top, [*_WAIT_PLACES, _LOCK]) & (lock + wait >= FULL - _ROUNDING) & (lock >= wait - MARGIN)
+    held &= shares[:, _LOCK_SHARE] >= shares[:, _GIL_SHARE]  # who has the GIL waits for nothing
+    top = np.where(held, _LOCK, top)
     largest = groups[every, top]
     rivals = groups.copy()
+    rivals[np.ix_(held, _WAIT_PLACES)] = 0.0
     rivals[every, top] = 0.0
-    rivals[~np.isin(top, _WAITS), 0] = 0.0
+    rivals[~np.isin(top, _WAIT_PLACES), 0] = 0.0
     second = rivals.max(axis=1)
     lead = largest - second
     counted = np.nan_to_num(np.asarray(samples, dtype=np.float64), nan=np.inf) * (1 - np.minimum(contention, STARVED))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from cdpipe.perf.blocks import SHOWN, name_more
 from cdpipe.perf.bottleneck_lists import rank_findings
 from cdpipe.perf.bounds import Bound
-from cdpipe.perf.findings import Report, Rules, Subject
+from cdpipe.perf.findings import Report, Rules, Subject, name_environment
 from cdpipe.perf.quantities import format_percent, format_quantity
 from cdpipe.perf.scaling import Judgement
 from cdpipe.perf.targets import Outcome
@@ -18,7 +18,7 @@ def summarise(report: Report) -> tuple[str, ...]:
     """Say in five lines what the report says; in three of a run that is no benchmark."""
     subjects = report.subjects
     count = sum(len(subject.findings) for subject in subjects)
-    machines = "; ".join(_name_machine(subject) for subject in subjects[:SHOWN]) + name_more(len(subjects))
+    machines = "; ".join(_name_machine(subject, subjects) for subject in subjects[:SHOWN]) + name_more(len(subjects))
     benchmarked = tuple(subject for subject in subjects if subject.commit)
     return (
         f"Measured: {count} {'stages x sizes' if benchmarked else 'parts of a run'} on {machines}.",
@@ -28,13 +28,13 @@ def summarise(report: Report) -> tuple[str, ...]:
     )
 
 
-def _name_machine(subject: Subject) -> str:
+def _name_machine(subject: Subject, subjects: Sequence[Subject]) -> str:
     machine = subject.machine
     known = [f"{machine.cores} cores" if machine.cores else "", machine.cpu]
     details = ", ".join(text for text in known if text)
     about = f" ({details})" if details else ""
     commit = f"at commit {subject.commit[:8]} of" if subject.commit else "on"
-    return f"{machine.name}{about} {commit} {subject.date:%Y-%m-%d}"
+    return f"{machine.name}{about} {commit} {subject.date:%Y-%m-%d}{name_environment(subject, subjects)}"
 
 
 def _classes(report: Report) -> str:
@@ -59,7 +59,7 @@ def _worth_most(subjects: Sequence[Subject]) -> str:
     if finding.seconds_to_gain and gain:
         saved = format_quantity(finding.seconds_to_gain, "s")
         taken += f", {format_percent(gain.share)} of the slots' time: half of it is worth {saved}"
-    return f"Worth most: {finding.cell.place}, {taken}{_where(subject)}."
+    return f"Worth most: {finding.cell.place}, {taken}{_where(subject, subjects)}."
 
 
 def _longest(subjects: Sequence[Subject]) -> str:
@@ -73,7 +73,7 @@ def _longest(subjects: Sequence[Subject]) -> str:
         return f"Longest: no {'stage' if any(subject.commit for subject in subjects) else 'part'} was timed."
     seconds, finding, subject = max(timed, key=lambda entry: entry[0])
     label = finding.label if finding.probed else "not probed"
-    return f"Longest: {finding.cell.place}, {format_quantity(seconds, 's')}, {label}{_where(subject)}."
+    return f"Longest: {finding.cell.place}, {format_quantity(seconds, 's')}, {label}{_where(subject, subjects)}."
 
 
 def _growth(subjects: Sequence[Subject]) -> str:
@@ -90,7 +90,7 @@ def _growth(subjects: Sequence[Subject]) -> str:
         sure = sum(scaling.fit.interval is not None for scaling, _ in times)
         return f"{first}no stage's time is surely steeper than its rows ({sure} of {len(times)} have an interval)."
     scaling, subject = max(steep, key=lambda pair: pair[0].fit.exponent)
-    return f"{first}steepest {scaling.title}, time as rows^{scaling.fit.text}{_where(subject)}."
+    return f"{first}steepest {scaling.title}, time as rows^{scaling.fit.text}{_where(subject, subjects)}."
 
 
 def _outcomes(subjects: Sequence[Subject]) -> str:
@@ -106,6 +106,7 @@ def _outcomes(subjects: Sequence[Subject]) -> str:
     )
 
 
-def _where(subject: Subject) -> str:
+def _where(subject: Subject, subjects: Sequence[Subject]) -> str:
     """Name machine and commit behind a fact; a run is of one machine, which the first line names."""
-    return f" ({subject.machine.name}, {subject.commit[:8]})" if subject.commit else ""
+    origin = f"{subject.machine.name}, {subject.commit[:8]}{name_environment(subject, subjects)}"
+    return f" ({origin})" if subject.commit else ""

@@ -5,12 +5,15 @@ import math
 import numpy as np
 import pytest
 
+from cdpipe.perf import history_files
+from cdpipe.perf.asv_files import read_object
 from cdpipe.perf.asv_results import choose_headers, open_results
 from cdpipe.perf.bottlenecks import BOUNDS, RULES, Bound, Thresholds, classify, classify_many
 from cdpipe.perf.cells import Cell
 from cdpipe.perf.findings import Rules, build_report
-from cdpipe.perf.history import NOT_MEASURED, CommitPoint, find_changes, find_trends
+from cdpipe.perf.history import NOT_MEASURED, CommitPoint, choose_history, find_changes, find_trends
 from cdpipe.perf.outcome_tables import draw_sparkline
+from cdpipe.perf.report import render_markdown
 
 from .results_writing import DATE_MS, Suite, attributed_suite, full_suite, row, write_history
 
@@ -123,6 +126,57 @@ def test_commits_of_one_second_come_in_the_order_they_were_measured(writer):
     assert [point.commit[0] for point in subject.history.commits] == ["c", "a", "b"]
 
 
+def test_a_commit_of_the_same_second_measured_later_is_not_earlier(writer):
+    for place, commit in enumerate(("a" * 40, "b" * 40)):
+        writer.benchmarks()
+        writer.machine()
+        writer.run({"x": row([1.0], started_at=DATE_MS + place)}, commit=commit)
+    results = open_results(writer.path)
+    chosen = {}
+    for header in results.headers:
+        chosen[header.commit[0]] = [each.commit[0] for each in choose_history(results, header, limit=9)]
+    assert chosen == {"a": ["a"], "b": ["a", "b"]}
+
+
+def test_a_broken_old_file_of_a_shared_second_is_named_and_left_out(writer):
+    made = full_suite()
+    made.write(writer)
+    for place in range(2):
+        path = made.write(writer, commit=f"{place}" * 40, date=DATE_MS - 1000)
+    path.write_text(path.read_text(encoding="utf-8")[:-200], encoding="utf-8")
+    (subject,) = build_report(writer.path).subjects
+    assert len(subject.history.commits) == 2
+    assert path.name in subject.history.unreadable[0]
+
+
+def test_words_of_no_number_in_parameters_are_theirs(writer):
+    made = Suite()
+    name = made.add("a", "cpu_percent", (90.0,), variant=[("how", ("drop NaN",))])
+    made.add("b", "cpu_percent", (math.nan,))
+    made.write(writer)
+    (subject,) = build_report(writer.path, rules=Rules.REPORT).subjects
+    assert [BOUNDS[place] for place in subject.history.bounds[-1].tolist() if place >= 0] == [Bound.INSUFFICIENT]
+    assert name.startswith("suite.a")
+
+
+def test_infinite_intervals_and_numbers_no_float_can_hold(writer, monkeypatch):
+    made = Suite()
+    made.add("a", "seconds", (1.0,), sizes=("1M",), intervals=[(-math.inf, math.inf)])
+    made.write(writer, commit="0" * 40, date=DATE_MS - 1)
+    made.write(writer)
+    slow = []
+    monkeypatch.setattr(history_files, "read_object", lambda path: slow.append(path) or read_object(path))
+    (subject,) = build_report(writer.path).subjects
+    assert subject.history.seconds.tolist() == [[1.0], [1.0]]
+    assert slow == []
+    made.add("b", "cpu_percent", (10**400, 5.0), sizes=("1M", "2M"))
+    made.write(writer)
+    made.write(writer, commit="0" * 40, date=DATE_MS - 1)
+    (subject,) = build_report(writer.path).subjects
+    assert {(t.benchmark[:7], t.kind) for t in subject.troubles} == {("suite.b", "unreadable")}
+    assert len(subject.history.commits) == 2
+
+
 def test_a_broken_old_file_is_named_and_left_out(writer):
     names = write_history(writer, 4)
     path = writer.path / "box" / f"{names[1][:8]}-py3.11.json"
@@ -195,6 +249,30 @@ def test_a_trend_s_line_is_that_of_linear_regression():
     assert math.log(trend.factor) == pytest.approx(line.slope)
     assert np.log(trend.interval) == pytest.approx([line.slope - margin, line.slope + margin])
     assert (trend.count, trend.first, trend.last) == (5, 1.0, 1.5)
+
+
+def test_a_benchmark_that_is_younger_than_the_history_has_its_own_trend():
+    """What 4 % over its last five commits is, is not ten times that over the hundred before."""
+    seconds = np.full((100, 1), np.nan)
+    seconds[95:, 0] = 1.0, 1.01, 1.02, 1.03, 1.04
+    (trend,) = find_trends(cells(1), seconds)
+    assert trend.factor == pytest.approx(1.04, rel=1e-3)
+    assert not trend.certain
+
+
+def test_an_interval_that_says_nothing_is_none(writer):
+    made = Suite()
+    name = made.add("a", "seconds", (1.0,), sizes=("1M",))
+    for place, seconds in enumerate((1e-3, 1e3, 1e-3)):
+        made.rows[name][0] = [seconds]
+        made.write(writer, commit=f"{place}" * 40, date=DATE_MS + place)
+    report = build_report(writer.path)
+    (trend,) = report.subjects[0].history.trends
+    assert (trend.interval, trend.certain) == (None, False)
+    assert trend.factor == pytest.approx(1.0)
+    assert "1.00x [too noisy to tell]" in render_markdown(report).replace("\\", "")
+    (wild,) = find_trends(cells(1), np.array([[1e-300], [1.0], [1e300]]))
+    assert (wild.factor, wild.interval) == (None, None)
 
 
 def test_few_commits_are_no_trend():

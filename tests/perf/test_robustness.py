@@ -20,12 +20,15 @@ from cdpipe.perf.report import build_report, render_json, render_markdown, rende
 
 from .results_writing import DATE_MS, ResultsWriter, benchmark, row
 
-names = st.sampled_from(["a.time_x", "b.track_é", "c.peakmem_<b>", "d.T.mem_`", "e._|_", "f.timeraw_y", "g\n.z"])
+names = st.sampled_from(
+    ["a.time_x", "b.track_é", "c.peakmem_<b>", "d.T.mem_`", "e._|_", "f.timeraw_y", "g\n.z", "h.\udcff"]
+)
 values = st.one_of(
     st.none(), st.just(math.nan), st.just(math.inf), st.floats(-1e9, 1e12), st.integers(0, 10**20), st.booleans(),
-    st.text(max_size=3), st.just({"x": 1}), st.just([1.0, 2.0]), st.floats(0, 1), st.floats(0, 100),
+    st.just(10**400), st.text(max_size=3), st.just({"x": 1}), st.just([1.0, 2.0]), st.floats(0, 1), st.floats(0, 100),
 )  # fmt: skip
-axes = st.lists(st.lists(st.sampled_from(["'10k'", "'1M'", "5", "None", "'1e9'", "'x'", "0"]), max_size=3), max_size=2)
+parameters = st.sampled_from(["'10k'", "'1M'", "5", "None", "'1e9'", "'x'", "0", "'\\udcff'", "'NaN'"])
+axes = st.lists(st.lists(parameters, max_size=3), max_size=2)
 attributes = st.fixed_dictionaries(
     {},
     optional={

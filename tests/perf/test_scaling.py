@@ -149,6 +149,21 @@ def test_memory_is_followed_beside_time_and_the_tree_s_peak_before_the_process_s
     assert [each.figure for each in measure_scaling(alone)] == ["seconds", "peak_bytes"]
 
 
-def test_the_fit_s_line_goes_through_a_power_law():
-    fit = fit_exponent([(10, 20.0), (100, 200.0), (1000, 2000.0)])
-    assert fit.factor * 50**fit.exponent == pytest.approx(100.0)
+def test_both_peaks_are_not_followed_where_time_is_not():
+    cells = [cell("a", rows, 0.0, tree_peak_bytes=2.0 * rows, peak_bytes=1.0) for rows in (1000, 2000)]
+    assert [each.figure for each in measure_scaling(cells)] == ["tree_peak_bytes"]
+
+
+@pytest.mark.parametrize("rows", [(10, 32, 100, 320), (100, 320, 1000, 3200), (1e5, 1e6, 5e6, 1e7)])
+@pytest.mark.parametrize(
+    ("order", "exact"), [("linearithmic", lambda n: n * math.log(n)), ("logarithmic", lambda n: 1e-6 * math.log(n))]
+)
+def test_what_grows_exactly_as_declared_is_not_accused(rows, order, exact):
+    assert judged([(int(each), exact(each)) for each in rows], order)[0] in {Judgement.HOLDS, Judgement.OPEN}
+    assert judged([(int(each), exact(each) * each**0.5) for each in rows], order)[0] is Judgement.ABOVE
+
+
+def test_sizes_next_to_each_other_are_fitted_whatever_comes_out():
+    (found,) = measure_scaling([cell("a", 65536, 1.0), cell("a", 65537, 0.5)])
+    assert found.fit.exponent == pytest.approx(math.log(0.5) / math.log(65537 / 65536))
+    assert found.judgement is Judgement.NOT_JUDGED

@@ -116,3 +116,23 @@ def test_holm_is_holm():
     np.testing.assert_allclose(corrected, [0.03, 0.06, 0.06, 0.02])
     assert correct_holm([0.9, 0.8]).tolist() == [1.0, 1.0]
     assert correct_holm([]).tolist() == []
+
+
+@pytest.mark.parametrize(("n", "m", "levels"), [(3, 3, 2), (4, 5, 3), (6, 4, 5), (5, 5, 1)])
+def test_ties_are_counted_as_all_choices_say(n, m, levels):
+    generator = np.random.default_rng(n)
+    for _ in range(20):
+        values = generator.integers(1, levels + 2, n + m).astype(float)
+        if np.ptp(values) == 0:
+            continue
+        ranks = stats.rankdata(values)
+        sums = [sum(choice) for choice in itertools.combinations(ranks, n)]
+        seen = ranks[:n].sum()
+        tails = [np.mean([total <= seen + 1e-9 for total in sums]), np.mean([total >= seen - 1e-9 for total in sums])]
+        expected = min(1.0, 2 * min(tails)) if len(np.unique(values)) < n + m else None
+        if expected is not None:
+            assert compare_groups(values[n:], values[:n]).p_value == pytest.approx(expected)
+
+
+def test_three_equal_samples_a_side_are_too_few():
+    assert compare_groups([100e6] * 3, [120e6] * 3).p_value == pytest.approx(2 / 20)
