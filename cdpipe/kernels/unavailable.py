@@ -23,6 +23,24 @@ def _settle_floats(values: NDArray[np.float64], first: float, second: float, out
     return int(infinite)
 
 
+@jit_borrowing
+def _count_unfit(values: NDArray[np.float64], first: float, second: float) -> int:
+    unfit = np.int64(0)
+    for i in range(values.size):
+        value = values[i]
+        unfit += (np.abs(value) == np.inf) | (value == first) | (value == second)
+    return int(unfit)
+
+
+def is_settled(values: ArrayLike, *, unavailable: Sequence[float]) -> bool:
+    """Say whether a column of numbers, shape (n,), has no infinite one and none of the codes; see `settle_floats`."""
+    given = as_input(values, np.float64)
+    pairs = [
+        (*unavailable[at : at + _AT_ONCE], np.nan, np.nan)[:_AT_ONCE] for at in range(0, len(unavailable), _AT_ONCE)
+    ]
+    return not any(_count_unfit(given, first, second) for first, second in pairs or [(np.nan, np.nan)])
+
+
 def settle_floats(values: ArrayLike, *, unavailable: Sequence[float], out: NDArray[np.float64]) -> bool:
     """Copy a column of numbers, without infinite ones and without codes.
 

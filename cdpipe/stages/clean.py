@@ -171,7 +171,7 @@ def apply(frame: pd.DataFrame, params: CleanParams, facts: None = None) -> tuple
     frame = name_canonically(frame)
     inputs = params.inputs(tuple(frame.columns))
     require_columns(frame, (ROW_NUMBER, *inputs), stage=NAME)
-    rows = Rows(frame, (ROW_NUMBER, *inputs))
+    rows = Rows(frame, (ROW_NUMBER, *inputs), cleaned=params.position == "cleaned")
     where = params.position_columns(tuple(frame.columns))
     _locate(rows, where)
     _filter(rows, params, where)

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cdpipe.columns import BY_NAME
+from cdpipe.columns import BY_NAME, Column
 from cdpipe.kernels.rows import Kept
+from cdpipe.kernels.unavailable import is_settled
 from cdpipe.stages.arrays import keep
 from cdpipe.stages.cells import type_series
 
@@ -18,11 +19,19 @@ class Rows:
 
     A column is a Series where it is the caller's (pandas then copies it when either frame is written to, and not
     before), and an array where it is new: a frame of arrays takes pandas half the time.
+
+    Parameters
+    ----------
+    frame, names
+        The rows, and which of their columns there are.
+    cleaned
+        Whether they were cleaned before, so that a column of the right type has no "unavailable" code.
     """
 
-    def __init__(self, frame: pd.DataFrame, names: Iterable[str]) -> None:
+    def __init__(self, frame: pd.DataFrame, names: Iterable[str], *, cleaned: bool = False) -> None:
         self._columns: dict[str, Any] = {name: frame[name] for name in names}
         self._typed: set[str] = set()
+        self._cleaned = cleaned
         self._rows = self._left = len(frame)
         self._stay: NDArray[np.bool_] | None = None
         self.dropped: dict[str, int] = {}
@@ -57,12 +66,15 @@ class Rows:
     def type(self, name: str) -> None:
         """Give a column the vocabulary's type; rows with a value that cannot be read are dropped."""
         column = BY_NAME.get(name)
-        known = column is not None and column.kind != "label" and self._columns[name].dtype == column.dtype
-        if name not in self._typed and column is not None and not known:  # any labels have the type: blank ones too
+        if name not in self._typed and column is not None and not self._has_type(column):
             typed = type_series(column, self.raw(name))
             self.drop(f"{name}: {typed.problem}", typed.bad)
             self._columns[name] = typed.series
         self._typed.add(name)
+
+    def _has_type(self, column: Column) -> bool:
+        values = self._columns[column.name]
+        return (self._cleaned and values.dtype == column.dtype) or _is_typed(column, values)
 
     def add(self, name: str, values: Any) -> None:  # noqa: ANN401 - an array or a Series
         """Add a column, shape (n,), as it is."""
@@ -79,3 +91,15 @@ class Rows:
     def take(self, names: Iterable[str]) -> dict[str, Any]:
         """Return columns, each a Series or an array, by name."""
         return {name: self._columns[name] for name in names}
+
+
+def _is_typed(column: Column, values: Any) -> bool:  # noqa: ANN401 - an array of NumPy or pandas, or a Series
+    """Say whether a column of a frame, shape (n,), is as `type_series` would make it, "unavailable" codes included.
+
+    Any labels have their type, blank ones too: only gathering looks at those.
+    """
+    if column.kind == "label" or values.dtype != column.dtype:
+        return False
+    if column.kind == "float":
+        return is_settled(np.asarray(values), unavailable=column.unavailable)
+    return not any((values == code).any() for code in column.unavailable)

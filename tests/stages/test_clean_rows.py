@@ -45,6 +45,29 @@ def test_a_dropped_row_counts_under_the_first_reason():
     assert kept["row_number"].tolist() == frame.loc[gone == "", "row_number"].tolist()
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "Float64", "str"])
+def test_codes_and_infinite_numbers_are_none_whatever_type_holds_them(dtype):
+    speeds = pd.Series([8191.0, 10.0, np.inf, 163.82]).astype(dtype)
+    frame = small(coreData_speed=speeds)
+    kept, ledger = clean(frame, params(columns=("coreData_speed",), required=("coreData_speed",)))
+    assert kept["row_number"].tolist() == [3]
+    assert dict(ledger.dropped) == {"coreData_speed: not a number": 1, "null in coreData_speed": 2}
+    pd.testing.assert_series_equal(frame["coreData_speed"], speeds.rename("coreData_speed"))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "Int64", "int32", "float64"])
+def test_codes_of_whole_numbers_are_none_whatever_type_holds_them(dtype):
+    frame = small(coreData_secMark=pd.Series([65535, 7, 0, 59_999]).astype(dtype))
+    kept, _ = clean(frame, params(columns=("coreData_secMark",), required=("coreData_secMark",)))
+    assert kept["coreData_secMark"].tolist() == [7, 0, 59_999]
+
+
+def test_messages_cleaned_before_are_taken_as_they_are():
+    frame = small().rename(columns={LAT: "y_pos", LON: "x_pos"}).assign(coreData_speed=[8191.0, 10.0, 20.0, 30.0])
+    kept, _ = clean(frame, params(columns=("coreData_speed",), position="cleaned"))
+    assert kept["coreData_speed"].tolist() == [8191.0, 10.0, 20.0, 30.0]
+
+
 @pytest.mark.parametrize("radius_m", [2_000, 2e7, 2.01e7])
 @pytest.mark.parametrize("stray", [None, (np.nan, 41.5), (-106.0, np.nan), (181.0, 41.5), (254.0, 41.5), (0.0, -90.5)])
 def test_a_circle_counts_what_it_sees_off_the_globe_under_its_own_reason(radius_m, stray):
