@@ -110,7 +110,7 @@ def show_cache(info: Mapping[str, Any]) -> None:
     console = _console()
     rate = "no look-up yet" if info["hit_rate"] is None else f"{info['hit_rate']:.1%}"
     console.print(f"{info['directory']}", soft_wrap=True, highlight=False)
-    console.print(f"{info['entries']} entries, {info['bytes'] / 1e9:,.3f} GB of {info['limit'] / 1e9:,.3f} GB")
+    console.print(f"{info['entries']} entries, {info['bytes'] / 1e9:,.3f} GB")
     console.print(f"{info['hits']} hits, {info['misses']} misses, hit rate {rate}")
     for stage, held in info["by_stage"].items():
         console.print(f"  {stage}: {held['entries']} entries, {held['bytes'] / 1e6:,.1f} MB")

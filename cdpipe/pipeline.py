@@ -9,9 +9,10 @@ from typing import Final
 import pandas as pd
 
 from cdpipe.config import RunConfig
-from cdpipe.engine.cache import CacheParams, Store, identify, key
+from cdpipe.engine.cache import CacheParams, Store
 from cdpipe.engine.frames import rehearse
 from cdpipe.engine.graph import Raw
+from cdpipe.engine.inputs import Inputs, require_visible
 from cdpipe.engine.memory import machine_memory_bytes
 from cdpipe.engine.metering import Metering, OnPart, meter_whole
 from cdpipe.engine.outputs import (
@@ -19,7 +20,7 @@ from cdpipe.engine.outputs import (
     REPORT,
     publish_dataset,
     publish_rejects,
-    refuse_inputs,
+    refuse_others,
     scratch_folder,
 )
 from cdpipe.engine.parts import read_part
@@ -79,16 +80,18 @@ def run(
     start, out = time.perf_counter(), config.output.directory
     tell = say or (lambda _sentence: None)
     with ExitStack() as stack:
-        sources, absent = _plan(config)
+        inputs = Inputs(config.input.paths, cached=config.cache.enabled)
+        sources, absent = _plan(config, inputs)
         scratch = stack.enter_context(scratch_folder(out))
         session = stack.enter_context(open_session(config.session))
         if session.dashboard_link:
             tell(f"dashboard: {session.dashboard_link}")
+        require_visible(session, [source.block.file for source in sources])
         projections = [_project(config, session, sources)]
         tell(f"projected memory, {projections[0]}")
         require_fit(projections[0])
         meter = stack.enter_context(metering(session))
-        prepared = _prepare(config, sources, session, stack, on_partition, meter.part, scratch=scratch)
+        prepared = _prepare(config, inputs, sources, session, stack, on_partition, meter.part, scratch=scratch)
         with meter.part("publish"):
             outputs = _publish(prepared, out, scratch, dataset=config.output.dataset)
         trained, failure = None, None
@@ -118,12 +121,12 @@ def run(
     return report
 
 
-def _plan(config: RunConfig) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
+def _plan(config: RunConfig, inputs: Inputs) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
     """Find the input, the columns that the stages need of it, and those that some file lacks; check both."""
     format_ = None if config.input.format == "auto" else config.input.format
-    planned = plan_sources(config.input.paths, config.gather, needed=config.clean.inputs, format_=format_)
+    planned = plan_sources(inputs.paths, config.gather, needed=config.clean.inputs, format_=format_)
     sources, _absent = planned
-    refuse_inputs(config.output.directory, [source.block.file.path for source in sources])
+    refuse_others(config.output.directory, inputs.paths)
     reads_csv = any(source.block.file.format == "csv" for source in sources)
     with compiling_ahead() if reads_csv else nullcontext():
         rehearse(sources[0].columns, {stage.name: getattr(config, stage.name) for stage in STAGES})
@@ -150,6 +153,7 @@ def _project_training(config: RunConfig, params: TrainParams, prepared: Prepared
 
 def _prepare(
     config: RunConfig,
+    inputs: Inputs,
     sources: list[Raw],
     session: Session,
     stack: ExitStack,
@@ -163,10 +167,11 @@ def _prepare(
     passing = stack.enter_context(Store(CacheParams(directory=scratch / "stages", limit_gb=1e9)))
     read = GatherParams(columns=sources[0].columns, block_mb=config.gather.block_mb)
     params: dict[str, Params] = {GATHER: read, **{stage.name: getattr(config, stage.name) for stage in STAGES}}
-    files = {source.block.file.path: source.block.file for source in sources}.values()
+    formats = {source.block.file.path: source.block.file.format for source in sources}
     runner = Runner(
         params,
-        source_key=key("source", 1, {"files": [[identify(file.path), file.format] for file in files]}, ""),
+        source_key=inputs.key(formats),
+        require_unchanged=inputs.require_unchanged,
         session=session,
         store=store,
         scratch=passing,

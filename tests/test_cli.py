@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 import cdpipe
 from cdpipe.cli import main
+from cdpipe.engine.cache import CacheParams, Store
 from cdpipe.synth import SynthParams, synthesize
 
 CONFIG = """
@@ -230,6 +231,9 @@ def test_the_cache_can_be_looked_at_and_emptied(call, configured, tmp_path):
     assert status == 0
     for said in ("2 entries", "0 hits, 2 misses, hit rate 0.0%", "gather: 1 entries", "features: 1 entries"):
         assert said in out
+    with Store(CacheParams(directory=tmp_path / "caches" / "cdpipe", limit_gb=1e-9)) as looking:
+        assert looking.info()["entries"] == 2
+    assert "2 entries" in call("cache", "info")[1]  # who looks removes nothing, whatever the limit
     status, out, _ = call("cache", "clear")
     assert status == 0
     assert out.startswith("removed 2 entries, ")

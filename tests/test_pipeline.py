@@ -6,11 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import confusion_matrix
 from sklearn.tree import DecisionTreeClassifier
 
-from cdpipe import RunConfig, attack, clean, features, read, run, train
+from cdpipe import RunConfig, attack, clean, features, pipeline, read, run, train
 from cdpipe.config import parse_config
 from cdpipe.engine.outputs import OutputError
 from cdpipe.engine.parts import read_part
@@ -162,6 +164,72 @@ def test_a_run_that_cannot_be_leaves_no_report_and_no_scratch(configure, tmp_pat
     left = [path.name for path in (tmp_path / "out").glob("*")] if (tmp_path / "out").exists() else []
     assert "report.json" not in left
     assert not [name for name in left if name.startswith(".")]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "part-00000-1a2b.snappy.parquet"])
+def test_a_data_set_that_no_run_has_made_is_not_replaced(configure, tmp_path, name):
+    theirs = tmp_path / "out" / "dataset" / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("theirs")
+    with pytest.raises(OutputError, match=f"{re.escape(name)}: is not of a run"):
+        run(configure())
+    assert theirs.read_text() == "theirs"
+
+
+def test_without_a_data_set_none_of_an_earlier_run_is_left(configure, tmp_path):
+    run(configure(train=None))
+    assert (tmp_path / "out" / "dataset").is_dir()
+    run(configure(train=None, output={"directory": str(tmp_path / "out"), "dataset": False}))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["rejects.jsonl", "report.json"]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_file_that_changes_while_it_is_read_is_refused_and_not_kept(configure, source, tmp_path, monkeypatch, whole):
+    """First half of a file that somebody writes, then all of it; or another one of the same size in its place."""
+    path, text = tmp_path / "growing.csv", source.read_bytes()
+    path.write_bytes(text[: len(text) // 2] if whole else text)
+    settings = configure(train=None, input={"paths": [str(path)]}, cache={"enabled": True})
+
+    def finish(*_):
+        path.write_bytes(text if whole else text.replace(b"A", b"B"))
+        return pipeline_rehearse(*_)
+
+    pipeline_rehearse = pipeline.rehearse
+    monkeypatch.setattr(pipeline, "rehearse", finish)
+    with pytest.raises(SourceError, match=r"growing\.csv: changed while it was read"):
+        run(settings)
+    monkeypatch.setattr(pipeline, "rehearse", pipeline_rehearse)
+    path.write_bytes(text)
+    report = run(settings)
+    assert set(report.cache.values()) == {"miss"}
+    assert report.ledgers["gather"].rows_in == 2_001
+
+
+def test_a_file_named_twice_is_read_twice_whatever_the_cache_has(configure, source):
+    rows = [
+        run(configure(train=None, input={"paths": [str(source)] * times}, cache={"enabled": True}))
+        .ledgers["gather"]
+        .rows_in
+        for times in (1, 2, 1)
+    ]
+    assert rows == [2_001, 4_002, 2_001]
+
+
+def test_a_parquet_file_without_row_groups_holds_no_message(configure, tmp_path):
+    schema = pa.schema([(name, pa.float64()) for name in ("coreData_position_lat", "coreData_position_long")])
+    pq.ParquetWriter(tmp_path / "none.parquet", schema).close()
+    with pytest.raises(ValueError, match="no message was read"):
+        run(configure(input={"paths": [str(tmp_path / "none.parquet")]}))
+    frame, ledger = read(tmp_path / "none.parquet")
+    assert (len(frame.compute()), ledger.compute().rows_in) == (0, 0)
+
+
+def test_results_never_replace_what_a_url_names(configure, source, tmp_path):
+    inside = tmp_path / "out" / "dataset" / "m.csv"
+    inside.parent.mkdir(parents=True)
+    shutil.copyfile(source, inside)
+    with pytest.raises(OutputError, match="is an input, and results would replace it"):
+        run(configure(input={"paths": [f"file://{inside}"]}))
 
 
 def test_results_never_replace_what_is_read(configure, source, tmp_path):

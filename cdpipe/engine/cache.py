@@ -88,6 +88,7 @@ class Store:
         self.directory = (self.params.directory or default_directory()).expanduser().absolute()
         self.limit_bytes = int(self.params.limit_gb * GB)
         self._pins: HeldLock | None = None
+        self._used = False
         if self.params.enabled:
             with self._explained(), in_place(self.directory):
                 self._pins = HeldLock(self.directory / PINS / uuid4().hex)
@@ -101,11 +102,12 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Release the entries in use, and evict what is then beyond the limit."""
+        """Release the entries in use, and evict what is then beyond the limit; who only looked on removes nothing."""
         if self._pins is not None:
             self._pins.release()
             self._pins = None
-            self.evict()
+            if self._used:
+                self.evict()
 
     def lookup(self, key: str) -> Entry | None:
         """Return the entry of a key, or None, and count a hit or a miss.
@@ -123,6 +125,7 @@ class Store:
                 except DamageError as error:
                     damage = error
                 if entry is not None:
+                    self._used = True
                     self._pins.append(key)
                     os.utime(entry.directory / MANIFEST)
             _append_byte(self.directory / ("misses" if entry is None else "hits"))
@@ -163,7 +166,7 @@ class Store:
         CacheError
             If a part is missing, or the folder cannot be written to.
         """
-        pins = self._open_pins()
+        pins, self._used = self._open_pins(), True
         with self._explained(), draft:
             manifest = draft.complete(stage=stage, params=params, part_rows=part_rows, ledger=ledger)
             place = self._place(draft.key)
@@ -202,7 +205,7 @@ class Store:
             return remove_beyond(self.directory, 0)
 
     def info(self) -> dict[str, Any]:
-        """Return directory, entries, bytes, limit (bytes), hits, misses, hit_rate (None if never asked), by_stage."""
+        """Return directory, entries, bytes, hits, misses, hit_rate (None if never asked), by_stage."""
         by_stage: dict[str, dict[str, int]] = {}
         usages = list(scan_entries(self.directory))
         for usage in usages:
@@ -219,7 +222,6 @@ class Store:
             "directory": str(self.directory),
             "entries": len(usages),
             "bytes": sum(usage.bytes for usage in usages),
-            "limit": self.limit_bytes,
             "hits": hits,
             "misses": misses,
             "hit_rate": hits / (hits + misses) if hits + misses else None,

@@ -41,7 +41,11 @@ def clean(frame: Frame, params: CleanParams | None = None) -> tuple[Frame, Any]:
 
 
 def attack(frame: Frame, params: AttackParams) -> tuple[Frame, Any]:
-    """Attack clean messages; see `cdpipe.stages.attack.apply`, and `clean` for what it takes and gives."""
+    """Attack clean messages; see `cdpipe.stages.attack.apply`, and `clean` for what it takes and gives.
+
+    Who is chosen by vehicle depends on all messages. Computing a Dask frame of `read` and `clean` therefore holds every
+    clean partition until the last one was looked at; `cdpipe.run` streams them through a kept data set instead.
+    """
     return apply_stage("attack", frame, params)
 
 

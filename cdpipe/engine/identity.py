@@ -18,7 +18,7 @@ _TRIES: Final = 3
 # What object stores and web servers call the thing that changes with the content.
 _VALIDATORS: Final = frozenset(
     {
-        *("etag", "ukey", "checksum", "digest", "md5", "md5hash", "contentmd5", "crc32c", "generation"),
+        *("etag", "ukey", "checksum", "digest", "md5", "md5hash", "contentmd5", "crc32c", "generation", "sha"),
         *("crc", "versionid", "lastmodified", "mtime", "modified", "updated", "created"),
     }
 )

@@ -10,10 +10,12 @@ from typing import Final
 
 from cdpipe.engine.locks import HeldLock, is_held
 from cdpipe.engine.rejects import REJECTS
+from cdpipe.engine.streams import local_path
 
 DATASET: Final = "dataset"
 REPORT: Final = "report.json"
 PICTURES: Final = "confusion_*.png"
+_PART: Final = f"part-{'[0-9]' * 6}.parquet"
 _SCRATCH: Final = ".scratch-"
 _OWNER: Final = "owner"
 
@@ -22,20 +24,27 @@ class OutputError(ValueError):
     """Results cannot go where they should; the message names the place and the way out."""
 
 
-def refuse_inputs(out: Path, paths: Sequence[str]) -> None:
-    """Refuse a run that would replace what it reads.
+def refuse_others(out: Path, paths: Sequence[str]) -> None:
+    """Refuse a run that would replace what it reads, or a data set that no run has made.
 
     Raises
     ------
     OutputError
-        Naming the input file that stands where results go.
+        Naming the file that stands where results go.
     """
     folder = out.resolve()
     for path in paths:
-        place = Path(path).resolve()
+        place = Path(local_path(path)).resolve()
         inside = place.relative_to(folder) if place.is_relative_to(folder) else None
         if inside is not None and (inside.parts[0] in (DATASET, REJECTS, REPORT) or inside.match(PICTURES)):
             raise OutputError(f"{path}: is an input, and results would replace it; choose another output.directory")
+    dataset = folder / DATASET
+    foreign = [dataset] if dataset.exists() and not dataset.is_dir() else []
+    foreign += [path for path in sorted(dataset.glob("*")) if not path.match(_PART) and not path.name.startswith(".")]
+    if foreign:
+        raise OutputError(
+            f"{foreign[0]}: is not of a run, and results would replace it; choose another output.directory"
+        )
 
 
 @contextmanager
@@ -88,9 +97,11 @@ def publish_dataset(parts: Sequence[Path], rejects: Path, out: Path, *, scratch:
 
 
 def publish_rejects(rejects: Path, out: Path, *, scratch: Path) -> Path:
-    """Put the rejected records of a run that keeps no data set into the output folder."""
+    """Put the rejected records of a run that keeps no data set into the output folder, instead of earlier results."""
     _copy_flushed(rejects, scratch / REJECTS)
     withdraw(out)
+    if (out / DATASET).exists():
+        (out / DATASET).rename(scratch / "old")
     (scratch / REJECTS).replace(out / REJECTS)
     _flush(out)
     return out / REJECTS

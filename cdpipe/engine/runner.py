@@ -77,6 +77,8 @@ class Runner:
         What keeps outputs for later runs, and for this run only.
     kept
         Stages whose output `store` keeps.
+    require_unchanged
+        Fails if the input is not what `source_key` says any more; asked before what was read of it is kept.
     on_partition
         Told of each partition as it is done.
     on_part
@@ -92,6 +94,7 @@ class Runner:
         store: Store,
         scratch: Store,
         kept: Sequence[str],
+        require_unchanged: Callable[[], None],
         on_partition: OnPartition | None = None,
         on_part: OnPart = nullcontext,
     ) -> None:
@@ -99,6 +102,7 @@ class Runner:
         self._session = session
         self._keys = _keys(params, source_key)
         self._on_partition, self._on_part = on_partition, on_part
+        self._require_unchanged = require_unchanged
         surveyed = {ORDER[place - 1] for place in range(1, len(ORDER)) if self._needs_facts(ORDER[place])}
         unknown = [name for name in kept if name not in ORDER]
         if unknown:
@@ -167,6 +171,8 @@ class Runner:
             )
             steps = [*self._steps(names, drafts), *([Look(following, self._params[following])] if following else [])]
             accounts, found = self._run_steps(label, sources, steps, facts=given, survey_for=following)
+            if entry is None:
+                self._require_unchanged()
             rejects = join_rejects(first.directory) if entry is None else entry.directory / REJECTS
             return self._commit(drafts, accounts, rejects), found
 

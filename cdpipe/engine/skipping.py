@@ -28,7 +28,8 @@ def find_dropped(path: Path, stage: Stage, params: Params) -> Ledger | None:
         return None
     metadata = pq.read_metadata(path)
     regions = stage.regions(params, metadata.schema.names)
-    settled = settle_groups(metadata, [region for _, region in regions], present=())
+    # A message without a position, or with one off the globe, is dropped for that before any filter.
+    settled = settle_groups(metadata, [region for _, region in regions], present=(LATITUDE, LONGITUDE))
     if not regions or None in settled:
         return None
     dropped: dict[str, int] = {}

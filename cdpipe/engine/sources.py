@@ -94,8 +94,12 @@ def find_sources(paths: Sequence[str], *, format_: Format | None = None) -> list
     SourceError
         If nothing is found, or a file cannot be read as what it claims to be.
     """
-    found = [path for given in paths for path in _expand(given)]
-    return [_inspect(path, format_ or _format_of(path)) for path in found]
+    return [_inspect(path, format_ or _format_of(path)) for path in expand_paths(paths)]
+
+
+def expand_paths(paths: Sequence[str]) -> list[str]:
+    """Return the files that paths, globs, Parquet folders and URLs name, in order; errors as of `find_sources`."""
+    return [path for given in paths for path in _expand(given)]
 
 
 def cut(file: SourceFile, *, block_bytes: int) -> list[Block]:
@@ -208,7 +212,7 @@ def _expand(given: str) -> list[str]:
     elif glob.has_magic(given) and not Path(given).exists():
         found = sorted(glob.glob(given, recursive=True))  # noqa: PTH207 - absolute and relative patterns alike
     elif Path(given).is_dir():
-        found = [str(path) for path in sorted(Path(given).rglob("*.parquet")) if not path.name.startswith((".", "_"))]
+        found = [str(path) for path in sorted(Path(given).rglob("*.parquet")) if not _is_hidden(path, below=given)]
         if not found:
             raise SourceError(f"{given}: is a folder without Parquet files; name its files, e.g. {given}/*.csv")
     else:
@@ -216,6 +220,11 @@ def _expand(given: str) -> list[str]:
     if not found:
         raise SourceError(f"{given}: no file matches; check the pattern and the folder")
     return found
+
+
+def _is_hidden(path: Path, *, below: str) -> bool:
+    """Say whether a file, or a folder that it is in, is what programs leave for themselves: `_temporary`."""
+    return any(part.startswith((".", "_")) for part in path.relative_to(below).parts)
 
 
 def _format_of(path: str) -> Format:
@@ -260,6 +269,8 @@ def _inspect_parquet(path: str) -> SourceFile:
 def _cut_groups(file: SourceFile, block_bytes: int) -> Iterator[Block]:
     """Put as many row groups together as `block_bytes` hold when they are unpacked, one at least."""
     start = 0
+    if not file.group_rows:
+        yield Block(file, 0, 0, 0)
     for stop in range(1, len(file.group_rows) + 1):
         block = Block(file, start, stop, sum(file.group_rows[start:stop]))
         longer = Block(file, start, stop + 1, sum(file.group_rows[start : stop + 1]))

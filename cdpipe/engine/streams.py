@@ -6,6 +6,7 @@ from typing import Final
 
 import fsspec
 import numpy as np
+from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
 from cdpipe.kernels.csv import count_lines
@@ -26,6 +27,12 @@ def open_stream(path: str) -> "fsspec.core.OpenFile":
     if "://" not in path and stat.S_ISFIFO(Path(path).stat().st_mode):
         raise ValueError("is a pipe, which can be read only once; write it to a file first")
     return fsspec.open(path, "rb").open() if "://" in path else Path(path).open("rb")
+
+
+def local_path(path: str) -> str:
+    """Return the path that a URL of a local file names; any other path or URL as it is."""
+    protocol, _, rest = path.partition("://")
+    return LocalFileSystem._strip_protocol(path) if rest and protocol in LocalFileSystem.protocol else path
 
 
 def find_line_end(stream: "fsspec.core.OpenFile", start: int, size: int) -> int:

@@ -46,6 +46,7 @@ def prepare(source, tmp_path, threads):
             runner = Runner(
                 given,
                 source_key=source_key,
+                require_unchanged=lambda: None,
                 session=threads,
                 store=store,
                 scratch=scratch,

@@ -183,6 +183,15 @@ def test_what_cleaning_would_drop_whole_is_told_as_cleaning_tells_it(tmp_path, f
     assert told is None or told == BY_NAME["clean"].apply(frame, params, None)[1]
 
 
+@pytest.mark.parametrize("changed", [{LATITUDE: [41, np.nan, 41.2]}, {LONGITUDE: [-106, -106.1, 200]}])
+def test_positions_that_drop_a_message_before_its_date_are_looked_at(tmp_path, changed):
+    frame = messages([41, 41.1, 41.2], [-106, -106.1, -106.2], [0, 5, 90]).assign(row_number=np.arange(3), **changed)
+    write_part(frame, tmp_path / "p")
+    filters = {"dates": {"first": "2021-01-01", "last": "2021-01-02"}}
+    params = CleanParams(columns=(VEHICLE_ID,), required=(), timestamp_parts=False, filters=filters)
+    assert find_dropped(tmp_path / "p", BY_NAME["clean"], params) is None
+
+
 def test_positions_from_text_are_not_judged_by_other_columns(tmp_path):
     frame = messages([41.0], [-106.0], [0]).assign(row_number=0, coreData_position="POINT (20 10)")
     write_part(frame, tmp_path / "p")

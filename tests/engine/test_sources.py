@@ -67,7 +67,11 @@ def test_a_folder_is_its_parquet_files_but_hidden_ones(tmp_path):
     frame = pd.DataFrame({"coreData_id": ["A"], "coreData_speed": [1.0]})
     for name in ("part-1.parquet", "part-0.parquet", ".part-2.parquet.x", "_metadata.parquet"):
         frame.to_parquet(tmp_path / name)
+    for folder in (".july.1a2b", "_temporary/0"):
+        (tmp_path / folder).mkdir(parents=True)
+        frame.to_parquet(tmp_path / folder / "part-3.parquet")
     assert paths(find_sources([str(tmp_path)])) == ["part-0.parquet", "part-1.parquet"]
+    assert paths(find_sources([str(tmp_path / ".july.1a2b")])) == ["part-3.parquet"]  # asked for by its name
 
 
 def test_urls_are_read_through_fsspec():

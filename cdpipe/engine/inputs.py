@@ -1,0 +1,95 @@
+"""The files of a run: what each of them is as the run begins, and that they are still the same when they were read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from cdpipe.engine.identity import IdentityError, identify, key
+from cdpipe.engine.session import Session
+from cdpipe.engine.sources import SourceError, SourceFile, expand_paths
+
+_NAMELESS: Final = "nameless-"
+"""Begins the identity of a file that tells nothing: it is the same as no other."""
+
+
+class Inputs:
+    """The files that paths, globs, folders and URLs name, in order, each as often as it is named.
+
+    To be made before any of them is looked into: what changes between that and `require_unchanged` is found.
+
+    Parameters
+    ----------
+    paths
+        Local paths, globs, or fsspec URLs.
+    cached
+        Whether outputs are kept for later runs, so that each file must tell what it holds.
+
+    Raises
+    ------
+    SourceError
+        If a glob or a folder has no file.
+    IdentityError
+        If outputs are kept, and a file does not tell whether it changed.
+    """
+
+    def __init__(self, paths: Sequence[str], *, cached: bool) -> None:
+        self.paths = expand_paths(paths)
+        self._cached = cached
+        self._known = {path: self._identify(path) for path in dict.fromkeys(self.paths)}
+
+    def key(self, formats: Mapping[str, str]) -> str:
+        """Return the key of the files' content, given the format of each."""
+        return key("source", 1, {"files": [[self._known[path], formats[path]] for path in self.paths]}, "")
+
+    def require_unchanged(self) -> None:
+        """Make sure that the files are what they were.
+
+        Raises
+        ------
+        SourceError
+            Naming the one that is not.
+        """
+        for path, before in self._known.items():
+            if before not in {"", self._identify(path)} and not before.startswith(_NAMELESS):
+                raise SourceError(f"{path}: changed while it was read; run again when nothing writes to it")
+
+    def _identify(self, path: str) -> str:
+        try:
+            return identify(path)
+        except OSError:
+            return ""  # whoever looks into it says what is wrong
+        except IdentityError:
+            if self._cached:
+                raise
+            return f"{_NAMELESS}{uuid4().hex}"
+
+
+def require_visible(session: Session, files: Iterable[SourceFile]) -> None:
+    """Make sure that every process which works for a session finds the local files where this one does.
+
+    Raises
+    ------
+    SourceError
+        Naming the file, and the worker that has none or another one there.
+    """
+    sizes = {file.path: file.size for file in files if "://" not in file.path}
+    for address, path in session.each_process(partial(find_unseen, sizes)).items():
+        if path:
+            raise SourceError(
+                f"{path}: is not the same for {address}; workers need the inputs where you have them: name them by "
+                "their absolute path, on a disk that all machines share"
+            )
+
+
+def find_unseen(sizes: Mapping[str, int]) -> str:
+    """Return which of some local files, given with their sizes, is not the same in this process; `""` if all are."""
+    for path, size in sizes.items():
+        try:
+            same = Path(path).stat().st_size == size
+        except OSError:
+            same = False
+        if not same:
+            return path
+    return ""

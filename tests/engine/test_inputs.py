@@ -1,0 +1,91 @@
+"""What a run's files are as it begins, and whether they still are when they were read."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cdpipe.engine.identity import IdentityError
+from cdpipe.engine.inputs import Inputs, find_unseen, require_visible
+from cdpipe.engine.sources import SourceError, find_sources
+
+
+@pytest.fixture
+def files(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(f"coreData_id\n{name}\n")
+    return tmp_path
+
+
+def key_of(*paths):
+    inputs = Inputs(list(map(str, paths)), cached=True)
+    return inputs.key(dict.fromkeys(inputs.paths, "csv"))
+
+
+def test_files_their_order_and_how_often_each_is_named_are_the_key(files):
+    a, b = files / "a.csv", files / "b.csv"
+    keys = [key_of(a), key_of(a, a), key_of(a, b), key_of(b, a), key_of(files / "*.csv", a)]
+    assert len(set(keys)) == len(keys)
+    assert key_of(files / "*.csv") == key_of(a, b)
+
+
+def test_a_file_that_changes_is_named(files):
+    inputs = Inputs([str(files / "*.csv")], cached=True)
+    inputs.require_unchanged()
+    status = (files / "b.csv").stat()
+    (files / "b.csv").write_text("coreData_id\nb.CSV\n")
+    os.utime(files / "b.csv", ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(SourceError, match=r"b\.csv: changed while it was read; run again when nothing writes to it"):
+        inputs.require_unchanged()
+
+
+def test_a_file_that_is_gone_is_one_that_changed(files):
+    inputs = Inputs([str(files / "a.csv")], cached=True)
+    (files / "a.csv").unlink()
+    with pytest.raises(SourceError, match="changed while it was read"):
+        inputs.require_unchanged()
+
+
+def test_what_cannot_tell_whether_it_changed_is_read_but_not_kept(files):
+    os.mkfifo(files / "pipe.csv")
+    with pytest.raises(IdentityError, match="no regular file"):
+        Inputs([str(files / "pipe.csv")], cached=True)
+    twice = [Inputs([str(files / "pipe.csv")], cached=False) for _ in range(2)]
+    for each in twice:
+        each.require_unchanged()
+    first, second = (each.key({str(files / "pipe.csv"): "csv"}) for each in twice)
+    assert first != second
+
+
+def test_a_file_that_is_missing_is_left_to_who_looks_into_it(files):
+    assert Inputs([str(files / "none.csv")], cached=True).paths == [str(files / "none.csv")]
+
+
+class Elsewhere:
+    """A session whose worker has another folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def each_process(self, function):
+        before = Path.cwd()
+        os.chdir(self.folder)
+        try:
+            return {"tcp://worker": function()}
+        finally:
+            os.chdir(before)
+
+
+def test_workers_that_do_not_have_the_files_are_named(files, tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(files)
+    found = find_sources(["a.csv"])
+    require_visible(Elsewhere(files), found)
+    with pytest.raises(SourceError, match=r"a\.csv: is not the same for tcp://worker; .* absolute path"):
+        require_visible(Elsewhere(tmp_path / "other"), found)
+    (tmp_path / "other" / "a.csv").write_text("coreData_id\nanother\n")
+    with pytest.raises(SourceError, match="is not the same"):
+        require_visible(Elsewhere(tmp_path / "other"), found)
+    absolute = find_sources([str(files / "a.csv")])
+    require_visible(Elsewhere(tmp_path / "other"), absolute)
+    assert find_unseen({}) == ""
