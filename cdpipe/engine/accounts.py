@@ -19,6 +19,9 @@ class TaskFigures:
         while it hands out none.
     pool_cpu_seconds
         The part of it that tasks from a pool took.
+    other_cpu_seconds
+        Processor time of the process that was for no task: of threads between tasks, of those that hand tasks out and
+        move data, and of a whole process that only schedules. What is neither is of helpers that libraries started.
     gc_task_seconds, gc_other_seconds
         Processor time of garbage collection within tasks, and elsewhere.
     graph_seconds
@@ -28,6 +31,7 @@ class TaskFigures:
     durations: Durations = field(default_factory=Durations)
     task_cpu_seconds: float = 0.0
     pool_cpu_seconds: float = 0.0
+    other_cpu_seconds: float = 0.0
     gc_task_seconds: float = 0.0
     gc_other_seconds: float = 0.0
     graph_seconds: float = 0.0

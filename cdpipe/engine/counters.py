@@ -18,13 +18,12 @@ from cdpipe.engine.memory import list_tree, read_small
 
 COUNTERS: Final = (
     "cpu_seconds",
-    "own_cpu_seconds",
     "read_bytes",
     "write_bytes",
     "syscall_read_bytes",
     "syscall_write_bytes",
 )
-"""What is counted of process trees; `own_cpu_seconds` of single processes of them."""
+"""What is counted of process trees."""
 
 PRESSURES: Final = ("cpu", "memory", "io")
 
@@ -66,11 +65,10 @@ def read_own_counters() -> Counters:
     return read_counters(os.getpid())
 
 
-def read_counters(*roots: int, without: Collection[int] = (), own: Collection[int] = ()) -> Counters:
+def read_counters(*roots: int, without: Collection[int] = ()) -> Counters:
     """Return what process trees have used since they started, but for the processes `without`.
 
     A process that ends and is waited for hands its counters to the parent, so the sum over a tree never loses any.
-    `own_cpu_seconds` is of the processes `own` alone, by default of the roots.
     """
     for _ in range(_TRIES):
         pids = list_tree(*roots, without=without)
@@ -81,7 +79,6 @@ def read_counters(*roots: int, without: Collection[int] = (), own: Collection[in
     for name in COUNTERS:
         known = [value for row in rows.values() if (value := row[name]) is not None]
         counted[name] = sum(known) if len(known) == len(rows) else None
-    counted["own_cpu_seconds"] = sum(rows[pid]["own_cpu_seconds"] or 0 for pid in own or roots if pid in rows)
     return counted
 
 
@@ -101,7 +98,6 @@ def _read_process(pid: int) -> Counters | None:
     io = {name: int(value) for name, _, value in (line.partition(b": ") for line in lines) if value}
     return {
         "cpu_seconds": own + ended,
-        "own_cpu_seconds": own,
         "read_bytes": io.get(b"read_bytes"),
         "write_bytes": io.get(b"write_bytes"),
         "syscall_read_bytes": io.get(b"rchar"),

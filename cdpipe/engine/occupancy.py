@@ -1,124 +1,30 @@
-"""What each slot of a run is taken by at one moment, and why a thread that is off the processor waits.
+"""What each slot of a run is taken by at one moment.
 
 A run has as many slots as cores it was given. At every moment each slot is put into exactly one category, so shares add
 up to the whole by construction. Only the standard library is used here: the sampling process starts in 20 ms.
 """
 
-import platform
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-ON_CORE: Final = "on_core"
-"""On a core or runnable; exact counters at the ends say later which of them it was, and for whom."""
-
-DISK: Final = "disk"
-MEMORY: Final = "memory"
-NETWORK: Final = "network"
-GIL: Final = "gil"
-LOCK: Final = "lock"
-SLEEP: Final = "sleep"
-SCHEDULING: Final = "scheduling"
-IDLE: Final = "idle"
-UNATTRIBUTED: Final = "unattributed"
-FUTEX: Final = "futex"
-"""Waits for another thread: for a lock, or for helpers that do the work (a pool of pyarrow, numba or joblib)."""
-
-CHILD: Final = "child"
-"""Waits for a child process to end."""
-
-REMOTE: Final = "remote"
-"""Waits at a socket for whoever is at its other end, and so for no other thread."""
-
-EPOLL: Final = "epoll"
-"""Waits for one of a set of descriptors: of which, the set itself tells."""
-
-WAKING: Final = "waking"
-"""Waits until another thread of its process wakes it, or some time has passed: an event loop with nothing to watch."""
-
-MOVING: Final = "moving"
-"""Waits for data that a loop, here or at another worker, is packing, sending, receiving or unpacking."""
-
-FOLLOWING: Final = (GIL, LOCK, SCHEDULING, MOVING, IDLE)
-"""Waits that last until another thread of the run gets on: if that one has no core, these are longer for it."""
-
-SAMPLED: Final = (ON_CORE, DISK, MEMORY, NETWORK, GIL, LOCK, SLEEP, SCHEDULING, MOVING, IDLE, UNATTRIBUTED)
-
-_X86_64: Final = {
-    SLEEP: (35, 230),
-    FUTEX: (202, 449, 455),
-    CHILD: (61, 247),
-    DISK: (26, 74, 75, 162, 277, 306, 82, 83, 84, 87, 263, 264, 316, 285, 77, 76),
-    LOCK: (72, 73, 65, 220),
-    NETWORK: (7, 23, 270, 271, 426),
-    REMOTE: (42, 43, 44, 45, 46, 47, 288, 299, 307),
-    EPOLL: (232, 281, 441),
-}
-_AARCH64: Final = {
-    SLEEP: (101, 115),
-    FUTEX: (98, 449, 455),
-    CHILD: (95, 260),
-    DISK: (81, 82, 83, 84, 227, 267, 34, 35, 38, 276, 45, 46, 47),
-    LOCK: (25, 32, 192, 193),
-    NETWORK: (72, 73, 426),
-    REMOTE: (202, 203, 206, 207, 211, 212, 242, 243, 269),
-    EPOLL: (22, 441),
-}
-_CALLS: Final[Mapping[int, str]] = {
-    number: reason
-    for reason, numbers in (_AARCH64 if platform.machine() == "aarch64" else _X86_64).items()
-    for number in numbers
-}
-"""System calls in which a blocked thread waits for one thing alone (`asm/unistd_64.h`); else the kernel function tells.
-For calls on files (renaming, truncating, syncing) that thing is the disk, whatever the function."""
-
-_POLLS: Final = {72, 73} if platform.machine() == "aarch64" else {7, 23, 270, 271}
-
-_KERNEL: Final = (
-    (MEMORY, ("try_to_free", "shrink_", "reclaim", "mem_cgroup", "swap_", "do_swap", "compact", "throttle_direct")),
-    (NETWORK, ("pipe_", "anon_pipe", "unix_", "sk_", "sock_", "tcp_", "inet_", "wait_woken", "poll", "select")),
-    (SLEEP, ("nanosleep", "hrtimer_nano")),
-    (FUTEX, ("futex",)),
-    (CHILD, ("do_wait", "kernel_wait4")),
-    (LOCK, ("rwsem", "mutex", "down_", "locks_lock", "flock", "posix_lock", "fcntl", "percpu_rwsem")),
-    (
-        DISK,
-        ("folio_wait", "wait_on_page", "io_schedule", "bio_wait", "bit_wait", "wait_on_bit", "blk_", "jbd2", "ext4_",
-         "xfs_", "btrfs_", "writeback", "balance_dirty", "fsync", "wait_on_buffer", "filemap", "nfs_", "rpc_", "fuse_",
-         "request_wait_answer", "p9_", "dio_", "iomap", "nvme", "scsi", "log_wait", "start_this_handle"),
-    ),
-)  # fmt: skip
-"""Parts of the names of kernel functions in which threads sleep (`/proc/PID/wchan`); the first match wins."""
-
-
-def read_call(text: bytes) -> tuple[str | None, int]:
-    """Tell from `/proc/PID/syscall` why a thread waits, and the call's first argument.
-
-    Returns
-    -------
-    tuple
-        `ON_CORE` if it does not wait; None where the call alone does not tell. Then the address or descriptor.
-    """
-    fields = text.split(None, 2)
-    if not fields or fields[0] == b"running":
-        return (ON_CORE if fields else None), 0
-    number = int(fields[0])
-    argument = int(fields[1], 16) if len(fields) > 1 and number >= 0 else 0
-    if number in _POLLS and argument == 0:
-        return SLEEP, 0  # `select` without descriptors is how Python slept before 3.11
-    return _CALLS.get(number), argument
-
-
-def read_watched(text: bytes) -> str:
-    """Tell from `/proc/PID/fdinfo` of an `epoll` set what waits there: an event loop alone watches its own wake-up."""
-    return WAKING if text.count(b"tfd:") == 1 else NETWORK
-
-
-def read_kernel_function(name: str, *, state: str) -> str:
-    """Tell why a thread waits from the kernel function it sleeps in, and its state letter where that says nothing."""
-    for reason, parts in _KERNEL:
-        if any(part in name for part in parts):
-            return reason
-    return DISK if state == "D" else ON_CORE if state == "R" else UNATTRIBUTED
+from cdpipe.engine.waits import (
+    CHILD,
+    DISK,
+    FUTEX,
+    GIL,
+    IDLE,
+    LOCK,
+    MEMORY,
+    MOVING,
+    NAP,
+    NETWORK,
+    ON_CORE,
+    REMOTE,
+    SCHEDULING,
+    SLEEP,
+    UNATTRIBUTED,
+    WAKING,
+)
 
 
 class Seen(NamedTuple):
@@ -132,11 +38,11 @@ class Seen(NamedTuple):
         "task", "scheduling" (hands out tasks, moves data, or is between two tasks) or "helper" (everything else: the
         threads that libraries start, and child processes).
     state
-        A category, `FUTEX`, `CHILD`, `REMOTE` or `WAKING`.
+        A category of `cdpipe.engine.waits`, `FUTEX`, `CHILD`, `REMOTE`, `WAKING` or `NAP`.
     leads
         Whether it is the first thread of a child process, whose own waiting is then what a task waits for.
     ran_s
-        When it was last seen to have run, of a child process any of its threads: a task waits since then.
+        When it was last seen to have run, of a child process that it leads any thread: a task waits since then.
     """
 
     home: int
@@ -168,10 +74,15 @@ class Home(NamedTuple):
 
 
 _WAITS_FOR_SOMEBODY: Final = frozenset({FUTEX, CHILD, NETWORK, REMOTE, WAKING})
-_OWN_WORD: Final = {FUTEX: LOCK, CHILD: UNATTRIBUTED, REMOTE: NETWORK, WAKING: SLEEP}
+_MAY_WAIT: Final = _WAITS_FOR_SOMEBODY | {NAP}
+_OWN_WORD: Final = {FUTEX: LOCK, CHILD: UNATTRIBUTED, REMOTE: NETWORK, WAKING: SLEEP, NAP: SLEEP}
 _CAUSES: Final = frozenset({DISK, MEMORY, GIL})
+_OUTSIDE: Final = frozenset({NETWORK, REMOTE, SLEEP, WAKING})
+"""What a helper waits for that is not of this machine's making: idle ones do the same."""
+
+_LAST_CAUSES: Final = frozenset({GIL, FUTEX, LOCK})
 _STARTING_S: Final = 0.05
-"""So much later than a child was last seen to run may a task begin to wait for it."""
+"""So much later than a helper was last seen to run may a task begin to wait for it."""
 
 
 def share_slots(seen: Sequence[Seen], homes: Mapping[int, Home], *, slots: int) -> dict[str, float]:
@@ -186,6 +97,7 @@ def share_slots(seen: Sequence[Seen], homes: Mapping[int, Home], *, slots: int) 
     dict
         Slots by category of `SAMPLED`; they add up to `slots`.
     """
+    seen = [_leave_to_others(each, seen, homes) for each in seen]
     running = [each.duty for each in seen if each.state == ON_CORE]
     filled = min(
         slots, len(running) if _is_anything_wanted(seen, homes) else len(running) - running.count("scheduling")
@@ -202,6 +114,18 @@ def share_slots(seen: Sequence[Seen], homes: Mapping[int, Home], *, slots: int) 
     for reason, amount in _empty_slots(seen, homes, empty):
         parts[reason] = parts.get(reason, 0.0) + amount
     return parts
+
+
+def _leave_to_others(each: Seen, seen: Iterable[Seen], homes: Mapping[int, Home]) -> Seen:
+    """Return what a thread does, of a cluster's client that waits for its tasks that it hands them out.
+
+    Such a process has no threads for tasks, so that no slot is its.
+    """
+    if each.duty != "task" or homes[each.home].threads or each.state not in {*_MAY_WAIT, SLEEP}:
+        return each
+    at_work = any(other.duty == "task" and other.home != each.home for other in seen)
+    wanted = at_work or any(home.runnable for home in homes.values())
+    return each._replace(duty="scheduling") if wanted else each
 
 
 def _is_anything_wanted(seen: Iterable[Seen], homes: Mapping[int, Home]) -> bool:
@@ -222,24 +146,20 @@ def _reasons(home: int, seen: Iterable[Seen], homes: Mapping[int, Home]) -> list
     helping = running.count("helper")
     if homes[home].moves_data:
         helping += running.count("scheduling")
-    causes = [
-        each
-        for each in mine
-        if each.duty == "helper" and each.state != ON_CORE and (each.leads or each.state in _CAUSES)
-    ]
-    causes.sort(key=lambda cause: cause.state == GIL)
+    # A task that waits for a lock waits for the one that has it, whatever idle threads there are.
+    holding = any(each.duty == "task" and each.state not in _MAY_WAIT for each in mine)
+    known = _CAUSES if holding else _CAUSES | _OUTSIDE
+    causes = [each for each in mine if each.duty == "helper" and each.state != ON_CORE]
+    causes = [each for each in causes if each.leads or each.state in known]
+    causes.sort(key=lambda cause: cause.state in _LAST_CAUSES)
     # A thread that hands out tasks and holds the GIL meanwhile keeps tasks waiting: that is its work's price.
     gil = SCHEDULING if set(running) == {"scheduling"} else GIL
-    # Who has no threads for tasks waits for those of others.
-    others_work = not homes[home].threads and any(each.duty == "task" and each.home != home for each in seen)
     reasons = []
     for each in mine:
         if each.duty != "task" or each.state == ON_CORE:
             continue
         reason = each.state
-        if reason in _WAITS_FOR_SOMEBODY:
-            if others_work:
-                continue
+        if reason in _MAY_WAIT:
             if helping:
                 helping -= 1  # the slot is the helper's
                 continue
@@ -254,11 +174,12 @@ def _reasons(home: int, seen: Iterable[Seen], homes: Mapping[int, Home]) -> list
 def _may_wait_for(task: Seen, helper: Seen) -> bool:
     """Tell whether a task that waits can wait for a helper that does so too.
 
-    A child that has done nothing since the task began to wait has had nothing to do for it.
+    A child, or a thread at a socket, that has done nothing since the task began to wait has had nothing to do for it.
     """
-    if task.state == REMOTE:
+    if task.state == REMOTE or (task.state in {NAP, NETWORK} and not helper.leads and helper.state in _OUTSIDE):
         return False
-    return not helper.leads or task.state == CHILD or helper.ran_s + _STARTING_S >= task.ran_s
+    idles = helper.leads or helper.state in _OUTSIDE
+    return not idles or task.state == CHILD or helper.ran_s + _STARTING_S >= task.ran_s
 
 
 def _empty_slots(seen: Sequence[Seen], homes: Mapping[int, Home], empty: float) -> Iterable[tuple[str, float]]:

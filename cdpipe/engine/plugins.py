@@ -5,6 +5,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final
 from uuid import uuid4
@@ -107,9 +108,9 @@ class BookPlugin(WorkerPlugin):  # type: ignore[misc] # distributed is not typed
         """Begin; runs on the thread of the worker's event loop."""
         self._worker = worker
         self._book: TaskBook | None = TaskBook(threads=worker.state.nthreads, moves_data=True)
-        self._pool = worker.executors["default"]
-        self._submit: Callable[..., Any] = self._pool.submit
-        self._pool.submit = self._recorded
+        self._pools = [(pool, pool.submit) for name, pool in worker.executors.items() if name != "offload"]
+        for pool, submit in self._pools:  # tasks' own, and those of actors and of resources
+            pool.submit = partial(self._recorded, submit)
         self._unmetered = Packing()
         self._unmetered.open()
         self._before = self._count()
@@ -117,8 +118,10 @@ class BookPlugin(WorkerPlugin):  # type: ignore[misc] # distributed is not typed
 
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - dask's own signature
         """End, if nobody asked for the account."""
-        if self._pool.submit == self._recorded:  # another probe may have put itself before this one
-            self._pool.submit = self._submit
+        for pool, submit in self._pools:
+            ours = pool.submit
+            if isinstance(ours, partial) and ours.func == self._recorded:  # another probe may be before this one
+                pool.submit = submit
         self._unmetered.close()
         if self._book is not None:
             self._book.discard()
@@ -143,10 +146,10 @@ class BookPlugin(WorkerPlugin):  # type: ignore[misc] # distributed is not typed
         used = {name: now[name] - self._before[name] for name in now}
         return Account(figures=figures, **used)
 
-    def _recorded(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any task
+    def _recorded(self, submit: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any task
         if self._book is None:
-            return self._submit(function, *args, **kwargs)
-        return self._submit(self._book.run, function, *args, **kwargs)
+            return submit(function, *args, **kwargs)
+        return submit(self._book.run, function, *args, **kwargs)
 
     def _count(self) -> dict[str, Any]:
         """Return what the worker has counted since it started."""

@@ -27,6 +27,7 @@ from cdpipe.engine.counters import (
 from cdpipe.engine.memory import list_tree, machine_memory_bytes
 from cdpipe.engine.session import GB, Session
 from cdpipe.engine.shares import Seen, attribute, count_exactly, count_looks, find_fullest, sum_accounts
+from cdpipe.engine.table import SCHEDULING
 from cdpipe.engine.tasks import TaskBook
 from cdpipe.engine.watch import Watches
 
@@ -173,8 +174,9 @@ def probe(session: Session) -> Iterator[ProbeResult]:
             wall = time.perf_counter() - start
             watches.stop()
             figures = before.compare_machine(wall)
-            own = Account(figures=book.close(), serialisation_seconds=books.packing_seconds())
-            accounts = {"here": own, **books.read()}
+            packing_seconds = books.packing_seconds()
+            book.switch(SCHEDULING)
+            accounts = {**books.read(), "here": Account(book.close(), serialisation_seconds=packing_seconds)}
             after = _End(session, watches.pid)
         seen = watches.read()
     figures |= {
@@ -189,7 +191,7 @@ def probe(session: Session) -> Iterator[ProbeResult]:
     allowed = figures["limit_bytes"] if session.runs_here else machine_memory_bytes()
     fullest = find_fullest(before.limits, seen, accounts, tree=(figures.get("tree_peak_bytes"), allowed))
     figures["memory_percent"] = None if fullest is None else 100 * fullest
-    for name in figures.keys() - {"own_cpu_seconds"}:
+    for name in figures:
         object.__setattr__(result, name, figures[name])  # frozen for everyone else
 
 
@@ -221,8 +223,7 @@ class _End:
         memory = session.memory()
         self.limits = {address: each["limit_gb"] * GB for address, each in memory["workers"].items()}
         self._limit_bytes = memory["cluster_total_gb"] * GB
-        own = (here.pid, *(each.pid for each in near))
-        self.counters: dict[str, Counters] = {"here": read_counters(*self.roots, without=(sampler_pid,), own=own)}
+        self.counters: dict[str, Counters] = {"here": read_counters(*self.roots, without=(sampler_pid,))}
         if elsewhere:
             remote = session.each_process(read_own_counters)
             self.counters |= {address: remote[address] for address in elsewhere & set(remote)}
@@ -285,9 +286,9 @@ def _judge(
         found["tree_peak_bytes"], found["mean_bytes"] = seen.peak_bytes, seen.mean_bytes
     if before.workers:
         found["network_bytes"] = sum(each.network_bytes for each in accounts.values())
-    cpu_seconds, own_cpu_seconds = figures.get("cpu_seconds"), figures.get("own_cpu_seconds")
-    if cpu_seconds is not None and own_cpu_seconds is not None:
-        exact = count_exactly(accounts, seen, cpu_seconds=cpu_seconds, own_cpu_seconds=own_cpu_seconds)
+    cpu_seconds = figures.get("cpu_seconds")
+    if cpu_seconds is not None:
+        exact = count_exactly(accounts, cpu_seconds=cpu_seconds)
         found["shares"] = attribute(seen, exact)
         found["samples"] = count_looks(seen, exact)
     return found

@@ -21,20 +21,8 @@ from typing import Any, Final
 
 from cdpipe.engine import table
 from cdpipe.engine.memory import read_small
-from cdpipe.engine.occupancy import (
-    FOLLOWING,
-    FUTEX,
-    GIL,
-    LOCK,
-    NETWORK,
-    ON_CORE,
-    REMOTE,
-    SAMPLED,
-    SLEEP,
-    Home,
-    Seen,
-    share_slots,
-)
+from cdpipe.engine.occupancy import Home, Seen, share_slots
+from cdpipe.engine.waits import FOLLOWING, FUTEX, GIL, LOCK, NAP, NETWORK, ON_CORE, REMOTE, SAMPLED, SLEEP, WAKING
 from cdpipe.engine.watched import Memory, Table, Thread
 
 NAME: Final = b"cdpipe-sampler"
@@ -50,9 +38,14 @@ PRIORITY: Final = -10
 """Where the user may raise it: on a busy machine the moments would else be those at which others leave a core free."""
 
 LOOKS_A_CORE: Final = 8
-"""After so many looks it goes on to the next core, so that no slot of the run pays for all of them."""
+"""After so many looks it goes on to the next core, so that no slot of the run pays for all of them.
 
-_LEADER_STATES: Final = frozenset({SLEEP, NETWORK, REMOTE, LOCK, FUTEX})
+It is free to leave that core again for an idle one, which a run that keeps one of several busy does not pay for."""
+
+NAP_S: Final = 0.1
+"""A task that sleeps, and was seen to run so lately, may be waiting for somebody."""
+
+_LEADER_STATES: Final = frozenset({SLEEP, NETWORK, REMOTE, WAKING, LOCK, FUTEX})
 
 
 class Watcher:
@@ -69,7 +62,6 @@ class Watcher:
         self.homes: dict[int, int] = {}
         self.parts = dict.fromkeys(SAMPLED, 0.0)
         self.following = dict.fromkeys(FOLLOWING, 0.0)
-        self.helped_ns: dict[tuple[int, int], int] = {}
         self.ran_s: dict[int, float] = {}
         self.waited_ns = self.samples = self.crowded = 0
         self.last: dict[str, float] = {}
@@ -84,7 +76,6 @@ class Watcher:
         self.sample(0.0)
         self.parts = dict.fromkeys(SAMPLED, 0.0)
         self.following = dict.fromkeys(FOLLOWING, 0.0)
-        self.helped_ns.clear()
         self.waited_ns = self.samples = self.crowded = 0
 
     def scan(self) -> None:
@@ -139,16 +130,14 @@ class Watcher:
             mine = duties.get(thread.pid)
             duty = None if mine is None else mine.get(tid)
             try:
-                ran_ns, waited_ns = thread.look(closely=duty == table.TASK)
+                ran_ns, waited_ns = thread.look(closely=duty == table.TASK, sets=duty in {table.TASK, None})
             except (OSError, ValueError):
                 ended = True
                 continue
             self.waited_ns += waited_ns
             if ran_ns:
                 thread.ran_s = self.ran_s[thread.pid] = now_s
-            if duty is None and mine is not None and ran_ns:
-                self.helped_ns[thread.pid, tid] = self.helped_ns.get((thread.pid, tid), 0) + ran_ns
-            seen.append(self._judge(thread, duty))
+            seen.append(self._judge(thread, duty, now_s))
             if seen[-1].state == ON_CORE and seen[-1].duty != "scheduling" and thread.waited_for_gil():
                 held.setdefault(thread.pid, []).append((ran_ns, len(seen) - 1))
         if ended:
@@ -168,7 +157,7 @@ class Watcher:
             if name in self.following and self.last[ON_CORE]:
                 self.following[name] += amount * elapsed_s
 
-    def _judge(self, thread: Thread, duty: int | None) -> Seen:
+    def _judge(self, thread: Thread, duty: int | None, now_s: float) -> Seen:
         home = self.homes.get(thread.pid, self.roots[0])
         own = self.tables.get(thread.pid)
         state = thread.state
@@ -179,21 +168,16 @@ class Watcher:
             return Seen(home, "scheduling", state)
         if duty is None:
             leads = own is None and thread.tid == thread.pid and state in _LEADER_STATES
-            return Seen(home, "helper", state, leads, self.ran_s.get(thread.pid, 0.0))
+            return Seen(home, "helper", state, leads, self.ran_s.get(thread.pid, 0.0) if leads else thread.ran_s)
+        if state == SLEEP and now_s - thread.ran_s <= NAP_S:
+            state = NAP
         return Seen(home, "task" if duty == table.TASK else "scheduling", state, ran_s=thread.ran_s)
 
     def report(self) -> dict[str, Any]:
-        """Return what was seen; processor time of helpers is of threads that are not in the table at the end either."""
-        duties = {pid: each.duties() for pid, each in self.tables.items()}
-        helped_ns = sum(
-            ran_ns
-            for (pid, tid), ran_ns in self.helped_ns.items()
-            if tid not in duties[pid] and not self.tables[pid].cells[table.ONLY_SCHEDULES]
-        )
+        """Return what was seen."""
         return {
             "parts": self.parts,
             "following": self.following,
-            "helper_seconds": helped_ns / 1e9,
             "run_queue_seconds": self.waited_ns / 1e9,
             "samples": self.samples,
             "crowded": self.slots < self.cores and self.crowded > 0,
@@ -218,16 +202,18 @@ def watch(watcher: Watcher, source: io.FileIO) -> float:
     begun_cpu_s = time.process_time()
     watcher.memory.look(0.0)
     wait_s = SHORTEST_S
-    cores = itertools.cycle(os.sched_getaffinity(0))
+    allowed = os.sched_getaffinity(0)
+    cores = itertools.cycle(allowed)
     while True:
         if watcher.samples % LOOKS_A_CORE == 0:
             os.sched_setaffinity(0, {next(cores)})
+            os.sched_setaffinity(0, allowed)
         # Random waits: a fixed one could keep step with the 5 ms after which threads hand the GIL over.
         came = select.select([source], [], [], wait_s * (0.5 + random.random()))[0]  # noqa: S311
         now_s = time.perf_counter()
         if came:  # what the threads do now is no part of the run any more
             watcher.extend(now_s - last_s)
-            watcher.sample(0.0)  # but what helpers have run until now is
+            watcher.sample(0.0)  # but how long they have waited for a core until now is
             return time.process_time() - begun_cpu_s
         if now_s - scanned_s >= RESCAN_S:  # before the look: a child that has just begun is what a task waits for
             watcher.scan()

@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 
 from cdpipe.engine.accounts import Account
 from cdpipe.engine.durations import Durations
-from cdpipe.engine.occupancy import (
+from cdpipe.engine.waits import (
     DISK,
     GIL,
     IDLE,
@@ -59,8 +59,6 @@ class Seen:
         Slot seconds by category of `cdpipe.engine.occupancy.SAMPLED`.
     following
         Those of them, by category of `FOLLOWING`, during which another thread was on a core or runnable.
-    helper_seconds
-        Processor time of threads that libraries started.
     run_queue_seconds
         Waiting for a core, added over threads.
     crowded
@@ -72,7 +70,6 @@ class Seen:
 
     parts: Mapping[str, float]
     following: Mapping[str, float]
-    helper_seconds: float
     run_queue_seconds: float
     samples: int
     crowded: bool
@@ -88,7 +85,6 @@ class Seen:
         return cls(
             parts={name: sum(each.parts.get(name, 0.0) for each in machines) for name in names},
             following={name: sum(each.following.get(name, 0.0) for each in machines) for name in names},
-            helper_seconds=sum(each.helper_seconds for each in machines),
             run_queue_seconds=sum(each.run_queue_seconds for each in machines),
             samples=min(each.samples for each in machines),
             crowded=any(each.crowded for each in machines),
@@ -125,21 +121,16 @@ class Exact:
     gc_other_seconds: float
 
 
-def count_exactly(accounts: Mapping[str, Account], seen: Seen, *, cpu_seconds: float, own_cpu_seconds: float) -> Exact:
-    """Put together what processes say of themselves and what the kernel counted.
+def count_exactly(accounts: Mapping[str, Account], *, cpu_seconds: float) -> Exact:
+    """Put together what processes say of themselves and the processor time that the kernel counted of their trees.
 
-    Parameters
-    ----------
-    cpu_seconds
-        Processor time of the process trees.
-    own_cpu_seconds
-        That of the processes that keep books alone; the rest is their children's.
+    What no process says was for something else was for tasks: theirs, their helpers' or their children's.
     """
     figures = [account.figures for account in accounts.values()]
-    children = max(0.0, cpu_seconds - own_cpu_seconds)
+    others = cpu_seconds - sum(each.other_cpu_seconds for each in figures)
     return Exact(
         cpu_seconds=cpu_seconds,
-        work_seconds=sum(each.task_cpu_seconds for each in figures) + seen.helper_seconds + children,
+        work_seconds=max(others, sum(each.task_cpu_seconds for each in figures)),
         serialisation_seconds=sum(account.serialisation_seconds for account in accounts.values()),
         transfer_cpu_seconds=sum(account.transfer_cpu_seconds for account in accounts.values()),
         gc_task_seconds=sum(each.gc_task_seconds for each in figures),

@@ -8,15 +8,16 @@ import gc
 import mmap
 import os
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from time import perf_counter, process_time, thread_time
 from typing import Any, Final, ParamSpec, TypeVar
 
 from cdpipe.engine.accounts import TaskFigures
 from cdpipe.engine.durations import Durations
 from cdpipe.engine.gil import find_gil
+from cdpipe.engine.memory import read_small
 from cdpipe.engine.table import (
     FETCHING,
     GIL_END,
@@ -48,9 +49,10 @@ class _Part:
     def __init__(self, book: "TaskBook") -> None:
         self._book = book
         self.duty = SCHEDULING
-        self.since_cpu_s = 0.0
+        self.since_cpu_s = thread_time()
         self.figures = TaskFigures()
         self.place = book.enlist(threading.get_native_id())
+        book.working.add(threading.get_native_id())
 
     def __del__(self) -> None:
         self._book.release(self.place)
@@ -88,31 +90,37 @@ class TaskBook:
         self.cells[GIL_START], self.cells[GIL_END] = find_gil()
         self.figures: list[TaskFigures] = []
         self.parts: dict[int, weakref.ref[_Part]] = {}
+        self.working: set[int] = set()
+        self._only_schedules = only_schedules
         self._serial = serial
         self._lock = threading.Lock()
         self._rows_used = 0
         self._free: list[int] = []
-        self._collecting_since_s = self._gc_task_seconds = self._gc_other_seconds = 0.0
+        self._collecting_since_s = self._gc_task_seconds = self._gc_other_seconds = self._begun_cpu_s = 0.0
+        self._begun_ns: dict[int, int] = {}
         self._here = _Thread(self)
 
     def open(self) -> None:
         """Begin to watch."""
         if self._serial:
             self.switch(TASK)
-        self.enlist_overhead()
+        self._begun_cpu_s, self._begun_ns = process_time(), self.enlist_overhead()
         gc.callbacks.append(self._note_collection)
         BOOKS.append(self)
 
     def close(self) -> TaskFigures:
         """Stop watching, and return what was seen; to be called by the thread that opened the book."""
         self._stop()
-        if self._serial:
-            self.switch(SCHEDULING)
-        self.enlist_overhead()
+        self.switch(SCHEDULING)
+        ended_ns = self.enlist_overhead()
         parts = list(self.figures)
         whole = TaskFigures(durations=Durations.join(part.durations for part in parts))
-        for name in ("task_cpu_seconds", "pool_cpu_seconds", "graph_seconds"):
+        for name in ("task_cpu_seconds", "pool_cpu_seconds", "other_cpu_seconds", "graph_seconds"):
             setattr(whole, name, sum(getattr(part, name) for part in parts))
+        spent_ns = [ns - self._begun_ns.get(each, 0) for each, ns in ended_ns.items() if each not in self.working]
+        whole.other_cpu_seconds += sum(spent_ns) / 1e9
+        if self._only_schedules:
+            whole.other_cpu_seconds = process_time() - self._begun_cpu_s
         whole.gc_task_seconds, whole.gc_other_seconds = self._gc_task_seconds, self._gc_other_seconds
         return whole
 
@@ -143,43 +151,54 @@ class TaskBook:
         """Take a row back from a thread that ended."""
         self._free.append((place - HEADER_CELLS) // 2)
 
-    def enlist_overhead(self) -> None:
-        """Tell the sampling process which threads are Dask's own."""
+    def enlist_overhead(self) -> dict[int, int]:
+        """Tell the sampling process which threads are Dask's own; return the processor time of each, in ns."""
         known = {self.cells[HEADER_CELLS + 2 * row] for row in range(self._rows_used)}
+        found = {}
         for thread in threading.enumerate():
-            if thread.name.startswith(OVERHEAD_THREADS) and thread.native_id and thread.native_id not in known:
-                self.enlist(thread.native_id)
+            if thread.name.startswith(OVERHEAD_THREADS) and thread.native_id:
+                found[thread.native_id] = _read_thread_ns(thread.native_id)
+                if thread.native_id not in known:
+                    self.enlist(thread.native_id)
+        return found
 
     def switch(self, duty: int) -> int:
         """Note that this thread's duty changes, and return what it was."""
-        part, now_s = self._here.part, time.thread_time()
+        part, now_s = self._here.part, thread_time()
         before = part.duty
         if before == TASK:
             part.figures.task_cpu_seconds += now_s - part.since_cpu_s
+        else:
+            part.figures.other_cpu_seconds += now_s - part.since_cpu_s
         part.duty, part.since_cpu_s = duty, now_s
         self.cells[part.place] = duty
         return before
 
     def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function as a task of this thread."""
-        part, cells, figures = self._here.part, self.cells, self._here.part.figures
-        before, cpu_s = part.duty, time.thread_time()
+        part, cells = self._here.part, self.cells
+        figures, place, before = part.figures, part.place, part.duty
+        cpu_s = thread_time()
         if before == TASK:  # a task within a task, or the block's own thread runs one
             figures.task_cpu_seconds += cpu_s - part.since_cpu_s
+        else:
+            figures.other_cpu_seconds += cpu_s - part.since_cpu_s
         part.duty, part.since_cpu_s = TASK, cpu_s
         counted_s = figures.task_cpu_seconds
-        cells[part.place] = TASK
-        start_s = time.perf_counter()
+        cells[place] = TASK
+        start_s = perf_counter()
         try:
             return function(*args, **kwargs)
         finally:
-            figures.durations.note(time.perf_counter() - start_s)
-            cpu_s = time.thread_time()
+            figures.durations.note(perf_counter() - start_s)
+            cpu_s = thread_time()
             if part.duty == TASK:
                 figures.task_cpu_seconds += cpu_s - part.since_cpu_s
+            else:
+                figures.other_cpu_seconds += cpu_s - part.since_cpu_s
             figures.pool_cpu_seconds += figures.task_cpu_seconds - counted_s
             part.duty, part.since_cpu_s = before, cpu_s
-            cells[part.place] = before
+            cells[place] = before
 
     def tell_runnable(self, tasks: int) -> None:
         """Tell how many tasks run or could."""
@@ -194,7 +213,7 @@ class TaskBook:
         self._here.part.figures.graph_seconds += seconds
 
     def _note_collection(self, phase: str, _: dict[str, int]) -> None:
-        now_s = time.thread_time()
+        now_s = thread_time()
         if phase == "start":
             self._collecting_since_s = now_s
             return
@@ -205,6 +224,12 @@ class TaskBook:
             self._gc_task_seconds += now_s - self._collecting_since_s
         else:
             self._gc_other_seconds += now_s - self._collecting_since_s
+
+
+def _read_thread_ns(native_id: int) -> int:
+    """Return the processor time that a thread of this process has used, in ns; 0 if it has just ended."""
+    fields = read_small(f"/proc/self/task/{native_id}/schedstat").split()
+    return int(fields[0]) if fields else 0
 
 
 BOOKS: Final[list[TaskBook]] = []
@@ -241,8 +266,8 @@ def scheduling() -> Iterator[None]:
 @contextmanager
 def building_graph() -> Iterator[None]:
     """Say that this thread builds a graph for as long as the block lasts."""
-    start_s = time.perf_counter()
+    start_s = perf_counter()
     with scheduling():
         yield
     for book in tuple(BOOKS):
-        book.note_graph(time.perf_counter() - start_s)
+        book.note_graph(perf_counter() - start_s)

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from cdpipe.engine import table
 from cdpipe.engine.memory import processes_pss_bytes, processes_rss_bytes, read_small
-from cdpipe.engine.occupancy import EPOLL, NETWORK, ON_CORE, Home, read_call, read_kernel_function, read_watched
+from cdpipe.engine.occupancy import Home
+from cdpipe.engine.waits import EPOLL, NETWORK, ON_CORE, UNATTRIBUTED, read_call, read_kernel_function, read_watched
 
 _GIL_LOOKS: Final = 5
 """For how many looks a thread that waited for the GIL counts as one that takes turns with it."""
@@ -38,11 +39,11 @@ class Thread:
         self._turns = b""
         self._gil_looks = 0
 
-    def look(self, *, closely: bool) -> tuple[int, int]:
+    def look(self, *, closely: bool, sets: bool) -> tuple[int, int]:
         """Read what the thread does now; returns how long it ran and waited for a core since the last look, in ns.
 
         A thread that was blocked and has not run since is blocked still, so its reason is not read again unless
-        `closely`.
+        `closely`. What a set of descriptors holds costs one more file, and is read if `sets`.
         """
         text = os.pread(self._schedule, 100, 0)
         ran, waited, turns = text.split()
@@ -51,8 +52,8 @@ class Thread:
         if closely or ran_ns or waited_ns or turns != self._turns or self.state == ON_CORE:
             self._turns = turns
             self.state = self._read_state()
-            if self.state == EPOLL:  # what a set holds costs one more file, and matters for tasks alone
-                self.state = self._read_set() if closely else NETWORK
+            if self.state == EPOLL:
+                self.state = self._read_set() if sets else NETWORK
         return ran_ns, waited_ns
 
     def note_gil(self) -> None:
@@ -100,10 +101,11 @@ class Thread:
         if self._function is not None:
             with suppress(OSError):
                 name = os.pread(self._function, 100, 0)
-        if name in {b"", b"0"}:
+        reason = read_kernel_function(name.decode(), state="")
+        if reason == UNATTRIBUTED:
             state = read_small(f"{self._folder}/stat").rpartition(b")")[2][1:2].decode()
-            return read_kernel_function("", state=state)
-        return read_kernel_function(name.decode(), state="")
+            reason = read_kernel_function("", state=state)
+        return reason
 
     def close(self) -> None:
         """Give the files back."""

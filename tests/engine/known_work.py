@@ -55,6 +55,20 @@ def hash_on_helpers(cpu_seconds):
         list(pool.map(hash_for, [cpu_seconds] * 2))
 
 
+def sleep_on_helpers(seconds):
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(time.sleep, [seconds] * 2))
+
+
+def sleep_locked(lock, seconds):
+    with lock:
+        time.sleep(seconds)
+
+
+def poll_child(cpu_seconds):
+    subprocess.run([sys.executable, "-I", "-S", "-c", BURN.format(seconds=cpu_seconds)], check=True, timeout=60)
+
+
 def burn_in_child(cpu_seconds):
     subprocess.run([sys.executable, "-I", "-S", "-c", BURN.format(seconds=cpu_seconds)], check=True)
 

@@ -3,7 +3,8 @@
     python tests/engine/probe_overhead.py [--pairs N] [--only PART]
 
 Prints for each kind of work the median of the paired ratios (with / without) of wall time and of this process's
-processor time, each with a 95 % interval from resampling the pairs.
+processor time; and the ratio of the lower quartiles of wall time, on which other programs' bursts tell least. Each has
+a 95 % interval from resampling the pairs.
 """
 
 import argparse
@@ -83,27 +84,38 @@ def run_once(session, make, *, probed):
     return used.wall_seconds, used.cpu_seconds, used.sampler_cpu_seconds
 
 
-def interval(ratios, generator):
-    """Return the median of ratios, and the 95 % interval of it."""
-    drawn = generator.choice(ratios, (RESAMPLES, len(ratios)))
-    low, high = np.quantile(np.median(drawn, axis=1), [0.025, 0.975])
-    return {"median": float(np.median(ratios)), "low": float(low), "high": float(high)}
+def interval(pairs, compare):
+    """Return the comparison of pairs (with, without), shape (n, 2), and its 95 % interval."""
+    places = np.random.default_rng(0).integers(0, len(pairs), (RESAMPLES, len(pairs)))
+    low, high = np.quantile(compare(pairs[places]), [0.025, 0.975])
+    return {"ratio": float(compare(pairs)), "low": float(low), "high": float(high)}
+
+
+def by_median(pairs):
+    """Return the median of the ratios of pairs, shape (..., n, 2)."""
+    return np.median(pairs[..., 0] / pairs[..., 1], axis=-1)
+
+
+def by_quartile(pairs):
+    """Return the ratio of the lower quartiles of pairs, shape (..., n, 2)."""
+    with_probe, without = np.moveaxis(np.quantile(pairs, 0.25, axis=-2), -1, 0)
+    return with_probe / without
 
 
 def measure(session, make, pairs):
     """Alternate, and let each order come as often as the other."""
-    generator = np.random.default_rng(0)
     run_once(session, make, probed=True)
     walls, cpus, shares = [], [], []
     for pair in range(pairs):
         order = (False, True) if pair % 2 else (True, False)
         found = {probed: run_once(session, make, probed=probed) for probed in order}
-        walls.append(found[True][0] / found[False][0])
-        cpus.append(found[True][1] / found[False][1])
+        walls.append((found[True][0], found[False][0]))
+        cpus.append((found[True][1], found[False][1]))
         shares.append(found[True][2] / found[True][0])
     return {
-        "wall": interval(walls, generator),
-        "cpu_in_process": interval(cpus, generator),
+        "wall": interval(np.array(walls), by_median),
+        "wall_in_quiet": interval(np.array(walls), by_quartile),
+        "cpu_in_process": interval(np.array(cpus), by_median),
         "sampler_cores": float(np.median(shares)),
     }
 

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdpipe.engine.occupancy import (
+from cdpipe.engine.occupancy import Home, Seen, share_slots
+from cdpipe.engine.waits import (
     CHILD,
     DISK,
     EPOLL,
@@ -12,6 +13,7 @@ from cdpipe.engine.occupancy import (
     LOCK,
     MEMORY,
     MOVING,
+    NAP,
     NETWORK,
     ON_CORE,
     REMOTE,
@@ -20,12 +22,9 @@ from cdpipe.engine.occupancy import (
     SLEEP,
     UNATTRIBUTED,
     WAKING,
-    Home,
-    Seen,
     read_call,
     read_kernel_function,
     read_watched,
-    share_slots,
 )
 
 HERE = Home(threads=2)
@@ -65,7 +64,19 @@ def test_tasks_fill_slots_and_say_why_they_wait(seen, expected):
         ([(TASK, CHILD), (TASK, CHILD), (HELPER, ON_CORE)], {ON_CORE: 1, UNATTRIBUTED: 1}),
         ([(TASK, FUTEX), (HELPER, DISK)], {DISK: 1, IDLE: 1}),
         ([(TASK, CHILD), (HELPER, SLEEP, True)], {SLEEP: 1, IDLE: 1}),
-        ([(TASK, CHILD), (HELPER, SLEEP, False)], {UNATTRIBUTED: 1, IDLE: 1}),
+        ([(TASK, CHILD), (HELPER, SLEEP, False)], {SLEEP: 1, IDLE: 1}),
+        ([(TASK, FUTEX), (HELPER, REMOTE), (HELPER, NETWORK)], {NETWORK: 1, IDLE: 1}),
+        ([(TASK, FUTEX), (HELPER, SLEEP), (TASK, FUTEX), (HELPER, SLEEP)], {SLEEP: 2}),
+        ([(TASK, WAKING), (HELPER, NETWORK)], {NETWORK: 1, IDLE: 1}),
+        ([(TASK, FUTEX), (HELPER, SLEEP), (TASK, ON_CORE)], {ON_CORE: 1, LOCK: 1}),
+        ([(TASK, FUTEX), (HELPER, NETWORK), (TASK, DISK)], {LOCK: 1, DISK: 1}),
+        ([(TASK, NETWORK), (HELPER, SLEEP)], {NETWORK: 1, IDLE: 1}),
+        ([(TASK, CHILD), (HELPER, FUTEX, True), (HELPER, DISK)], {DISK: 1, IDLE: 1}),
+        ([(TASK, NAP), (HELPER, ON_CORE)], {ON_CORE: 1, IDLE: 1}),
+        ([(TASK, NAP), (HELPER, DISK, True)], {DISK: 1, IDLE: 1}),
+        ([(TASK, NAP), (HELPER, GIL), (HELPER, ON_CORE)], {ON_CORE: 1, GIL: 1}),
+        ([(TASK, NAP), (HELPER, SLEEP)], {SLEEP: 1, IDLE: 1}),
+        ([(TASK, NAP)] * 2, {SLEEP: 2}),
         ([(TASK, NETWORK), (HELPER, MEMORY)], {MEMORY: 1, IDLE: 1}),
         ([(TASK, REMOTE), (HELPER, DISK)], {NETWORK: 1, IDLE: 1}),
         ([(TASK, REMOTE), (HELPER, SLEEP, True)], {NETWORK: 1, IDLE: 1}),
@@ -77,6 +88,11 @@ def test_tasks_fill_slots_and_say_why_they_wait(seen, expected):
 )
 def test_a_task_that_waits_for_helpers_waits_for_what_they_do(seen, expected):
     assert share(seen) == expected
+
+
+def test_a_thread_at_a_socket_that_has_not_run_since_a_task_waits_is_idle():
+    assert share([(TASK, FUTEX, False, 9.0), (HELPER, NETWORK, False, 1.0)]) == {LOCK: 1, IDLE: 1}
+    assert share([(TASK, FUTEX, False, 9.0), (HELPER, NETWORK, False, 9.2)]) == {NETWORK: 1, IDLE: 1}
 
 
 @pytest.mark.parametrize("state", [FUTEX, NETWORK, WAKING])
@@ -129,15 +145,19 @@ def test_workers():
     assert share_slots(spilling, {2: worker, 3: worker}, slots=2)[DISK] == 1
     # A task that lies at the busy worker is lack of balance, not of a scheduler.
     assert share_slots([seen[1]], {1: Home(runnable=2), 2: worker, 3: worker}, slots=2)[IDLE] == 1
-    # The client's own thread waits for the workers' tasks.
-    assert share_slots([Seen(1, TASK, FUTEX), seen[1]], homes | {3: worker}, slots=2)[IDLE] == 1
+    # The client's own thread waits for the workers' tasks, in one way or the other.
+    for state in (FUTEX, NAP, SLEEP):
+        assert share_slots([Seen(1, TASK, state), seen[1]], homes | {3: worker}, slots=2)[IDLE] == 1
+        # None of them has begun: every slot waits for who hands out the next one.
+        assert share_slots([Seen(1, TASK, state)], homes | {3: worker}, slots=2)[SCHEDULING] == 2
+    assert share_slots([Seen(1, TASK, SLEEP)], {1: Home(), 2: worker, 3: worker}, slots=2)[SLEEP] == 1
 
 
 seen_threads = st.builds(
     Seen,
     st.sampled_from([1, 2]),
     st.sampled_from([TASK, DISPATCH, HELPER]),
-    st.sampled_from([*SAMPLED[:8], UNATTRIBUTED, FUTEX, CHILD, REMOTE, WAKING]),
+    st.sampled_from([*SAMPLED[:8], UNATTRIBUTED, FUTEX, CHILD, REMOTE, WAKING, NAP]),
     st.booleans(),
     st.floats(0, 1),
 )
@@ -189,7 +209,7 @@ def test_calls():
 
 
 def test_calls_of_x86(monkeypatch):
-    import cdpipe.engine.occupancy as room
+    import cdpipe.engine.waits as room
 
     if room._CALLS.get(202) != FUTEX:
         pytest.skip("another processor's numbers")

@@ -232,3 +232,13 @@ def test_what_cannot_be_read_is_none(threads, monkeypatch):
     assert used.cpu_seconds > 0
     assert used.disk_busy_source in {"pressure", None}
     assert (used.disk_busy is None) == (used.disk_busy_source is None)
+
+
+def test_the_sampling_process_is_kept_to_no_core(threads):
+    """It goes from core to core by itself, and is free to leave each for an idle one."""
+    free = set()
+    with probe(threads):
+        for _ in range(20):
+            time.sleep(0.02)
+            free |= {tuple(each.cpu_affinity()) for each in psutil.Process().children() if "sampler" in each.name()}
+    assert tuple(psutil.Process().cpu_affinity()) in free

@@ -118,6 +118,33 @@ def test_helper_threads_compute_for_the_task_that_waits(threads):
 
 
 @thrice
+@thrice
+def test_helpers_that_live_for_a_moment_compute(threads):
+    """They are gone before anybody looks at them twice, but not out of the process's processor time."""
+    shares = measure(threads, [task(known_work.hash_on_helpers, 0.01) for _ in range(30)])
+    assert shares["compute"] > 0.7
+    assert shares["scheduling"] < 0.15
+
+
+@thrice
+def test_a_task_whose_helpers_sleep_sleeps(threads):
+    shares = measure(threads, [task(known_work.sleep_on_helpers, 0.1) for _ in range(8)])
+    assert shares["sleep"] > 0.7
+
+
+@thrice
+def test_a_lock_whose_holder_sleeps_is_a_lock(threads):
+    shares = measure(threads, [task(known_work.sleep_locked, LOCK, 0.05) for _ in range(12)])
+    assert shares["lock"] == pytest.approx(shares["sleep"], abs=0.15)
+    assert shares["lock"] + shares["sleep"] > 0.8
+
+
+@thrice
+def test_who_polls_a_child_waits_for_it(threads):
+    shares = measure(threads, [task(known_work.poll_child, 0.3) for _ in range(4)])
+    assert shares["compute"] > 0.7
+
+
 def test_a_child_that_sleeps_is_sleep(threads):
     shares = measure(threads, [task(known_work.sleep_in_child, 0.6) for _ in range(2)])
     assert shares["sleep"] > 0.7

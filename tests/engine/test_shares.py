@@ -5,12 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdpipe.engine.accounts import Account, TaskFigures
-from cdpipe.engine.occupancy import FOLLOWING, SAMPLED
 from cdpipe.engine.shares import CATEGORIES, Exact, Seen, attribute, count_looks, find_fullest
+from cdpipe.engine.waits import FOLLOWING, SAMPLED
 
 
 def seen(following=(), *, run_queue=0.0, crowded=False, **parts):
-    return Seen(parts, dict(following), 0.0, run_queue, 10, crowded, 0, 0, 0.0)
+    return Seen(parts, dict(following), run_queue, 10, crowded, 0, 0, 0.0)
 
 
 def exact(cpu, work=None, *, pickled=0.0, moved=0.0, gc=0.0):
@@ -82,17 +82,15 @@ part_seconds = st.fixed_dictionaries(dict.fromkeys(SAMPLED, seconds))
 def test_shares_always_add_up(parts, late, queue, cpu, work, pickled, gc, crowded):
     parts["on_core"] += 0.01
     following = {name: late * parts[name] for name in FOLLOWING}
-    shares = attribute(
-        Seen(parts, following, 0.0, queue, 5, crowded, 0, 0, 0.0), exact(cpu, work, pickled=pickled, gc=gc)
-    )
+    shares = attribute(Seen(parts, following, queue, 5, crowded, 0, 0, 0.0), exact(cpu, work, pickled=pickled, gc=gc))
     assert tuple(shares) == CATEGORIES
     assert sum(shares.values()) == pytest.approx(1, abs=1e-9)
     assert all(share >= -1e-12 for share in shares.values())
 
 
 def test_machines_are_added_up():
-    one = Seen({"on_core": 1.0}, {"idle": 0.5}, 0.1, 0.2, 10, False, 100, 50, 0.01)
-    two = Seen({"idle": 2.0}, {"idle": 0.5}, 0.1, 0.2, 7, True, 10, 5, 0.01)
+    one = Seen({"on_core": 1.0}, {"idle": 0.5}, 0.2, 10, False, 100, 50, 0.01)
+    two = Seen({"idle": 2.0}, {"idle": 0.5}, 0.2, 7, True, 10, 5, 0.01)
     both = Seen.join([one, two])
     assert both.parts == {"on_core": 1.0, "idle": 2.0}
     assert both.following["idle"] == 1.0

@@ -65,6 +65,45 @@ def test_processor_time_is_that_of_tasks_alone(book):
     assert figures.durations.count == 2
 
 
+def test_processor_time_between_tasks_is_neither_theirs_nor_a_helper_s(book):
+    def between():
+        run_recorded(int)
+        burn(0.1)
+        run_recorded(int)
+
+    with tasks.scheduling():
+        burn(0.1)
+        in_thread(between)
+        in_thread(burn, 0.3)  # says nothing to the book: it helps some task
+    figures = book.close()
+    assert figures.other_cpu_seconds == pytest.approx(0.2, rel=0.1)
+    assert figures.task_cpu_seconds < 0.05
+
+
+def test_processor_time_of_dask_s_own_threads_is_for_no_task(book):
+    ended = threading.Event()
+
+    def loop():
+        burn(0.1)
+        ended.wait()
+
+    thread = threading.Thread(target=loop, name="IO loop")
+    thread.start()
+    time.sleep(0.3)
+    figures = book.close()
+    ended.set()
+    thread.join()
+    assert figures.other_cpu_seconds == pytest.approx(0.1, rel=0.2)
+
+
+def test_all_processor_time_of_a_scheduler_is_for_no_task():
+    book = TaskBook(threads=0, only_schedules=True)
+    book.open()
+    in_thread(burn, 0.1)
+    assert book.close().other_cpu_seconds == pytest.approx(0.1, rel=0.2)
+    book.discard()
+
+
 def test_a_task_that_fails_is_a_task_and_raises(book):
     with pytest.raises(KeyError):
         run_recorded({}.__getitem__, "key")

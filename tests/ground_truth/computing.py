@@ -59,6 +59,18 @@ COMPUTING = (
         "the one task waits for two threads it started",
         _each(work.digest_on_helpers, 1, 0.6),
     ),
+    Workload(
+        "compute/helper threads of a moment",
+        FULL,
+        "the tasks wait for threads that they start, one pair after the other",
+        _each(work.digest_on_helpers, 40, 0.015),
+    ),
+    Workload(
+        "compute/child processes that are polled",
+        FULL,
+        "each task naps until its child has computed",
+        _each(work.burn_in_child, 4, 0.3, 60),
+    ),
     Workload("compute/BLAS threads", FULL, HELPERS, _each(work.multiply_matrices, 1, 0.6)),
     Workload(
         "compute/CSV on Arrow's threads", FULL, HELPERS, lambda ground: [task(work.parse_with_arrow, 0.6, ground.text)]

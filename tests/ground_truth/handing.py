@@ -45,6 +45,21 @@ def _array_graph(ground):
     return run
 
 
+def _round_trips(count):
+    """Return what asks for one result after the other, as its caller's own thread."""
+
+    def make(ground):
+        client = ground.session.client
+
+        def run():
+            for number in range(count):
+                client.submit(int, number, pure=False).result()
+
+        return run
+
+    return make
+
+
 HANDING = "tasks do nothing: all the time goes into handing them out"
 SCHEDULING = (
     Workload("scheduler/3000 empty tasks", SCHEDULER, HANDING, _empty(3000)),
@@ -55,6 +70,7 @@ SCHEDULING = (
         "scheduler/array of tiny chunks", SCHEDULER, "chunks of 9 numbers: the time goes into their graph", _array_graph
     ),
     Workload("scheduler/empty tasks on a cluster", SCHEDULER, HANDING, _empty(500), "cluster"),
+    Workload("scheduler/one result after the other", SCHEDULER, HANDING, _round_trips(150), "cluster"),
 )
 
 

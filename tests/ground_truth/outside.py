@@ -10,12 +10,13 @@ import sqlite3
 import subprocess
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import psutil
 
-from .work import digest, mix, repeat_wall, xorshift
+from .work import LOCK, digest, mix, repeat_wall, xorshift
 
 PAGE_BYTES = 4096
 
@@ -30,6 +31,11 @@ def sync_writes(path, wall_s, size):
         repeat_wall(wall_s, lambda: (os.pwrite(descriptor, data, 0), os.fsync(descriptor)))
     finally:
         os.close(descriptor)
+
+
+def sync_locked(path, wall_s, size):
+    with LOCK:
+        sync_writes(path, wall_s, size)
 
 
 def write_through(path, wall_s):
@@ -122,6 +128,16 @@ def fetch(url):
 
 def fetch_often(url, times):
     return sum(fetch(url) for _ in range(times))
+
+
+def fetch_on_helpers(url, times):
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(fetch, [url] * times))
+
+
+def sleep_on_helpers(seconds):
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(time.sleep, [seconds] * 2))
 
 
 def sleep_in_loop(seconds):

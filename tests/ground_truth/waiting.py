@@ -14,6 +14,9 @@ NETWORK = frozenset({Bound.NETWORK})
 WAITING = frozenset({Bound.WAITING})
 
 
+SLOW_WRITES = {"write_iops": 300}
+
+
 def _each(function, count, *arguments):
     return lambda _ground: [task(function, *arguments) for _ in range(count)]
 
@@ -44,6 +47,10 @@ def _beside_child(make, *command):
     return made
 
 
+def _writing(function, tasks, *arguments):
+    return lambda ground: [task(function, str(ground.new("written")), *arguments) for _ in range(tasks)]
+
+
 ONE_RUNS = "two tasks run, one at a time gets on: the other waits for the interpreter's lock"
 ONE_HOLDS = "two tasks run, one at a time holds the lock and computes: the other waits for it"
 LOCKING = (
@@ -62,13 +69,22 @@ LOCKING = (
         ONE_HOLDS + "; the child waits for its input, and nobody for the child",
         _beside_child(_each(work.digest_locked, 8, 0.1), "cat"),
     ),
+    Workload(
+        "lock/threading.Lock, the holder sleeps",
+        LOCK,
+        "one task sleeps and has the lock all the while: the other could sleep too",
+        _each(work.sleep_locked, 12, 0.08),
+    ),
+    Workload(
+        "lock/threading.Lock, the holder syncs",
+        LOCK,
+        "one task waits for the disk and has the lock all the while; the disk takes more than one at a time",
+        _writing(outside.sync_locked, 6, 0.15, outside.PAGE_BYTES),
+        throttle=SLOW_WRITES,
+    ),
     Workload("lock/flock", LOCK, ONE_HOLDS, _file_lock("flock", 8)),
     Workload("lock/file lock on a cluster", LOCK, ONE_HOLDS, _file_lock("lockf", 12), "cluster"),
 )
-
-
-def _writing(function, tasks, *arguments):
-    return lambda ground: [task(function, str(ground.new("written")), *arguments) for _ in range(tasks)]
 
 
 def _reading(function, tasks, times):
@@ -97,7 +113,6 @@ def _if_slow_to_read(make):
     return checked
 
 
-SLOW_WRITES = {"write_iops": 300}
 SLOW_READS = {"read_iops": 800}
 SYNCED = "each write waits until the disk has it; computing takes next to nothing"
 COLD = "each page is somewhere else on the disk and in no cache: nothing to do but wait for it"
@@ -162,6 +177,12 @@ TALKING = (
         _beside_child(lambda g: [task(outside.fetch_often, f"{g.url}/100/0.03", 9) for _ in range(4)], "sleep", "60"),
     ),
     Workload(
+        "network/slow answers to helper threads",
+        NETWORK,
+        SERVER + "; each task waits for two threads that ask it",
+        lambda g: [task(outside.fetch_on_helpers, f"{g.url}/100/0.03", 18) for _ in range(4)],
+    ),
+    Workload(
         "network/slow line",
         NETWORK,
         "a server sends little by little",
@@ -181,6 +202,7 @@ SLEEPING = (
     Workload("waiting/sleep, 1 slot", WAITING, NOTHING, _each(time.sleep, 4, 0.15), "1 slot"),
     Workload("waiting/sleep, 2 slots", WAITING, NOTHING, _each(time.sleep, 10, 0.1)),
     Workload("waiting/event loops that sleep", WAITING, NOTHING, _each(outside.sleep_in_loop, 10, 0.1)),
+    Workload("waiting/helper threads that sleep", WAITING, NOTHING, _each(outside.sleep_on_helpers, 10, 0.1)),
     Workload("waiting/sleep on a cluster", WAITING, NOTHING, _each(time.sleep, 10, 0.1), "cluster"),
     Workload(
         "waiting/sleeping children",

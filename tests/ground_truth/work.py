@@ -131,8 +131,9 @@ def digest_on_helpers(cpu_s):
         list(pool.map(digest, [cpu_s] * 2))
 
 
-def burn_in_child(cpu_s):
-    subprocess.run([sys.executable, "-I", "-S", "-c", BURN.format(seconds=cpu_s)], check=True)
+def burn_in_child(cpu_s, timeout_s=None):
+    """Wait for a child that computes; with a time limit Python looks at it again and again."""
+    subprocess.run([sys.executable, "-I", "-S", "-c", BURN.format(seconds=cpu_s)], check=True, timeout=timeout_s)
 
 
 # Computing that holds the interpreter's lock.
@@ -176,6 +177,11 @@ def collect_garbage(cpu_s, objects):
 def digest_locked(cpu_s):
     with LOCK:
         digest(cpu_s)
+
+
+def sleep_locked(seconds):
+    with LOCK:
+        time.sleep(seconds)
 
 
 def digest_often_locked(cpu_s, turns):
