@@ -97,7 +97,8 @@ def share_slots(seen: Sequence[Seen], homes: Mapping[int, Home], *, slots: int) 
     dict
         Slots by category of `SAMPLED`; they add up to `slots`.
     """
-    seen = [_leave_to_others(each, seen, homes) for each in seen]
+    if not all(home.threads for home in homes.values()):
+        seen = [_leave_to_others(each, seen, homes) for each in seen]
     running = [each.duty for each in seen if each.state == ON_CORE]
     filled = min(
         slots, len(running) if _is_anything_wanted(seen, homes) else len(running) - running.count("scheduling")

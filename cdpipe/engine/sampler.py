@@ -29,11 +29,14 @@ NAME: Final = b"cdpipe-sampler"
 SHORTEST_S: Final = 0.005
 LONGEST_S: Final = 0.25
 RESCAN_S: Final = 0.02
+LONGEST_RESCAN_S: Final = 0.1
+"""Where every task computes: new threads and children matter to tasks that wait for them, and for memory."""
+
 MEMORY_S: Final = 0.02
-COST_SHARE: Final = 0.0075
+COST_SHARE: Final = 0.006
 """Most of the machine's processor time that sampling may take, but for the first `CREDIT_S` of a run's share."""
 
-CREDIT_S: Final = 0.3
+CREDIT_S: Final = 0.25
 PRIORITY: Final = -10
 """Where the user may raise it: on a busy machine the moments would else be those at which others leave a core free."""
 
@@ -64,6 +67,7 @@ class Watcher:
         self.following = dict.fromkeys(FOLLOWING, 0.0)
         self.ran_s: dict[int, float] = {}
         self.waited_ns = self.samples = self.crowded = 0
+        self.scanned_s = 0.0
         self.last: dict[str, float] = {}
         self.memory = Memory()
         self.scan()
@@ -80,6 +84,7 @@ class Watcher:
 
     def scan(self) -> None:
         """Find threads and processes that are new, and forget those that ended."""
+        self.scanned_s = time.perf_counter()
         found: set[int] = set()
         alive: set[int] = set()
         pending = [*self.roots]
@@ -124,24 +129,18 @@ class Watcher:
             for tid in rows.keys() - self.threads.keys():
                 with suppress(OSError):
                     self.threads[tid] = Thread(pid, tid)  # it has just begun to take tasks
-        seen, ended, now_s = [], False, time.perf_counter()
-        held: dict[int, list[tuple[int, int]]] = {}
-        for tid, thread in self.threads.items():
-            mine = duties.get(thread.pid)
-            duty = None if mine is None else mine.get(tid)
-            try:
-                ran_ns, waited_ns = thread.look(closely=duty == table.TASK, sets=duty in {table.TASK, None})
-            except (OSError, ValueError):
-                ended = True
-                continue
-            self.waited_ns += waited_ns
-            if ran_ns:
-                thread.ran_s = self.ran_s[thread.pid] = now_s
+        now_s = time.perf_counter()
+        looked = self._look(self.threads.values(), duties, now_s)
+        waits = any(duty == table.TASK and thread.state != ON_CORE for thread, duty, _ in looked)
+        if now_s - self.scanned_s >= (RESCAN_S if waits else LONGEST_RESCAN_S) or len(looked) < len(self.threads):
+            known = {thread for thread, *_ in looked}
+            self.scan()
+            looked += self._look([each for each in self.threads.values() if each not in known], duties, now_s)
+        seen, held = [], dict[int, list[tuple[int, int]]]()
+        for thread, duty, ran_ns in looked:
             seen.append(self._judge(thread, duty, now_s))
             if seen[-1].state == ON_CORE and seen[-1].duty != "scheduling" and thread.waited_for_gil():
                 held.setdefault(thread.pid, []).append((ran_ns, len(seen) - 1))
-        if ended:
-            self.scan()
         for turns in held.values():
             _pass_gil(seen, turns, elapsed_s)
         homes = {pid: each.home() for pid, each in self.tables.items()}
@@ -149,6 +148,23 @@ class Watcher:
         self.extend(elapsed_s)
         self.crowded += sum(each.state == ON_CORE for each in seen) > self.slots
         self.samples += 1
+
+    def _look(
+        self, threads: Iterable[Thread], duties: Mapping[int, Mapping[int, int]], now_s: float
+    ) -> list[tuple[Thread, int | None, int]]:
+        """Look at threads: each that is there, its duty, None if it is a helper, and how long it has run, in ns."""
+        found = []
+        for thread in threads:
+            duty = duties[thread.pid].get(thread.tid) if thread.pid in duties else None
+            try:
+                ran_ns, waited_ns = thread.look(closely=duty == table.TASK, sets=duty in {table.TASK, None})
+            except (OSError, ValueError):
+                continue
+            self.waited_ns += waited_ns
+            if ran_ns:
+                thread.ran_s = self.ran_s[thread.pid] = now_s
+            found.append((thread, duty, ran_ns))
+        return found
 
     def extend(self, elapsed_s: float) -> None:
         """Say that for so long it was as at the last look."""
@@ -198,7 +214,7 @@ def _pass_gil(seen: list[Seen], turns: list[tuple[int, int]], elapsed_s: float) 
 
 def watch(watcher: Watcher, source: io.FileIO) -> float:
     """Sample until a line comes in, or the input ends; return the processor time that took."""
-    start_s = last_s = scanned_s = memory_s = time.perf_counter()
+    start_s = last_s = memory_s = time.perf_counter()
     begun_cpu_s = time.process_time()
     watcher.memory.look(0.0)
     wait_s = SHORTEST_S
@@ -215,9 +231,6 @@ def watch(watcher: Watcher, source: io.FileIO) -> float:
             watcher.extend(now_s - last_s)
             watcher.sample(0.0)  # but how long they have waited for a core until now is
             return time.process_time() - begun_cpu_s
-        if now_s - scanned_s >= RESCAN_S:  # before the look: a child that has just begun is what a task waits for
-            watcher.scan()
-            scanned_s = now_s
         watcher.sample(now_s - last_s)
         last_s = now_s
         if now_s - memory_s >= MEMORY_S:

@@ -2,9 +2,9 @@
 
     python tests/engine/probe_overhead.py [--pairs N] [--only PART]
 
-Prints for each kind of work the median of the paired ratios (with / without) of wall time and of this process's
-processor time; and the ratio of the lower quartiles of wall time, on which other programs' bursts tell least. Each has
-a 95 % interval from resampling the pairs.
+Prints for each kind of work the median of the paired ratios (with / without) of wall time, of this process's processor
+time, and of the one divided by the other, each with a 95 % interval from resampling the pairs. The last is what the
+looks take: a machine that is slower for a while makes both times longer alike. What a task's note takes comes first.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
+import timeit
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +25,7 @@ import numpy as np
 import cdpipe
 from cdpipe.engine.probe import probe
 from cdpipe.engine.session import SessionParams, open_session
+from cdpipe.engine.tasks import TaskBook, run_recorded
 from cdpipe.stages.attacks import ATTACKS
 from cdpipe.stages.gather import GatherParams
 from cdpipe.synth import SynthParams, synthesize
@@ -32,6 +34,7 @@ OFFSET = next(each for each in ATTACKS if each.model_fields["kind"].default == "
 ROWS, BLOCK_MB = 2_000_000, 32
 BLOCK = bytes(4_000_000)
 RESAMPLES = 10_000
+NOTES = 20_000
 
 
 def hash_blocks(count):
@@ -84,22 +87,24 @@ def run_once(session, make, *, probed):
     return used.wall_seconds, used.cpu_seconds, used.sampler_cpu_seconds
 
 
-def interval(pairs, compare):
-    """Return the comparison of pairs (with, without), shape (n, 2), and its 95 % interval."""
-    places = np.random.default_rng(0).integers(0, len(pairs), (RESAMPLES, len(pairs)))
-    low, high = np.quantile(compare(pairs[places]), [0.025, 0.975])
-    return {"ratio": float(compare(pairs)), "low": float(low), "high": float(high)}
+def interval(pairs):
+    """Return the median of the ratios of pairs (with, without), shape (n, 2), and its 95 % interval."""
+    ratios = pairs[:, 0] / pairs[:, 1]
+    drawn = np.random.default_rng(0).choice(ratios, (RESAMPLES, len(ratios)))
+    low, high = np.quantile(np.median(drawn, axis=1), [0.025, 0.975])
+    return {"ratio": float(np.median(ratios)), "low": float(low), "high": float(high)}
 
 
-def by_median(pairs):
-    """Return the median of the ratios of pairs, shape (..., n, 2)."""
-    return np.median(pairs[..., 0] / pairs[..., 1], axis=-1)
-
-
-def by_quartile(pairs):
-    """Return the ratio of the lower quartiles of pairs, shape (..., n, 2)."""
-    with_probe, without = np.moveaxis(np.quantile(pairs, 0.25, axis=-2), -1, 0)
-    return with_probe / without
+def price_note():
+    """Return how many microseconds a task takes longer for being noted, at best."""
+    book = TaskBook(threads=2)
+    prices = []
+    for kept in (False, True):
+        if kept:
+            book.open()
+        prices.append(min(timeit.repeat(lambda: run_recorded(int), repeat=7, number=NOTES)) / NOTES * 1e6)
+    book.discard()
+    return prices[1] - prices[0]
 
 
 def measure(session, make, pairs):
@@ -112,10 +117,11 @@ def measure(session, make, pairs):
         walls.append((found[True][0], found[False][0]))
         cpus.append((found[True][1], found[False][1]))
         shares.append(found[True][2] / found[True][0])
+    walls, cpus = np.array(walls), np.array(cpus)
     return {
-        "wall": interval(np.array(walls), by_median),
-        "wall_in_quiet": interval(np.array(walls), by_quartile),
-        "cpu_in_process": interval(np.array(cpus), by_median),
+        "wall": interval(walls),
+        "cpu_in_process": interval(cpus),
+        "wall_by_cpu": interval(walls / cpus),
         "sampler_cores": float(np.median(shares)),
     }
 
@@ -125,6 +131,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--only", default="", help="work with this in its name")
     arguments = parser.parse_args()
+    sys.stdout.write(json.dumps({"note_us": price_note()}) + "\n")
     with open_session(SessionParams(threads_per_worker=2)) as session:
         for name, make in KINDS.items():
             if arguments.only not in name:
