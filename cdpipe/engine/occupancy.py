@@ -120,12 +120,17 @@ def share_slots(seen: Sequence[Seen], homes: Mapping[int, Home], *, slots: int) 
 def _leave_to_others(each: Seen, seen: Iterable[Seen], homes: Mapping[int, Home]) -> Seen:
     """Return what a thread does, of a cluster's client that waits for its tasks that it hands them out.
 
-    Such a process has no threads for tasks, so that no slot is its.
+    Such a process has no threads for tasks, so that no slot is its. Between two tasks it waits for its loop, not for a
+    lock, unless helpers of its own are at work.
     """
     if each.duty != "task" or homes[each.home].threads or each.state not in {*_MAY_WAIT, SLEEP}:
         return each
     at_work = any(other.duty == "task" and other.home != each.home for other in seen)
     wanted = at_work or any(home.runnable for home in homes.values())
+    if each.state == FUTEX and not wanted:
+        wanted = not any(
+            other.duty == "helper" and other.home == each.home and other.state == ON_CORE for other in seen
+        )
     return each._replace(duty="scheduling") if wanted else each
 
 

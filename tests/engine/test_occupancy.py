@@ -150,7 +150,11 @@ def test_workers():
         assert share_slots([Seen(1, TASK, state), seen[1]], homes | {3: worker}, slots=2)[IDLE] == 1
         # None of them has begun: every slot waits for who hands out the next one.
         assert share_slots([Seen(1, TASK, state)], homes | {3: worker}, slots=2)[SCHEDULING] == 2
-    assert share_slots([Seen(1, TASK, SLEEP)], {1: Home(), 2: worker, 3: worker}, slots=2)[SLEEP] == 1
+    nothing = {1: Home(), 2: worker, 3: worker}
+    assert share_slots([Seen(1, TASK, SLEEP)], nothing, slots=2)[SLEEP] == 1
+    # Between two tasks it waits for its loop; or for helpers of its own.
+    assert share_slots([Seen(1, TASK, FUTEX)], nothing, slots=2)[SCHEDULING] == 2
+    assert share_slots([Seen(1, TASK, FUTEX), Seen(1, HELPER, ON_CORE)], nothing, slots=2)[IDLE] == 1
 
 
 seen_threads = st.builds(

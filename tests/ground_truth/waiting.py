@@ -79,7 +79,7 @@ LOCKING = (
         "lock/threading.Lock, the holder syncs",
         LOCK,
         "one task waits for the disk and has the lock all the while; the disk takes more than one at a time",
-        _writing(outside.sync_locked, 6, 0.15, outside.PAGE_BYTES),
+        _writing(outside.sync_locked, 12, 0.08, outside.PAGE_BYTES),
         throttle=SLOW_WRITES,
     ),
     Workload("lock/flock", LOCK, ONE_HOLDS, _file_lock("flock", 8)),
