@@ -157,7 +157,8 @@ class Memory:
     """Watches the memory of process trees, over time and at its most.
 
     Resident set sizes are cheap to read, but count a page that processes share in each of them. By how much they are
-    too high changes as processes come and go; the exact figure tells, now and then.
+    too high changes as processes come and go; the exact figure tells, now and then. One process alone is asked for it
+    at the ends only: while it answers it cannot map memory.
     """
 
     def __init__(self) -> None:
@@ -179,7 +180,8 @@ class Memory:
         rss = sum(resident.values())
         high, start_s = rss > self._highest_rss * _NEW_HIGH, time.perf_counter()
         self._highest_rss = max(self._highest_rss, rss)
-        if last or start_s >= self._due_s or (high and self._known != self.homes):
+        due = len(self.homes) > 1 and start_s >= self._due_s
+        if last or due or (high and self._known != self.homes):
             exact = processes_pss_bytes(self.homes)
             self._excess = 0 if exact is None else rss - exact
             self._known = self.homes
