@@ -173,7 +173,6 @@ def test_clear_empties_and_counts_anew(params):
             "directory": str(params.directory),
             "entries": 0,
             "bytes": 0,
-            "limit": 20_000_000_000,
             "hits": 0,
             "misses": 0,
             "hit_rate": None,
