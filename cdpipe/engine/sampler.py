@@ -27,7 +27,9 @@ from cdpipe.engine.watched import Memory, Table, Thread
 
 NAME: Final = b"cdpipe-sampler"
 SHORTEST_S: Final = 0.005
-LONGEST_S: Final = 0.25
+LONGEST_S: Final = 0.1
+"""Whatever looking has cost: a child process's memory may have its peak and go in twice that."""
+
 RESCAN_S: Final = 0.02
 LONGEST_RESCAN_S: Final = 0.1
 """Where every task computes: new threads and children matter to tasks that wait for them, and for memory."""
