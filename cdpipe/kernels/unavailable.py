@@ -35,10 +35,8 @@ def _count_unfit(values: NDArray[np.float64], first: float, second: float) -> in
 def is_settled(values: ArrayLike, *, unavailable: Sequence[float]) -> bool:
     """Say whether a column of numbers, shape (n,), has no infinite one and none of the codes; see `settle_floats`."""
     given = as_input(values, np.float64)
-    pairs = [
-        (*unavailable[at : at + _AT_ONCE], np.nan, np.nan)[:_AT_ONCE] for at in range(0, len(unavailable), _AT_ONCE)
-    ]
-    return not any(_count_unfit(given, first, second) for first, second in pairs or [(np.nan, np.nan)])
+    codes = [*unavailable, *[np.nan] * _AT_ONCE]  # nan is equal to nothing
+    return not (_count_unfit(given, codes[0], codes[1]) or np.isin(given, unavailable[_AT_ONCE:]).any())
 
 
 def settle_floats(values: ArrayLike, *, unavailable: Sequence[float], out: NDArray[np.float64]) -> bool:

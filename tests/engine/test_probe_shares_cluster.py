@@ -53,6 +53,23 @@ def measure(session, tasks):
     return used, quiet(used.shares)
 
 
+class Hasher:
+    def hash_for(self, cpu_seconds):
+        known_work.hash_for(cpu_seconds)
+
+
+@thrice
+def test_calls_of_actors_are_tasks(local):
+    with local.client.as_current():
+        actors = [local.client.submit(Hasher, actor=True, pure=False).result() for _ in range(2)]
+        with probe(local) as used:
+            for _ in range(3):
+                for call in [actor.hash_for(0.2) for actor in actors]:
+                    call.result()
+    assert quiet(used.shares)["compute"] > 0.6
+    assert used.task_seconds["p50"] == pytest.approx(0.2, rel=0.3)
+
+
 @thrice
 def test_processor_is_compute(cluster):
     used, shares = measure(cluster, [task(known_work.hash_for, 0.2) for _ in range(8)])
