@@ -24,8 +24,11 @@ _NONE: Final = np.uint64(0)
 _ONE: Final = np.uint64(1)
 _ALL: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
 _BITS: Final = WIDTH
-_SPARSE: Final = 32
-"""Where fewer than one row in so many stays, going to each is cheaper than going past all others."""
+_SPARSE_BYTES: Final = 128
+"""Where less than one value in so many bytes stays, going to each is cheaper than going past all others.
+
+That is one in two lines of the processor's cache.
+"""
 
 _FEW: Final = 8
 """Where fewer than one row in so many stays, what stays is small beside what it is taken from."""
@@ -147,11 +150,11 @@ class Kept:
         Small ones may share memory: where few rows stay all of them, else those of less than 8 bytes a value, so that
         little is held in vain by a column that outlives the others.
         """
-        sparse, few = self.count * _SPARSE < self._size, self.count * _FEW < self._size
+        few = self.count * _FEW < self._size
         found = allot_columns(self.count, [values.dtype for values in columns], widest=8 if few else 4)
         for values, out in zip(columns, found, strict=True):
             words, into = _as_words(values), out.view(_WORDS[out.dtype.itemsize])
-            if sparse:
+            if self.count * _SPARSE_BYTES < self._size * words.itemsize:
                 _take_words(words, as_input(self.places, np.int64), into)
             else:
                 _keep_words(words, self._words, into)
