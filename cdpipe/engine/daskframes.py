@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import dask.dataframe as dd
 import pandas as pd
-from dask.dataframe.dask_expr import from_graph
+from dask.dataframe.dask_expr import new_collection
 from dask.dataframe.dask_expr.io.io import FromGraph
 from dask.dataframe.utils import UNKNOWN_CATEGORIES
 from dask.delayed import Delayed
@@ -66,10 +66,7 @@ class Partitions(Layer):
         whole = account.add("ledger", 0, add_ledgers, List(*ledgers))
         layers = {self.name: self.data, account.name: account.data}
         graph = HighLevelGraph(layers, {self.name: set(), account.name: {self.name}})
-        unknown = (None,) * (len(self.pairs) + 1)
-        frames = _Frames(self)
-        frame = from_graph(frames, _forget_labels(meta), unknown, frames.frame_keys, self.name)
-        return frame, Delayed(whole.key, graph, layer=account.name)
+        return _Frames(self).wrap_frame(meta), Delayed(whole.key, graph, layer=account.name)
 
 
 class _Frames(Layer):
@@ -77,9 +74,17 @@ class _Frames(Layer):
 
     def __init__(self, partitions: Partitions) -> None:
         super().__init__(partitions.what)
+        self.what = partitions.what
         self.partitions = partitions
         self.update(partitions.data)
         self.frame_keys = [self.add("frame", place, _first, pair).key for place, pair in enumerate(partitions.pairs)]
+
+    def wrap_frame(self, meta: pd.DataFrame) -> dd.DataFrame:
+        """Return the Dask DataFrame."""
+        unknown = (None,) * (len(self.frame_keys) + 1)
+        # `from_graph` would look at every type and index of the empty frame for a name that no other frame has.
+        token = {"_determ_token": self.name}
+        return new_collection(FromGraph(self, _forget_labels(meta), unknown, self.frame_keys, self.what, **token))
 
 
 def _find_ours(frame: dd.DataFrame) -> Partitions | None:

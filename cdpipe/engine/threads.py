@@ -40,8 +40,7 @@ class ThreadSession(Session):
 
     def __init__(self, params: SessionParams) -> None:
         self._threads = params.threads_per_worker or cpu_count()
-        limit_gb = params.memory_limit_gb
-        self._limit_bytes = machine_memory_bytes() if limit_gb is None else int(limit_gb * GB)
+        self._limit_gb = params.memory_limit_gb
 
     def run(self, tasks: Sequence[Any], *, on_done: OnDone | None = None) -> list[Any]:
         """Run every task and return their results in order; see `Session.run`."""
@@ -78,7 +77,8 @@ class ThreadSession(Session):
 
     def memory(self) -> SessionMemory:
         """Return this process's resident memory against its limit, under the address `threads`."""
-        return summarise_memory({"threads": (psutil.Process().memory_info().rss, self._limit_bytes)})
+        limit = machine_memory_bytes() if self._limit_gb is None else int(self._limit_gb * GB)
+        return summarise_memory({"threads": (psutil.Process().memory_info().rss, limit)})
 
     @contextmanager
     def watch_queue(self) -> Iterator[QueueWatch]:

@@ -19,12 +19,18 @@ from cdpipe.kernels.ellipsoid import (
 )
 from cdpipe.kernels.jit import jit, jit_inlined
 from cdpipe.kernels.positions import ANTIMERIDIAN_DEG, POLE_DEG
+from cdpipe.kernels.vectors import WIDTH, lowest_bit, match_bytes
 
 Floats = NDArray[np.float64]
 Marks = NDArray[np.uint8]
 
 OUTSIDE, INSIDE, UNDECIDED = 0, 1, 2
-_BLOCK: Final = 64
+_BLOCK: Final = WIDTH
+_FEW: Final = 12
+"""Rows of a block that take as long one by one as all of it does in vectors."""
+
+_NONE: Final = np.uint64(0)
+_ONE: Final = np.uint64(1)
 # 4 sin(turn / 2)**2 = turn**2 (1 - turn**2 / 12 + turn**4 / 360 - turn**6 / 20160 ...), for degrees squared; the terms
 # alternate and fall, so that leaving out all from the last one here on costs less than that one
 VERSINE_2, VERSINE_4 = RADIANS**2 / 12, RADIANS**4 / 360
@@ -45,36 +51,29 @@ class Chord(NamedTuple):
 
 
 @jit_inlined
-def _mark_block(
+def _mark_row(
     lon: Floats,
     lat: Floats,
-    first: np.uint64,
-    rows: np.uint64,
+    i: np.uint64,
     centre: tuple[float, float],
     chord: Chord,
     bounds_m2: tuple[float, float],
     marks: Marks,
 ) -> np.int64:
+    """Mark a row, and return whether it is undecided."""
     e, p = chord.along, chord.across
-    e0, e1, e2, e3, e4 = e[0], e[1], e[2], e[3], e[4]
-    p0, p1, p2, p3, p4 = p[0], p[1], p[2], p[3], p[4]
-    band, turn2 = chord.band_deg, chord.turn_deg * chord.turn_deg
     (lon0, lat0), (near_m2, far_m2) = centre, bounds_m2
-    undecided = np.int64(0)
-    for j in range(rows):
-        i = first + np.uint64(j)
-        x = lat[i] - lat0
-        turn = difference_degrees(lon[i], lon0)
-        w = turn * turn
-        along = e0 + x * (e1 + x * (e2 + x * (e3 + x * e4)))
-        across = p0 + x * (p1 + x * (p2 + x * (p3 + x * p4)))
-        versine = w * (1.0 - w * (VERSINE_2 - w * VERSINE_4))
-        chord_m2 = x * x * along + versine * across
-        possible = (abs(x) <= band) & (w <= turn2) & (chord_m2 <= far_m2)
-        certain = possible & (chord_m2 <= near_m2)
-        marks[i] = np.uint8(possible) + np.uint8(possible) - np.uint8(certain)
-        undecided += np.int64(possible) - np.int64(certain)
-    return undecided
+    x = lat[i] - lat0
+    turn = difference_degrees(lon[i], lon0)
+    w = turn * turn
+    along = e[0] + x * (e[1] + x * (e[2] + x * (e[3] + x * e[4])))
+    across = p[0] + x * (p[1] + x * (p[2] + x * (p[3] + x * p[4])))
+    versine = w * (1.0 - w * (VERSINE_2 - w * VERSINE_4))
+    chord_m2 = x * x * along + versine * across
+    possible = (abs(x) <= chord.band_deg) & (w <= chord.turn_deg * chord.turn_deg) & (chord_m2 <= far_m2)
+    certain = possible & (chord_m2 <= near_m2)
+    marks[i] = np.uint8(possible) + np.uint8(possible) - np.uint8(certain)
+    return np.int64(possible) - np.int64(certain)
 
 
 @jit
@@ -88,7 +87,8 @@ def mark_by_polynomial(
 ) -> tuple[np.int64, np.int64]:
     """Mark rows by the polynomials of a chord: (rows undecided, rows off the globe). All marks must be 0 before.
 
-    Block by block: of a small circle few blocks hold a row in the box around it, and only those are worked out.
+    Block by block: of a small circle few blocks hold a row in the box around it, and only those are worked out, row by
+    row where there are few, else all together in vectors.
     """
     lon0, lat0 = centre
     band, turn2 = chord.band_deg, chord.turn_deg * chord.turn_deg
@@ -100,10 +100,19 @@ def mark_by_polynomial(
         for j in range(rows):
             i = first + np.uint64(j)
             turn = difference_degrees(lon[i], lon0)
-            near += np.int64((abs(lat[i] - lat0) <= band) & (turn * turn <= turn2))
+            inside = (abs(lat[i] - lat0) <= band) & (turn * turn <= turn2)
+            marks[i] = inside
+            near += np.int64(inside)
             off_globe += np.int64(not ((abs(lon[i]) <= ANTIMERIDIAN_DEG) & (abs(lat[i]) <= POLE_DEG)))
-        if near:
-            undecided += _mark_block(lon, lat, first, rows, centre, chord, bounds_m2, marks)
+        if near > _FEW or (near and rows < _BLOCK):
+            for j in range(rows):
+                undecided += _mark_row(lon, lat, first + np.uint64(j), centre, chord, bounds_m2, marks)
+        elif near:
+            word = match_bytes(marks, np.int64(first), INSIDE)
+            while word != _NONE:
+                i = first + np.uint64(lowest_bit(word))
+                undecided += _mark_row(lon, lat, i, centre, chord, bounds_m2, marks)
+                word &= word - _ONE
     return undecided, off_globe
 
 

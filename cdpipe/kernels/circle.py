@@ -17,6 +17,7 @@ c**2 itself takes multiplications only where the circle is small beside the glob
 """
 
 import math
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -47,6 +48,7 @@ from cdpipe.kernels.jit import jit
 FARTHEST_M: Final = 20003931.4586254
 """Half a meridian, which no geodesic distance exceeds."""
 
+_KNOWN_CIRCLES = 64
 _DEGREE = 4
 # A point farther than pi r has a chord of at least 2r - (FARTHEST - pi r) = 12570 km, more than this radius proves.
 _PROVABLE_M = 18.0e6
@@ -86,6 +88,7 @@ def _least_axis(lat0: float, band_rad: float) -> float:
     return EQUATORIAL_M * math.cos(edge_rad) / math.sqrt(1 - ECCENTRICITY_2 * math.sin(edge_rad) ** 2)
 
 
+@lru_cache(maxsize=_KNOWN_CIRCLES)
 def _fit_chord(lat0: float, radius_m: float) -> Chord | None:
     """Expand c**2 for a circle that is small and away from the poles; None for any other.
 

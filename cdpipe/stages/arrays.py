@@ -147,7 +147,12 @@ def view_vehicles(series: "pd.Series[Any]") -> Vehicles:
         If the column does not hold text.
     """
     codes, texts = view_labels(series)
-    return Vehicles(codes, np.append(hash_text(*texts), np.uint64(_NO_ID)))
+    return Vehicles(codes, hash_vehicles(texts))
+
+
+def hash_vehicles(texts: Cells) -> NDArray[np.uint64]:
+    """Return the hashes of ids, shape (k + 1,), as `Vehicles` has them."""
+    return np.append(hash_text(*texts), np.uint64(_NO_ID))
 
 
 def keep(columns: Mapping[str, Any], kept: Kept) -> dict[str, Any]:

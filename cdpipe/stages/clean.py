@@ -30,6 +30,7 @@ from cdpipe.stages.filters import FILTERS, Filter, Messages, Region
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
 from cdpipe.stages.rows import Rows
+from cdpipe.stages.tables import make_frame
 
 NAME: Final = "clean"
 VERSION: Final = 2
@@ -236,4 +237,4 @@ def _assemble(rows: Rows, params: CleanParams) -> pd.DataFrame:
         data[X_POS], data[Y_POS] = to_local(lon, lat, lon0=lon0, lat0=lat0)
     if params.timestamp_parts:
         data |= calendar_parts(rows.raw(GENERATED_AT).to_numpy().view(np.int64))._asdict()
-    return pd.DataFrame(data, copy=False)
+    return make_frame(data, len(rows))

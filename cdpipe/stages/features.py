@@ -23,7 +23,7 @@ from cdpipe.columns import (
 from cdpipe.kernels.calendar import refine_seconds
 from cdpipe.kernels.hexids import parse_hex
 from cdpipe.kernels.rows import look_up
-from cdpipe.stages.arrays import require_columns, spread, view_labels, view_vehicles
+from cdpipe.stages.arrays import Cells, hash_vehicles, name_canonically, require_columns, spread, view_labels
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
 from cdpipe.stages.tables import make_frame
@@ -98,18 +98,19 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
         If a chosen column is text that is no id.
     """
     del facts
+    frame = name_canonically(frame)
     chosen = params.chosen(tuple(map(str, frame.columns)))
     require_columns(frame, (ROW_NUMBER, *chosen, IS_ATTACKER, VEHICLE_ID, GENERATED_AT), stage=NAME)
-    vehicles = view_vehicles(frame[VEHICLE_ID])
-    codes = vehicles.codes.astype(np.int32, copy=False)  # as look-ups take them: else each would convert them
+    codes, ids = view_labels(frame[VEHICLE_ID])
+    codes = codes.astype(np.int32, copy=False)  # as look-ups take them: else each would convert them
     notes: dict[str, int] = {}
     data: dict[str, object] = {
         ROW_NUMBER: _number(frame[ROW_NUMBER]).astype(np.int64),
-        VEHICLE: look_up(vehicles.hashes, codes),
+        VEHICLE: look_up(hash_vehicles(ids), codes),
         TIME: _order(frame),
     }
     for name in chosen:
-        data[name] = _hex_ids(frame[name], codes, notes) if name == VEHICLE_ID else _number(frame[name])
+        data[name] = _hex_ids(ids, codes, notes) if name == VEHICLE_ID else _number(frame[name])
     data[IS_ATTACKER] = _number(frame[IS_ATTACKER]).astype(np.int8)
     return make_frame(data, len(frame)), Ledger(NAME, len(frame), len(frame), notes=notes)
 
@@ -124,13 +125,12 @@ def _number(series: "pd.Series[Any]") -> "pd.Series[Any]":
         raise TypeError(
             f"column {series.name!r} is {series.dtype}, which is no feature; leave it out of features.columns"
         )
-    return series.reset_index(drop=True)
+    return series
 
 
-def _hex_ids(series: "pd.Series[Any]", codes: NDArray[np.int32], notes: dict[str, int]) -> object:
-    """Read the ids, given the number of each row's text as `view_labels` says it."""
-    _codes, texts = view_labels(series)
-    values, status = parse_hex(*texts)
+def _hex_ids(ids: Cells, codes: NDArray[np.int32], notes: dict[str, int]) -> object:
+    """Read the ids, given their texts and the number of each row's."""
+    values, status = parse_hex(*ids)
     null = np.zeros(codes.size, np.bool_)
     if codes.size and (status.any() or codes.min() < 0):
         null = spread(codes, status != 0, of_null=True)

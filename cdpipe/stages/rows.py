@@ -17,8 +17,8 @@ from cdpipe.stages.cells import type_series
 class Rows:
     """The rows that are still in, their columns as far as they are typed, and for which reason the others went.
 
-    A column is a Series where it is the caller's (pandas then copies it when either frame is written to, and not
-    before), and an array where it is new: a frame of arrays takes pandas half the time.
+    A column that is the caller's is given on as a Series (pandas then copies it when either frame is written to, not
+    before), and a new one as an array: a Series of each costs as much as the frame that they become.
 
     Parameters
     ----------
@@ -29,7 +29,10 @@ class Rows:
     """
 
     def __init__(self, frame: pd.DataFrame, names: Iterable[str], *, cleaned: bool = False) -> None:
-        self._columns: dict[str, Any] = {name: frame[name] for name in names}
+        arrays = dict(zip(frame.columns, frame._iter_column_arrays(), strict=True))  # type: ignore[operator]
+        self._columns: dict[str, Any] = {name: arrays[name] for name in names}
+        self._lent = set(self._columns)
+        self._frame = frame
         self._typed: set[str] = set()
         self._cleaned = cleaned
         self._rows = self._left = len(frame)
@@ -55,7 +58,7 @@ class Rows:
 
     def raw(self, name: str) -> "pd.Series[Any]":
         """Return a column as it is."""
-        values = self._columns[name]
+        values = self._frame[name] if name in self._lent else self._columns[name]
         return values if isinstance(values, pd.Series) else pd.Series(values, copy=False)
 
     def typed(self, name: str) -> "pd.Series[Any]":
@@ -69,7 +72,7 @@ class Rows:
         if name not in self._typed and column is not None and not self._has_type(column):
             typed = type_series(column, self.raw(name))
             self.drop(f"{name}: {typed.problem}", typed.bad)
-            self._columns[name] = typed.series
+            self.add(name, typed.data)
         self._typed.add(name)
 
     def _has_type(self, column: Column) -> bool:
@@ -79,18 +82,20 @@ class Rows:
     def add(self, name: str, values: Any) -> None:  # noqa: ANN401 - an array or a Series
         """Add a column, shape (n,), as it is."""
         self._columns[name] = values
+        self._lent.discard(name)
 
     def narrow(self, names: Iterable[str]) -> None:
         """Leave out for good the rows that are out, and all columns but these."""
         columns = {name: self._columns[name] for name in names}
         if self._stay is not None and self._left < self._rows:
             columns = keep(columns, Kept(self._stay))
+            self._lent.clear()
         self._rows, self._stay = self._left, None
         self._columns = columns
 
     def take(self, names: Iterable[str]) -> dict[str, Any]:
         """Return columns, each a Series or an array, by name."""
-        return {name: self._columns[name] for name in names}
+        return {name: self._frame[name] if name in self._lent else self._columns[name] for name in names}
 
 
 def _is_typed(column: Column, values: Any) -> bool:  # noqa: ANN401 - an array of NumPy or pandas, or a Series
