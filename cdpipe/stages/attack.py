@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cdpipe.columns import IS_ATTACKER, ROW_NUMBER, VEHICLE_ID, X_POS, Y_POS
+from cdpipe.kernels.allocation import allot
 from cdpipe.kernels.choice import NOBODY, choose_rows, choose_threshold, distinct, is_chosen
 from cdpipe.kernels.draws import ATTACKER, POOL
 from cdpipe.kernels.pool import draw_smallest, mark_smallest
@@ -18,7 +19,7 @@ from cdpipe.stages.ledger import Ledger
 
 NAME: Final = "attack"
 VERSION: Final = 3
-POOL_ROWS: Final = 1 << 17
+POOL_ROWS: Final = 1 << 16
 """Swaps draw from this many messages, themselves a uniform draw; from all where there are fewer (ADR 3 and 7)."""
 
 _POOL_ROW_BYTES: Final = 28
@@ -26,6 +27,9 @@ _POOLS_AT_ONCE: Final = 8
 """Full pools that a process holds while surveys merge: two merges at a time, each of two pools with their copies."""
 
 _NO_HASHES: Final = np.empty(0, np.uint64)
+_ROWS_AT_ONCE: Final = 1 << 16
+"""What is worked out of so many stays in the processor's cache, and in memory that is used again."""
+
 _NO_POOL: Final = Pool(np.empty(0, np.int64), np.empty(0, np.uint32), np.empty(0), np.empty(0))
 
 
@@ -140,15 +144,22 @@ def apply(frame: pd.DataFrame, params: AttackParams, facts: Facts | None) -> tup
     row_number = frame[ROW_NUMBER].to_numpy(np.int64)
     hit = _choose(row_number, vehicles, params, facts)
     rows = Kept(hit).places
-    x, y = (frame[name].to_numpy(np.float64, copy=True) for name in (X_POS, Y_POS))
-    targets = Targets(rows, row_number=row_number, vehicles=vehicles, x=x, y=y)
-    for values, into in zip(params.displace(targets, facts.pool if facts else None), (x, y), strict=True):
-        put(values, rows, into)
+    x, y = (_copy(frame[name].to_numpy(np.float64)) for name in (X_POS, Y_POS))
+    for some in np.array_split(rows, -(-rows.size // _ROWS_AT_ONCE) or 1):
+        targets = Targets(some, row_number=row_number, vehicles=vehicles, x=x, y=y)
+        for values, into in zip(params.displace(targets, facts.pool if facts else None), (x, y), strict=True):
+            put(values, some, into)
     ledger = Ledger(NAME, len(frame), len(frame), notes={"messages of attackers": rows.size})
     # Pandas copies arrays that it is given, and Series not.
     columns = {X_POS: x, Y_POS: y, IS_ATTACKER: hit.view(np.int8)}
     series = {name: pd.Series(values, index=frame.index, copy=False) for name, values in columns.items()}
     return frame.assign(**series), ledger
+
+
+def _copy(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    copied = allot(values.size, np.float64)
+    np.copyto(copied, values)
+    return copied
 
 
 def _choose(

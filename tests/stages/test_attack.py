@@ -24,6 +24,14 @@ from cdpipe.stages.attack import POOL_ROWS, conclude, merge, needs_survey, surve
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("at_once", [1, 7, 599])
+def test_however_many_rows_are_worked_out_at_once_the_attack_is_the_same(kind, at_once, monkeypatch):
+    whole, _hit, _ledger = attacked(kind)
+    monkeypatch.setattr("cdpipe.stages.attack._ROWS_AT_ONCE", at_once)
+    pd.testing.assert_frame_equal(attacked(kind)[0], whole, check_exact=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("choose_by", ["vehicle", "row"])
 def test_only_attackers_positions_change_and_nothing_else_does(kind, choose_by):
     before = FRAME.copy(deep=True)
