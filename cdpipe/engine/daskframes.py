@@ -82,9 +82,9 @@ class _Frames(Layer):
     def wrap_frame(self, meta: pd.DataFrame) -> dd.DataFrame:
         """Return the Dask DataFrame."""
         unknown = (None,) * (len(self.frame_keys) + 1)
-        # `from_graph` would look at every type and index of the empty frame for a name that no other frame has.
-        token = {"_determ_token": self.name}
-        return new_collection(FromGraph(self, _forget_labels(meta), unknown, self.frame_keys, self.what, **token))
+        # Without a token Dask would look at every type and index of the empty frame for a name that no other has.
+        whole = FromGraph(self, _forget_labels(meta), unknown, self.frame_keys, self.what, _determ_token=self.run)
+        return new_collection(whole)
 
 
 def _find_ours(frame: dd.DataFrame) -> Partitions | None:
