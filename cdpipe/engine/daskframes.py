@@ -14,6 +14,7 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.task_spec import List, TaskRef
 
 from cdpipe.columns import ROW_NUMBER
+from cdpipe.engine.chains import hands_on
 from cdpipe.engine.facts import add_merges, survey
 from cdpipe.engine.frames import find_facts, number_rows
 from cdpipe.engine.layers import Layer
@@ -145,10 +146,12 @@ def _count_on(before: int, made: Made) -> int:
     return before + len(_number(made, None))
 
 
+@hands_on
 def _first(pair: Pair) -> pd.DataFrame:
     return pair[0]
 
 
+@hands_on
 def _second(pair: Pair) -> Ledger:
     return pair[1]
 

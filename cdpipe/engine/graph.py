@@ -9,6 +9,7 @@ import pandas as pd
 from dask.delayed import Delayed
 from dask.task_spec import TaskRef
 
+from cdpipe.engine.chains import hands_on
 from cdpipe.engine.facts import survey
 from cdpipe.engine.layers import Layer
 from cdpipe.engine.parts import read_part, read_types, write_part
@@ -213,9 +214,11 @@ def _load(source: Raw | Stored, index: int, first: Start) -> tuple[Outcome, pd.D
     return Outcome({GATHER: gathered.ledger}, seconds, rows, source.block.size), gathered.frame
 
 
+@hands_on
 def _account(outcome: Outcome) -> Outcome:
     return outcome._replace(survey=None)
 
 
+@hands_on
 def _survey(outcome: Outcome) -> Any:  # noqa: ANN401
     return outcome.survey

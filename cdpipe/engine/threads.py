@@ -1,9 +1,8 @@
 """Sessions on threads of this process."""
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import get_ident
 from typing import Any, TypeVar
@@ -11,12 +10,11 @@ from typing import Any, TypeVar
 import psutil
 from dask import local
 from dask.callbacks import Callback
-from dask.optimization import cull
 from dask.system import cpu_count
-from dask.task_spec import Task
 from dask.threaded import get as run_on_threads
 
 from cdpipe.engine.accounts import Account, Place
+from cdpipe.engine.chains import flatten_graph, fuse_chains, is_handing_on, skip_aliases
 from cdpipe.engine.depth import Depth
 from cdpipe.engine.memory import machine_memory_bytes
 from cdpipe.engine.session import (
@@ -59,10 +57,10 @@ class ThreadSession(Session):
 
         keys = [task.key for task in tasks]
         with building_graph():
-            graph = fuse_chains(flatten_graph(tasks), keys)
+            graph = fuse_chains(skip_aliases(flatten_graph(tasks), keys), keys)
         # Callbacks that others registered (the queue watch, dask's own profilers) must hear of this run too.
         callbacks = [(None, None, None, report, None), *Callback.active]
-        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="cdpipe")
+        pool = _Threads(self._threads, thread_name_prefix="cdpipe")
         try:
             results = run_on_threads(graph, keys, pool=pool, callbacks=callbacks)
         finally:
@@ -129,6 +127,18 @@ def run_batch(batch: Sequence[Sequence[Any]]) -> list[Any]:
     return [run_recorded(local.execute_task, *arguments) for arguments in batch]
 
 
+class _Threads(ThreadPoolExecutor):
+    """Threads for tasks; those that take no time are done at once by the thread that hands them out."""
+
+    def submit(self, run: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":  # noqa: ANN401 - a batch
+        """Run a batch of Dask's, each (key, (task, data), …)."""
+        if not all(is_handing_on(each[1][0]) for each in args[0]):
+            return super().submit(run, *args, **kwargs)
+        done: Future[T] = Future()
+        done.set_result(run(*args, **kwargs))
+        return done
+
+
 class _NoBooks:
     """The books of other processes, of which there are none."""
 
@@ -175,56 +185,3 @@ class _Listener(Callback):  # type: ignore[misc] # dask is not typed
         for book, duty in self._runs[get_ident()].pop()[1]:
             book.switch(duty)
             book.tell_runnable(0)
-
-
-def flatten_graph(tasks: Sequence[Any]) -> dict[Any, Any]:
-    """Merge the graphs of delayed objects into one dictionary of what they need.
-
-    Goes from each task's own layer to those it needs, each once: `HighLevelGraph.cull` takes 14 s over the 20,000
-    layers of as many delayed calls, and looking through all layers of every task as long over a chain of 4,000.
-    """
-    graph: dict[Any, Any] = {}
-    seen: set[str] = set()
-    for task in tasks:
-        whole = task.__dask_graph__()
-        pending = list(task.__dask_layers__())
-        while pending:
-            name = pending.pop()
-            if name not in seen:
-                seen.add(name)
-                graph.update(whole.layers[name])
-                pending.extend(whole.dependencies[name])
-    needed: dict[Any, Any] = cull(graph, [task.key for task in tasks])[0]
-    return needed
-
-
-def fuse_chains(graph: Mapping[Any, Any], keys: Iterable[Any]) -> dict[Any, Any]:
-    """Make one task of those that do nothing but hand their result to one that needs nothing else.
-
-    Every task has its price, and threads that wait for the next one take the GIL from those that work.
-
-    Parameters
-    ----------
-    graph
-        Dask's tasks by key.
-    keys
-        Whose results are wanted.
-    """
-    uses = Counter(need for task in graph.values() for need in task.dependencies)
-    wanted = set(keys)
-    handed_on = {
-        need
-        for task in graph.values()
-        if len(task.dependencies) == 1
-        for need in task.dependencies
-        if uses[need] == 1 and need not in wanted and isinstance(graph.get(need), Task)
-    }
-    fused = {}
-    for key, task in graph.items():
-        if key in handed_on:
-            continue
-        chain = [task]
-        while len(chain[0].dependencies) == 1 and (need := next(iter(chain[0].dependencies))) in handed_on:
-            chain.insert(0, graph[need])
-        fused[key] = Task.fuse(*chain) if chain[1:] else task
-    return fused

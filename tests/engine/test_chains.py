@@ -1,17 +1,21 @@
-"""Tasks that only hand on their result become one."""
+"""Graphs of fewer tasks that do the same: tasks in a line become one, second names go; and who does what takes no time."""
 
+import threading
 from operator import add, neg
 
 import pandas as pd
 import pytest
+from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
 from dask.local import get_sync
-from dask.task_spec import List, Task, TaskRef
+from dask.task_spec import Alias, DataNode, List, Task, TaskRef
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cdpipe import clean, read
+from cdpipe.engine.chains import flatten_graph, fuse_chains, hands_on, skip_aliases
 from cdpipe.engine.daskframes import Partitions
-from cdpipe.engine.threads import flatten_graph, fuse_chains
+from cdpipe.engine.session import open_session
 from cdpipe.stages.clean import CleanParams
 from cdpipe.stages.gather import GatherParams
 from cdpipe.stages.ledger import Ledger
@@ -50,6 +54,75 @@ def test_any_graph_gives_the_same_in_no_more_tasks(needs, wanted):
     assert set(fused) <= set(graph)
     assert set(keys) <= set(fused)
     assert get_sync(fused, keys) == get_sync(graph, keys)
+
+
+@given(
+    needs=st.lists(
+        st.one_of(st.sets(st.integers(0, 11), max_size=3), st.integers(0, 11), st.just("data")), min_size=1, max_size=12
+    ),
+    wanted=st.lists(st.integers(0, 11), min_size=1),
+)
+def test_without_second_names_any_graph_gives_the_same_under_those_that_are_wanted(needs, wanted):
+    graph = {}
+    for place, each in enumerate(needs):
+        if each == "data":
+            graph[place] = DataNode(place, 10 + place)
+        elif isinstance(each, int) and each < place:
+            graph[place] = Alias(place, each)
+        else:
+            some = each if isinstance(each, set) else ()
+            graph[place] = Task(place, sum, List(1, *(TaskRef(need) for need in sorted(some) if need < place)))
+    keys = sorted(set(wanted) & set(graph)) or [0]
+    skipped = skip_aliases(graph, keys)
+    assert len(skipped) <= len(graph)
+    assert get_sync(skipped, keys) == get_sync(graph, keys)
+    left = {key for key, task in skipped.items() if isinstance(task, Alias)}
+    assert left <= set(keys)
+    assert all(not task.dependencies & left for task in skipped.values())
+
+
+def test_what_is_wanted_under_a_second_name_alone_is_one_task():
+    graph = {"a": Task("a", int, 3), "b": Alias("b", "a"), "c": Alias("c", "b")}
+    assert list(skip_aliases(graph, ["c"])) == ["c"]
+    assert isinstance(skip_aliases(graph, ["c"])["c"], Task)
+    assert set(skip_aliases(graph, ["a", "c"])) == {"a", "c"}
+    assert set(skip_aliases(graph, ["b", "c"])) == {"a", "b", "c"}
+
+
+@hands_on
+def _tell_thread_at_once(_):
+    return threading.get_ident()
+
+
+def _tell_thread(_):
+    return threading.get_ident()
+
+
+def test_a_task_that_takes_no_time_is_done_by_the_thread_that_hands_out_the_others():
+    graph = {
+        "made": Task("made", _tell_thread, 0),
+        "part": Task("part", _tell_thread_at_once, TaskRef("made")),
+        "same": Alias("same", "made"),
+        "more": Task("more", _tell_thread, TaskRef("made")),
+    }
+    whole = HighLevelGraph({"layer": graph}, {"layer": set()})
+    with open_session() as session:
+        made, part, same, more = session.run([Delayed(key, whole, layer="layer") for key in graph])
+    assert part == threading.get_ident()
+    assert threading.get_ident() not in (made, more)
+    assert same == made
+
+
+@hands_on
+def _fail_at_once(_):
+    raise LookupError("nothing there")
+
+
+def test_what_fails_at_once_fails_as_any_task_does():
+    graph = {"made": Task("made", int, 3), "part": Task("part", _fail_at_once, TaskRef("made"))}
+    whole = HighLevelGraph({"layer": graph}, {"layer": set()})
+    with open_session() as session, pytest.raises(LookupError, match="nothing there"):
+        session.run([Delayed(key, whole, layer="layer") for key in graph])
 
 
 @pytest.fixture(scope="module")
