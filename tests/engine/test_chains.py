@@ -1,4 +1,4 @@
-"""Graphs of fewer tasks that do the same: tasks in a line become one, second names go; and who does what takes no time."""
+"""Graphs of fewer tasks that do the same: no second names, tasks in a line become one; and what takes no time."""
 
 import threading
 from operator import add, neg
