@@ -206,21 +206,36 @@ def null_mask(series: "pd.Series[Any]") -> NDArray[np.bool_]:
 
 def name_canonically(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame, or a view of it, with columns in the vocabulary's spelling and rows numbered from 0."""
-    names = [canonical(name) for name in frame.columns]
+    names = [canonical(name) if isinstance(name, str) else name for name in frame.columns]
     if names != list(frame.columns):
         frame = frame.set_axis(names, axis="columns")
+    return number_plainly(frame)
+
+
+def number_plainly(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame, or a view of it, with rows numbered from 0."""
     plain = isinstance(frame.index, pd.RangeIndex) and frame.index.start == 0 and frame.index.step == 1
     return frame if plain else frame.reset_index(drop=True)
 
 
 def require_columns(frame: pd.DataFrame, names: Iterable[str], *, stage: str) -> None:
-    """Check that a frame has the columns that a stage reads.
+    """Check that a frame has each of the columns that a stage reads once.
 
     Raises
     ------
     KeyError
         Naming the stage, the missing columns and those there are.
+    ValueError
+        Naming the stage and the columns that there are twice.
     """
+    names = tuple(names)
     missing = [name for name in names if name not in frame.columns]
     if missing:
         raise KeyError(f"{stage} needs {', '.join(missing)}; the frame has {', '.join(map(str, frame.columns))}")
+    if not frame.columns.is_unique:
+        have = list(frame.columns)
+        twice = [name for name in dict.fromkeys(names) if have.count(name) > 1]
+        if twice:
+            raise ValueError(
+                f"{stage} reads {', '.join(twice)}, which the frame has more than once; remove or rename one"
+            )

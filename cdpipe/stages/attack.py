@@ -19,7 +19,7 @@ from cdpipe.stages.ledger import Ledger
 
 NAME: Final = "attack"
 VERSION: Final = 3
-POOL_ROWS: Final = 1 << 16
+POOL_ROWS: Final = 1 << 17
 """Swaps draw from this many messages, themselves a uniform draw; from all where there are fewer (ADR 3 and 7)."""
 
 _POOL_ROW_BYTES: Final = 28

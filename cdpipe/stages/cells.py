@@ -273,7 +273,7 @@ def mask_integers(whole: NDArray[np.int64], null: NDArray[np.bool_], unavailable
 def _whole_numbers(series: "pd.Series[Any]") -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]:
     """Return which numbers are null, all of them as int64, and which do not fit that; 0 stands for null and unfit."""
     if pd.api.types.is_signed_integer_dtype(series.dtype):
-        whole = series.to_numpy(dtype=np.int64, na_value=0, copy=True)
+        whole = np.array(series.to_numpy(dtype=np.int64, na_value=0))  # its own `copy` does nothing without a null
         return null_mask(series), whole, np.zeros(whole.size, np.bool_)
     values = series.to_numpy(dtype=np.float64, na_value=np.nan)
     null = np.isnan(values)

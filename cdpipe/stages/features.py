@@ -23,7 +23,7 @@ from cdpipe.columns import (
 from cdpipe.kernels.calendar import refine_seconds
 from cdpipe.kernels.hexids import parse_hex
 from cdpipe.kernels.rows import look_up
-from cdpipe.stages.arrays import Cells, hash_vehicles, name_canonically, require_columns, spread, view_labels
+from cdpipe.stages.arrays import Cells, hash_vehicles, number_plainly, require_columns, spread, view_labels
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
 from cdpipe.stages.tables import make_frame
@@ -98,7 +98,7 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
         If a chosen column is text that is no id.
     """
     del facts
-    frame = name_canonically(frame)
+    frame = number_plainly(frame)
     chosen = params.chosen(tuple(map(str, frame.columns)))
     require_columns(frame, (ROW_NUMBER, *chosen, IS_ATTACKER, VEHICLE_ID, GENERATED_AT), stage=NAME)
     codes, ids = view_labels(frame[VEHICLE_ID])

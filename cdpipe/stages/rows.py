@@ -72,7 +72,7 @@ class Rows:
         if name not in self._typed and column is not None and not self._has_type(column):
             typed = type_series(column, self.raw(name))
             self.drop(f"{name}: {typed.problem}", typed.bad)
-            self.add(name, typed.data)
+            self.add(name, typed.series)
         self._typed.add(name)
 
     def _has_type(self, column: Column) -> bool:

@@ -3,6 +3,8 @@
 import threading
 from operator import add, neg
 
+import dask
+import dask.dataframe as dd
 import pandas as pd
 import pytest
 from dask.delayed import Delayed
@@ -79,6 +81,17 @@ def test_without_second_names_any_graph_gives_the_same_under_those_that_are_want
     left = {key for key, task in skipped.items() if isinstance(task, Alias)}
     assert left <= set(keys)
     assert all(not task.dependencies & left for task in skipped.values())
+
+
+def test_lists_and_dicts_of_what_has_a_second_name_are_as_before():
+    frame = dd.from_pandas(pd.DataFrame({"a": range(9)}), npartitions=3).persist()
+    parts = frame.to_delayed()
+    together = dask.delayed(list(parts))
+    with open_session() as session:
+        assert session.run([dask.delayed(len)(together), dask.delayed(len)(dask.delayed({"x": parts[0]}))]) == [3, 1]
+        assert len(session.run([dask.delayed([parts[0]])])[0][0]) == 3
+        assert session.run([dask.delayed(len)(dask.delayed([parts[0]]))]) == [1]
+        assert len(session.run([together[1]])[0]) == 3
 
 
 def test_what_is_wanted_under_a_second_name_alone_is_one_task():

@@ -45,7 +45,7 @@ def check_workers(session):
         time.sleep(0.4)
     with probe(session) as used:
         assert session.run([burn(index, 0.2) for index in range(6)]) == list(range(6))
-    assert 1.2 <= used.cpu_seconds < 2.0
+    assert 1.2 <= used.cpu_seconds < 3.0
     assert used.tasks == 6
     assert 1 <= used.ready_queue_max <= 6
     with probe(session) as used:
@@ -114,7 +114,7 @@ def test_workers_elsewhere_give_counters_and_their_own_memory_alone(remote, monk
         monkeypatch.setattr(module, "describe_process", moved)
     with probe(remote) as used:
         remote.run([burn(index, 0.2) for index in range(4)])
-    assert 0.8 <= used.cpu_seconds < 1.5
+    assert 0.8 <= used.cpu_seconds < 2.5
     assert used.tree_peak_bytes is None
     assert 0 < used.memory_percent < 50
     assert used.syscall_read_bytes > 0

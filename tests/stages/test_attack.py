@@ -20,7 +20,12 @@ from scipy import stats
 
 from cdpipe import attack
 from cdpipe.stages import BY_NAME
-from cdpipe.stages.attack import POOL_ROWS, conclude, merge, needs_survey, survey
+from cdpipe.stages.attack import POOL_ROWS, VERSION, conclude, merge, needs_survey, survey
+
+
+def test_whoever_changes_what_swaps_draw_from_changes_the_version_too():
+    """Else outputs that are kept from before would go on being used; see docs/adr/0007."""
+    assert (VERSION, POOL_ROWS) == (3, 1 << 17)
 
 
 @pytest.mark.parametrize("kind", KINDS)

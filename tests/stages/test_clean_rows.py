@@ -197,3 +197,32 @@ def test_a_column_outside_the_vocabulary_keeps_its_type_whether_or_not_rows_are_
     kept, _ = clean(frame, params(columns=tuple(others)))
     expected = frame.loc[frame[LAT] < 90, list(others)].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept[list(others)], expected)
+
+
+@pytest.mark.parametrize("latitudes", [["41.5", "41.6", "41.7", "41.8"], np.float32([41.5, 41.6, 41.7, 41.8])])
+def test_what_is_written_to_one_column_is_in_no_other(latitudes):
+    """The position is that of columns which are kept as well, and which had to be typed."""
+    frame = small(**{LAT: latitudes})
+    before = frame.copy(deep=True)
+    kept, _ledger = clean(frame, params(columns=(LAT, LON), timestamp_parts=False))
+    kept.iloc[0, kept.columns.get_loc("y_pos")] = 77.0
+    kept.iloc[1, kept.columns.get_loc(LON)] = 88.0
+    assert kept[LAT].iloc[0] == 41.5
+    assert kept["x_pos"].iloc[1] == -106.1
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_integers_without_a_null_are_the_callers_no_longer():
+    frame = small(coreData_secMark=[1, 2, 3, 4])
+    kept, _ledger = clean(frame, params(columns=("coreData_secMark",)))
+    kept.iloc[0, kept.columns.get_loc("coreData_secMark")] = 77
+    assert frame["coreData_secMark"].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("name", ["coreData_speed", "COREDATA_SPEED", LAT, "row_number"])
+def test_a_column_that_is_there_twice_is_refused_if_it_is_read(name):
+    frame = pd.concat([small(), pd.DataFrame({name: np.arange(4.0)})], axis="columns")
+    with pytest.raises(ValueError, match=rf"(?i)clean reads {name}, which the frame has more than once"):
+        clean(frame, params(columns=("coreData_speed",)))
+    twice = pd.concat([small(other=1), small(other=2)[["other"]]], axis="columns")
+    assert len(clean(twice, params())[0]) == 4

@@ -18,6 +18,13 @@ PARTS = ["month", "day", "year", "hour", "minute", "second", "pm"]
 ATTACKED = attack(clean(synthesize_frame(SynthParams(rows=800, vehicles=12)), CleanParams())[0], OffsetConst())[0]
 
 
+def test_columns_that_are_not_asked_for_may_have_any_name():
+    expected, _ledger = features(ATTACKED, FeatureParams(columns=("x_pos", "coreData_speed")))
+    frame = ATTACKED.assign(COREDATA_SPEED=2.0, more=1).rename(columns={"more": 0})
+    made, _ledger = features(frame, FeatureParams(columns=("x_pos", "coreData_speed")))
+    pd.testing.assert_frame_equal(made, expected)
+
+
 def ids(*texts, dtype="str"):
     return pd.DataFrame(
         {

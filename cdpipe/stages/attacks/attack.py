@@ -101,7 +101,7 @@ class AttackParams(Params):
     )
 
     def displace(self, targets: Targets, pool: Pool | None) -> Positions:
-        """Return the positions that the attackers claim, shape (n,) each."""
+        """Return the positions that the attackers claim, shape (n,) each; a call is for some of them only."""
         raise NotImplementedError
 
     def move(self, start: Positions, bearing_deg: NDArray[np.float64], distance_m: NDArray[np.float64]) -> Positions:
