@@ -75,16 +75,15 @@ class _Frames(Layer):
 
     def __init__(self, partitions: Partitions) -> None:
         super().__init__(partitions.what)
-        self.what = partitions.what
         self.partitions = partitions
         self.update(partitions.data)
         self.frame_keys = [self.add("frame", place, _first, pair).key for place, pair in enumerate(partitions.pairs)]
 
     def wrap_frame(self, meta: pd.DataFrame) -> dd.DataFrame:
         """Return the Dask DataFrame."""
-        unknown = (None,) * (len(self.frame_keys) + 1)
+        what, unknown = self.partitions.what, (None,) * (len(self.frame_keys) + 1)
         # Without a token Dask would look at every type and index of the empty frame for a name that no other has.
-        whole = FromGraph(self, _forget_labels(meta), unknown, self.frame_keys, self.what, _determ_token=self.run)
+        whole = FromGraph(self, _forget_labels(meta), unknown, self.frame_keys, what, _determ_token=self.run)
         return new_collection(whole)
 
 

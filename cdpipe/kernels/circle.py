@@ -196,7 +196,7 @@ def encircle(lon: ArrayLike, lat: ArrayLike, *, lon0: float, lat0: float, radius
         )
     longitudes, latitudes = as_points(lon, lat)
     radius_m, centre = float(radius_m), (math.fmod(lon0, 360.0), float(lat0))
-    marks = np.zeros(longitudes.size, np.uint8)
+    marks = np.empty(longitudes.size, np.uint8)
     chord = _fit_chord(centre[1], radius_m)
     bounds_m2 = _bound_chord(radius_m, chord.relative_error if chord else 0.0)
     with np.errstate(all="ignore"):  # only without the compiler: chords of far or absurd rows may overflow

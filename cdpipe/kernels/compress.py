@@ -3,8 +3,8 @@
 Compiled, what is kept is put together within a register, and all of that is written. With AVX-512 this is LLVM's own
 `vector.compress`; LLVM's `masked.compressstore` writes the kept values alone, but AMD's Zen 4 does that in microcode:
 51 ns for 64 bytes, where this takes 6. Without AVX-512 LLVM would move a value at a time, 12 ns for 64 bytes; with AVX2
-a table says for each mask of four or eight values how to shuffle them (Lemire, Kurz and Rupp, "Stream VByte", 2018,
-section 3), 2 ns. Under `NUMBA_DISABLE_JIT` it is the plain Python next to it, which says what it means.
+a table says for each mask of four or eight values how to shuffle them (as Lemire, Kurz and Rupp decode integers,
+"Stream VByte", 2018), 3 ns. Under `NUMBA_DISABLE_JIT` it is the plain Python next to it, which says what it means.
 """
 
 from typing import Any, Final

@@ -28,7 +28,7 @@ def _compress(values, at, mask, out, to):
 @WIDTHS
 @settings(max_examples=30)
 @given(bits=st.integers(0, 2**64 - 1) | st.sampled_from([0, 1, 2**63, 2**64 - 1]), at=st.integers(0, 9))
-def test_the_values_whose_bit_is_set_go_next_to_each_other_and_nothing_else_is_touched(module, dtype, bits, at):
+def test_the_values_whose_bit_is_set_go_next_to_each_other_and_nothing_outside_is_touched(module, dtype, bits, at):
     lanes = compress.MOVED // np.dtype(dtype).itemsize
     values = np.random.default_rng(at).integers(0, 2**8, (at + lanes) * np.dtype(dtype).itemsize, np.uint8).view(dtype)
     values.flags.writeable = False

@@ -1,7 +1,7 @@
 """Years of results of a large suite: classes, their history and trends in seconds, and no file read in full twice.
 
-Processor time is held to the limit, not the clock, and where other work makes the processor itself slow, eight times
-what parsing the files takes alone: on a quiet machine that is about the limit.
+Processor time is held to the limit, not the clock, or to eight times what parsing the files takes alone, if that is
+more: where other work makes the processor itself slow, both take longer.
 """
 
 import gc
