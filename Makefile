@@ -47,7 +47,7 @@ lint: $(ENV)  ## ruff, mypy and the import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint  ## lint, then the tests: at most six minutes from nothing on two cores
+test: lint  ## lint, then the tests: seven to twelve minutes from nothing on two cores
 	@$(BIN)/pytest -n $(JOBS) -m "not measuring"
 	files=$$(grep -rl --include='test_*.py' 'mark\.measuring' tests)
 	for file in $$files; do $(BIN)/pytest "$$file"; done

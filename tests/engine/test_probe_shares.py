@@ -8,7 +8,7 @@ from contextlib import nullcontext
 
 import known_work
 import pytest
-from known_work import LOCK, Busy, chain, quiet, task, thrice
+from known_work import LOCK, Busy, chain, quiet, task
 
 from cdpipe.engine.probe import probe
 from cdpipe.engine.session import SessionParams, open_session
@@ -39,7 +39,6 @@ def largest(shares):
 
 
 @BESIDE
-@thrice
 def test_processor_without_the_gil_is_compute(threads, beside):
     with beside():
         shares = measure(threads, [task(known_work.hash_for, 0.1) for _ in range(8)])
@@ -47,7 +46,6 @@ def test_processor_without_the_gil_is_compute(threads, beside):
 
 
 @BESIDE
-@thrice
 def test_python_on_two_threads_waits_for_the_gil(threads, beside):
     with beside():
         shares = measure(threads, [task(known_work.count_for, 0.2) for _ in range(4)])
@@ -57,7 +55,6 @@ def test_python_on_two_threads_waits_for_the_gil(threads, beside):
 
 
 @BESIDE
-@thrice
 def test_sleeping_tasks(threads, beside):
     with beside():
         shares = measure(threads, [task(time.sleep, 0.1) for _ in range(8)])
@@ -65,7 +62,6 @@ def test_sleeping_tasks(threads, beside):
 
 
 @BESIDE
-@thrice
 def test_tasks_that_take_turns_wait_for_the_lock(threads, beside):
     with beside():
         shares = measure(threads, [task(known_work.hash_locked, LOCK, 0.1) for _ in range(8)])
@@ -75,7 +71,6 @@ def test_tasks_that_take_turns_wait_for_the_lock(threads, beside):
 
 
 @BESIDE
-@thrice
 def test_a_chain_leaves_the_other_slot_idle(threads, beside):
     with beside():
         shares = measure(threads, chain(30, 0.02))
@@ -84,7 +79,6 @@ def test_a_chain_leaves_the_other_slot_idle(threads, beside):
 
 
 @BESIDE
-@thrice
 def test_a_straggler_leaves_the_other_slot_idle(threads, beside):
     tasks = [*(task(known_work.hash_for, 0.02) for _ in range(4)), task(known_work.hash_for, 0.5)]
     with beside():
@@ -94,7 +88,6 @@ def test_a_straggler_leaves_the_other_slot_idle(threads, beside):
 
 
 @BESIDE
-@thrice
 def test_many_tiny_tasks_are_scheduling(threads, beside):
     with beside():
         shares = measure(threads, [task(int, index) for index in range(3000)])
@@ -103,22 +96,18 @@ def test_many_tiny_tasks_are_scheduling(threads, beside):
 
 
 @BESIDE
-@thrice
 def test_a_child_process_computes_for_the_task_that_waits(threads, beside):
     with beside():
         shares = measure(threads, [task(known_work.burn_in_child, 0.5) for _ in range(2)])
     assert shares["compute"] > 0.75
 
 
-@thrice
 def test_helper_threads_compute_for_the_task_that_waits(threads):
     shares = measure(threads, [task(known_work.hash_on_helpers, 0.5)])
     assert shares["compute"] > 0.6  # on a busy machine one helper is done before the other
     assert shares["lock"] < 0.05
 
 
-@thrice
-@thrice
 def test_helpers_that_live_for_a_moment_compute(threads):
     """They are gone before anybody looks at them twice, but not out of the process's processor time."""
     shares = measure(threads, [task(known_work.hash_on_helpers, 0.01) for _ in range(30)])
@@ -126,20 +115,17 @@ def test_helpers_that_live_for_a_moment_compute(threads):
     assert shares["scheduling"] < 0.15
 
 
-@thrice
 def test_a_task_whose_helpers_sleep_sleeps(threads):
     shares = measure(threads, [task(known_work.sleep_on_helpers, 0.1) for _ in range(8)])
     assert shares["sleep"] > 0.7
 
 
-@thrice
 def test_a_lock_whose_holder_sleeps_is_a_lock(threads):
     shares = measure(threads, [task(known_work.sleep_locked, LOCK, 0.05) for _ in range(12)])
     assert shares["lock"] == pytest.approx(shares["sleep"], abs=0.15)
     assert shares["lock"] + shares["sleep"] > 0.8
 
 
-@thrice
 def test_who_polls_a_child_waits_for_it(threads):
     shares = measure(threads, [task(known_work.poll_child, 0.3) for _ in range(4)])
     assert shares["compute"] > 0.7
@@ -150,7 +136,6 @@ def test_a_child_that_sleeps_is_sleep(threads):
     assert shares["sleep"] > 0.7
 
 
-@thrice
 def test_synced_writes_are_disk(threads, tmp_path):
     sync_s = known_work.sync_writes(tmp_path / "probe", 0.2)
     if sync_s < 0.1e-3:
@@ -159,7 +144,6 @@ def test_synced_writes_are_disk(threads, tmp_path):
     assert largest(shares) == "disk"
 
 
-@thrice
 def test_waiting_for_bytes_of_a_pipe_is_network(threads):
     def wait_for_byte():
         reader, writer = os.pipe()
@@ -172,7 +156,6 @@ def test_waiting_for_bytes_of_a_pipe_is_network(threads):
     assert shares["network"] > 0.7
 
 
-@thrice
 def test_the_block_s_own_work_is_a_task(threads):
     with probe(threads) as used:
         known_work.hash_for(0.4)
@@ -185,7 +168,6 @@ def test_the_block_s_own_work_is_a_task(threads):
     assert 0.4 < quiet(used.shares)["sleep"] < 0.6
 
 
-@thrice
 def test_more_threads_than_slots_add_up_as_well():
     with open_session(SessionParams(threads_per_worker=8)) as session:
         with probe(session) as used:
@@ -196,7 +178,6 @@ def test_more_threads_than_slots_add_up_as_well():
     assert shares["sleep"] > 0.7
 
 
-@thrice
 def test_one_thread_has_one_slot():
     with open_session(SessionParams(threads_per_worker=1)) as session:
         shares = measure(session, [task(known_work.hash_for, 0.1) for _ in range(4)])
@@ -204,7 +185,6 @@ def test_one_thread_has_one_slot():
     assert shares["idle"] < 0.05
 
 
-@thrice
 def test_a_graph_that_dask_computes_without_the_session_counts_too(threads):
     import dask
 
@@ -216,7 +196,6 @@ def test_a_graph_that_dask_computes_without_the_session_counts_too(threads):
     assert used.task_cpu_seconds == pytest.approx(0.5, rel=0.2)
 
 
-@thrice
 def test_what_tasks_took(threads):
     with probe(threads) as used:
         threads.run([task(known_work.hash_for, 0.1), task(time.sleep, 0.2), *(task(int, 1) for _ in range(18))])
@@ -229,7 +208,6 @@ def test_what_tasks_took(threads):
     assert used.task_blocked_seconds >= 0.19
 
 
-@thrice
 def test_garbage_collection_and_graphs(threads):
     import gc
 
@@ -244,7 +222,6 @@ def test_garbage_collection_and_graphs(threads):
     assert len(ballast) == 200_000
 
 
-@thrice
 def test_ready_queue_over_time(threads):
     with probe(threads) as used:
         threads.run([task(time.sleep, 0.01) for _ in range(60)])
@@ -255,7 +232,6 @@ def test_ready_queue_over_time(threads):
     assert used.queue_mean == pytest.approx(sum(used.queue_over_time) / len(used.queue_over_time), rel=0.1)
 
 
-@thrice
 def test_memory_over_time_and_page_cache(threads, tmp_path):
     file = tmp_path / "file"
     file.write_bytes(os.urandom(20_000_000))
@@ -270,7 +246,6 @@ def test_memory_over_time_and_page_cache(threads, tmp_path):
     assert used.tree_peak_bytes - 150e6 < used.mean_bytes < used.tree_peak_bytes - 50e6
 
 
-@thrice
 def test_watching_costs_little_and_is_not_counted(threads):
     with probe(threads) as used:
         time.sleep(1.5)

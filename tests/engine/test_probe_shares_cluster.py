@@ -10,7 +10,7 @@ import dask
 import known_work
 import pytest
 from clusters import open_remote
-from known_work import quiet, thrice
+from known_work import quiet
 
 from cdpipe.engine.probe import probe
 from cdpipe.engine.session import SessionParams, open_session
@@ -58,7 +58,6 @@ class Hasher:
         known_work.hash_for(cpu_seconds)
 
 
-@thrice
 def test_calls_of_actors_are_tasks(local):
     with local.client.as_current():
         actors = [local.client.submit(Hasher, actor=True, pure=False).result() for _ in range(2)]
@@ -70,7 +69,6 @@ def test_calls_of_actors_are_tasks(local):
     assert used.task_seconds["p50"] == pytest.approx(0.2, rel=0.3)
 
 
-@thrice
 def test_processor_is_compute(cluster):
     used, shares = measure(cluster, [task(known_work.hash_for, 0.2) for _ in range(8)])
     assert max(shares, key=shares.__getitem__) == "compute"
@@ -79,28 +77,24 @@ def test_processor_is_compute(cluster):
     assert 0.2 <= used.task_seconds["min"] <= used.task_seconds["max"]
 
 
-@thrice
 def test_sleeping_tasks(cluster):
     _, shares = measure(cluster, [task(time.sleep, 0.2) for _ in range(8)])
     assert max(shares, key=shares.__getitem__) == "sleep"
     assert shares["sleep"] > 0.5
 
 
-@thrice
 def test_many_tiny_tasks_are_scheduling(cluster):
     used, shares = measure(cluster, [task(int, index) for index in range(400)])
     assert max(shares, key=shares.__getitem__) == "scheduling"
     assert used.tasks == 400
 
 
-@thrice
 def test_a_straggler_leaves_the_other_slot_idle(cluster):
     _, shares = measure(cluster, [task(known_work.hash_for, 1.0), task(int, 1)])
     assert shares["idle"] > 0.15  # on a busy machine the loops' own threads wait for a core in the other slot
     assert 0.35 < shares["compute"] < 0.7
 
 
-@thrice
 def test_objects_that_travel_are_serialisation(cluster):
     parts = [task(known_work.make_strings, 15_000) for _ in range(6)]
     used, shares = measure(cluster, [task(known_work.take, *parts) for _ in range(2)])
@@ -110,7 +104,6 @@ def test_objects_that_travel_are_serialisation(cluster):
     assert shares["serialisation"] + shares["network"] > 0.3, shares
 
 
-@thrice
 def test_results_that_do_not_fit_are_spilled(tmp_path):
     params = SessionParams(
         scheduler="local", workers=1, threads_per_worker=1, memory_limit_gb=0.5, spill_target=0.1, spill=0.2
