@@ -6,6 +6,7 @@ Operational Data Environment writes them). Real files differ in letter case, so 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 Kind = Literal["text", "label", "float", "integer", "time", "count", "part", "year", "flag", "hash"]
@@ -143,6 +144,7 @@ BY_NAME: Final[dict[str, Column]] = {column.name: column for column in (*SOURCE,
 _BY_FOLDED: Final[dict[str, str]] = {name.casefold(): name for name in BY_NAME}
 
 
+@lru_cache(maxsize=1024)
 def canonical(name: str) -> str:
     """Return the vocabulary's spelling of a column name, or the name itself, stripped, if it is not in it."""
     stripped = name.strip()

@@ -32,11 +32,14 @@ def as_input(values: ArrayLike, dtype: type[Scalar]) -> NDArray[Scalar]:
     ValueError
         If `values` has another number of dimensions than one.
     """
-    array = np.require(values, dtype, ["C_CONTIGUOUS", "ALIGNED"])  # alignment is part of Numba's type as well
+    if isinstance(values, np.ndarray) and values.dtype == dtype and values.flags.c_contiguous and values.flags.aligned:
+        array = values
+    else:
+        array = np.require(values, dtype, ["C_CONTIGUOUS", "ALIGNED"])  # alignment is part of Numba's type as well
     if array.ndim != 1:
         raise ValueError(f"an array of {array.ndim} dimensions was given; kernels take one column: pass values.ravel()")
-    view = array.view()
-    view.flags.writeable = False
+    view: NDArray[Scalar] = array.view()
+    view.setflags(write=False)
     return view
 
 

@@ -206,8 +206,9 @@ def null_mask(series: "pd.Series[Any]") -> NDArray[np.bool_]:
 
 def name_canonically(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame, or a view of it, with columns in the vocabulary's spelling and rows numbered from 0."""
-    names = [canonical(name) if isinstance(name, str) else name for name in frame.columns]
-    if names != list(frame.columns):
+    given = list(frame.columns)
+    names = [canonical(name) if isinstance(name, str) else name for name in given]
+    if names != given:
         frame = frame.set_axis(names, axis="columns")
     return number_plainly(frame)
 

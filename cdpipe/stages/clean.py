@@ -170,10 +170,11 @@ def apply(frame: pd.DataFrame, params: CleanParams, facts: None = None) -> tuple
     """
     del facts
     frame = name_canonically(frame)
-    inputs = params.inputs(tuple(frame.columns))
+    available = tuple(frame.columns)
+    inputs = params.inputs(available)
     require_columns(frame, (ROW_NUMBER, *inputs), stage=NAME)
     rows = Rows(frame, (ROW_NUMBER, *inputs), cleaned=params.position == "cleaned")
-    where = params.position_columns(tuple(frame.columns))
+    where = params.position_columns(available)
     _locate(rows, where)
     _filter(rows, params, where)
     rows.narrow((ROW_NUMBER, *params.kept, *params.must, X_POS, Y_POS))
