@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import dask.dataframe as dd
+import numpy as np
 import pandas as pd
 from dask.dataframe.dask_expr import new_collection
 from dask.dataframe.dask_expr.io.io import FromGraph
@@ -24,6 +25,7 @@ from cdpipe.stages.params import Params
 from cdpipe.stages.stage import Stage
 
 _KNOWN_TYPES: Final = 64
+_UNKNOWN: Final = pd.CategoricalDtype([UNKNOWN_CATEGORIES])
 
 Pair = tuple[pd.DataFrame, Ledger]
 Made = pd.DataFrame | Pair
@@ -60,7 +62,13 @@ class Partitions(Layer):
         return starts
 
     def split(self, meta: pd.DataFrame) -> tuple[dd.DataFrame, Delayed]:
-        """Part the pairs into one Dask DataFrame and one lazy account."""
+        """Part the pairs into one Dask DataFrame and one lazy account.
+
+        Parameters
+        ----------
+        meta
+            A partition without rows, its labels unknown.
+        """
         account = Layer("ledger")
         # Of each pair its account alone: all pairs together would be the whole data set in memory.
         ledgers = [account.add("account", place, _second, pair) for place, pair in enumerate(self.pairs)]
@@ -83,7 +91,7 @@ class _Frames(Layer):
         """Return the Dask DataFrame."""
         what, unknown = self.partitions.what, (None,) * (len(self.frame_keys) + 1)
         # Without a token Dask would look at every type and index of the empty frame for a name that no other has.
-        whole = FromGraph(self, _forget_labels(meta), unknown, self.frame_keys, what, _determ_token=self.run)
+        whole = FromGraph(self, meta, unknown, self.frame_keys, what, _determ_token=self.run)
         return new_collection(whole)
 
 
@@ -104,14 +112,15 @@ def lay_stage(stage: Stage, frame: dd.DataFrame, params: Params) -> tuple[dd.Dat
         Lazily, the account of all partitions.
     """
     laid = Partitions(stage.name)
-    meta = _forget_labels(frame._meta.iloc[:0])
+    types = tuple((str(name), _forget_label(dtype)) for name, dtype in frame._meta.dtypes.items())
+    names = {name for name, _dtype in types}
     parts = looked = laid.take(frame)
     starts: list[Any] = [None] * len(parts)
     whole = stage.facts_needed(params)
-    if ROW_NUMBER not in meta.columns:
+    if ROW_NUMBER not in names:
         starts = laid.count(parts)
-        meta = number_rows(meta, 0)
-    elif whole is not None and _find_ours(frame) is None and set(whole.inputs(params)) <= set(meta.columns):
+        types += ((ROW_NUMBER, np.dtype(np.int64)),)
+    elif whole is not None and _find_ours(frame) is None and set(whole.inputs(params)) <= names:
         # A frame from Parquet is read twice, first these columns alone; else all partitions would wait in memory.
         looked = laid.take(frame[list(whole.inputs(params))])
     facts = None
@@ -123,7 +132,6 @@ def lay_stage(stage: Stage, frame: dd.DataFrame, params: Params) -> tuple[dd.Dat
         facts = add_merges(laid, surveys, stage.name, params)
     for part, start in zip(parts, starts, strict=True):
         laid.make(_apply, stage.name, part, start, params, facts)
-    types = tuple((str(name), dtype) for name, dtype in meta.dtypes.items())
     return laid.split(_find_types(stage.name, params, types))
 
 
@@ -160,14 +168,13 @@ def _find_types(stage: str, params: Params, types: tuple[tuple[str, Any], ...]) 
     """Return a stage's output without any row, given the columns and types of its input."""
     meta = pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in types})
     empty, _ledger = BY_NAME[stage].apply(meta, params, find_facts(BY_NAME[stage], meta, params))
-    return _forget_labels(empty)
+    return forget_labels(empty)
 
 
-def _forget_labels(meta: pd.DataFrame) -> pd.DataFrame:
+def forget_labels(meta: pd.DataFrame) -> pd.DataFrame:
     """Return the empty frame with unknown labels: each partition has its own, and Dask would hash all."""
-    known = {str(name) for name, dtype in meta.dtypes.items() if _has_labels(dtype)}
-    return meta.assign(**dict.fromkeys(known, pd.Categorical([], categories=[UNKNOWN_CATEGORIES]))) if known else meta
+    return meta.astype({name: _forget_label(dtype) for name, dtype in meta.dtypes.items()})
 
 
-def _has_labels(dtype: object) -> bool:
-    return isinstance(dtype, pd.CategoricalDtype) and UNKNOWN_CATEGORIES not in dtype.categories
+def _forget_label(dtype: Any) -> Any:  # noqa: ANN401 - any of pandas' types
+    return _UNKNOWN if isinstance(dtype, pd.CategoricalDtype) else dtype

@@ -55,7 +55,7 @@ def read(
         If nothing is found, or a file is not what its suffix claims. Records that cannot be read are counted rejects.
     """
     # Dask's frames cost 0.6 s at start-up, which a run that streams partitions need not pay.
-    from cdpipe.engine.daskframes import Partitions  # noqa: PLC0415
+    from cdpipe.engine.daskframes import Partitions, forget_labels  # noqa: PLC0415
 
     params = params or GatherParams()
     sources, _absent = plan_sources(_texts(paths), params, format_=format_)
@@ -63,7 +63,7 @@ def read(
     starts = add_starts(laid, [source.block for source in sources])
     for source, start in zip(sources, starts, strict=True):
         laid.make(_read, source, *start)
-    return laid.split(empty_frame(sources[0].columns))
+    return laid.split(forget_labels(empty_frame(sources[0].columns)))
 
 
 def gather(

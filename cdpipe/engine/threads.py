@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import get_ident
+from threading import Barrier, get_ident
 from typing import Any, TypeVar
 
 import psutil
@@ -62,6 +62,7 @@ class ThreadSession(Session):
         callbacks = [(None, None, None, report, None), *Callback.active]
         pool = _Threads(self._threads, thread_name_prefix="cdpipe")
         try:
+            pool.start(max(1, min(self._threads, len(graph))))
             results = run_on_threads(graph, keys, pool=pool, callbacks=callbacks)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -129,6 +130,16 @@ def run_batch(batch: Sequence[Sequence[Any]]) -> list[Any]:
 
 class _Threads(ThreadPoolExecutor):
     """Threads for tasks; those that take no time are done at once by the thread that hands them out."""
+
+    def start(self, threads: int) -> None:
+        """Have so many threads before there is any task: who has one has the GIL, and the next must wait to begin."""
+        gate = Barrier(threads)
+        try:
+            for _ in range(threads):
+                super().submit(gate.wait)
+        except RuntimeError:  # the system gives no more threads, and those there are wait for them
+            gate.abort()
+            raise
 
     def submit(self, run: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":  # noqa: ANN401 - a batch
         """Run a batch of Dask's, each (key, (task, data), …)."""

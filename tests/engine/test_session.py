@@ -202,6 +202,33 @@ def test_ten_thousand_tasks_on_threads(threads):
     assert time.perf_counter() - start < 15
 
 
+def test_all_threads_there_will_be_are_there_before_the_first_task():
+    @dask.delayed
+    def count_threads(_place):
+        return sum(thread.name.startswith("cdpipe_") for thread in threading.enumerate())
+
+    with open_session(SessionParams(threads_per_worker=3)) as session:
+        assert session.run([count_threads(place) for place in range(8)]) == [3] * 8
+        assert session.run([count_threads(0)]) == [1]
+        assert session.run([]) == []
+
+
+def test_where_the_system_gives_no_more_threads_a_run_fails_and_waits_for_none(monkeypatch):
+    started, start = [], threading.Thread.start
+
+    def start_one(thread):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    with open_session(SessionParams(threads_per_worker=2)) as session:
+        monkeypatch.setattr(threading.Thread, "start", start_one)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            session.run([double(1), double(2)])
+    assert not started[0].is_alive()
+
+
 def test_broadcast_value_reaches_every_task(session):
     shared = session.broadcast({"hexagon": 6, 4: "square"})
     assert session.run([pick(shared, "hexagon"), pick(shared, 4)]) == [6, "square"]
