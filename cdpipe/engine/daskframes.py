@@ -119,7 +119,7 @@ def lay_stage(stage: Stage, frame: dd.DataFrame, params: Params) -> tuple[dd.Dat
     whole = stage.facts_needed(params)
     if ROW_NUMBER not in names:
         starts = laid.count(parts)
-        types += ((ROW_NUMBER, np.dtype(np.int64)),)
+        types += ((ROW_NUMBER, np.dtype(np.int64)),)  # as `number_rows` makes it
     elif whole is not None and _find_ours(frame) is None and set(whole.inputs(params)) <= names:
         # A frame from Parquet is read twice, first these columns alone; else all partitions would wait in memory.
         looked = laid.take(frame[list(whole.inputs(params))])
