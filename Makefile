@@ -1,4 +1,4 @@
-# `make test` and `make bench` need Python 3.11, make and git, and nothing else; `make help` lists the rest.
+# `make test` and `make bench` need Python 3.11 to 3.13, make and git, and nothing else; `make help` lists the rest.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -6,7 +6,8 @@ SHELL := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-PYTHON ?= python3.11
+# The Python of .venv: unset, the newest of 3.11 to 3.13 on PATH that has `venv`.
+PYTHON ?=
 BIN := .venv/bin
 ENV := .venv/.made
 OUT := cdpipe-out/bench
@@ -35,11 +36,10 @@ BUSY ?=
 help:
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 14
 
-# Made anew when a requirement or a pin changes; what is there already is not fetched again.
-$(ENV): pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	touch $@
+# Looked at each time: its interpreter may be gone, or a pin new.
+.PHONY: $(ENV)
+$(ENV):
+	@PYTHON='$(PYTHON)' .ci/environment
 
 lint: $(ENV)  ## ruff, mypy and the import contracts
 	@$(BIN)/ruff check .
@@ -71,7 +71,8 @@ bench-suite: $(ENV)
 	python -m benchmarks data $(SUITE) >/dev/null
 	asv machine --yes </dev/null >/dev/null
 	failed=0
-	asv run --record-samples --show-stderr $(ASV) --bench "$$(python -m benchmarks select $(SUITE))" 'HEAD^!' </dev/null || failed=$$?
+	python -m benchmarks watch $(OUT)/others.txt \
+	  asv run --record-samples --show-stderr $(ASV) --bench "$$(python -m benchmarks select $(SUITE))" 'HEAD^!' </dev/null || failed=$$?
 	asv publish --no-pull
 	cdpipe bottlenecks --results .asv/results --commit "$$(git rev-parse HEAD)"
 	echo
@@ -80,6 +81,7 @@ bench-suite: $(ENV)
 	echo "  .asv/html/bottlenecks/bottlenecks.md    the report above (index.html and .json beside it)"
 	echo "  .asv/results                            the samples"
 	echo "  $(OUT)/run                    one run of the pipeline: report.json, pictures, labelled data"
+	cat $(OUT)/others.txt
 	exit $$failed
 
 # Eight samples a side, in rounds that alternate between the commits: with fewer than seven no change is significant.
@@ -87,8 +89,13 @@ compare: $(ENV)  ## HEAD against BASE (HEAD~1), interleaved; fails if something 
 	@export PATH="$$PWD/$(BIN):$$PATH"
 	python -m benchmarks data compare >/dev/null
 	asv machine --yes </dev/null >/dev/null
-	asv continuous --interleave-rounds -a rounds=4 -a repeat=2 --record-samples --show-stderr $(ASV) \
-	  --bench "$$(python -m benchmarks select compare)" $(BASE) HEAD </dev/null
+	mkdir -p $(OUT)
+	failed=0
+	python -m benchmarks watch $(OUT)/others.txt \
+	  asv continuous --interleave-rounds -a rounds=4 -a repeat=2 --record-samples --show-stderr $(ASV) \
+	  --bench "$$(python -m benchmarks select compare)" $(BASE) HEAD </dev/null || failed=$$?
+	cat $(OUT)/others.txt
+	exit $$failed
 
 # polars and DuckDB are of no use elsewhere, so they are fetched when this is first asked for.
 peers: $(ENV)  ## cdpipe beside polars, DuckDB and pandas: ROWS=5000000 REPEATS=5 STAGES=clean,features JSON=FILE

@@ -1,6 +1,7 @@
-"""`python -m benchmarks select SUITE`, `data SUITE`, `make KIND ROWS`, `pins`, `peers`."""
+"""`python -m benchmarks select SUITE`, `data SUITE`, `make KIND ROWS`, `watch FILE COMMAND`, `pins`, `peers`."""
 
 import sys
+from pathlib import Path
 
 from benchmarks import _data, _pins, _sizes
 
@@ -8,6 +9,7 @@ USAGE = (
     "usage: python -m benchmarks select SUITE     print the --bench expression: quick, full, smoke, compare\n"
     "       python -m benchmarks data SUITE       make a suite's data sets, if they are missing\n"
     "       python -m benchmarks make KIND ROWS   make one: " + ", ".join(_data.KINDS) + "; 10k, 5M\n"
+    "       python -m benchmarks watch FILE COMMAND...  run a command; write into a file how busy other programs were\n"
     "       python -m benchmarks pins             pin in constraints.txt and asv.conf.json what is installed\n"
     "       python -m benchmarks peers [OPTIONS]  hold cdpipe against polars, DuckDB and pandas; --help says how\n"
 )
@@ -27,12 +29,16 @@ def main(arguments: list[str]) -> int:
                 from benchmarks import _make
 
                 sys.stdout.write(f"{_make.make(kind, label)}\n")
+            case ["watch", note, *command] if command:
+                from benchmarks import _others
+
+                return _others.run(command, Path(note))
             case ["pins"]:
                 _pins.write()
             case ["peers", *options]:
-                from benchmarks._peers import command
+                from benchmarks._peers import command as peers
 
-                return command.run(options)
+                return peers.run(options)
             case _:
                 sys.stderr.write(USAGE)
                 return 2

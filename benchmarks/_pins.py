@@ -1,7 +1,8 @@
 """Exact versions: `constraints.txt` for development, `matrix.req` of `asv.conf.json` for asv's environments.
 
 Both follow from the requirements in `pyproject.toml` and the versions installed here. `python -m benchmarks pins`
-writes them anew after an upgrade; a test holds them against each other.
+writes them anew after an upgrade; a test holds them against each other. They hold for every Python that cdpipe
+supports: the oldest requires the most, so conditions on Python's version are judged as it would.
 """
 
 import json
@@ -69,12 +70,14 @@ def close(requirements: Iterable[str], *, without: Collection[str] = ()) -> dict
 
     pins: dict[str, str] = {}
     seen: set[tuple[str, frozenset[str]]] = set()
+    oldest = read_project()["requires-python"].removeprefix(">=")
+    python = {"python_version": oldest, "python_full_version": f"{oldest}.0"}
 
     def visit(text: str, extras: Collection[str]) -> None:
         requirement = Requirement(text)
         name = canonicalize_name(requirement.name)
         marker = requirement.marker
-        if name in without or (marker and not any(marker.evaluate({"extra": each}) for each in (*extras, ""))):
+        if name in without or (marker and not any(marker.evaluate(python | {"extra": each}) for each in (*extras, ""))):
             return
         key = (name, frozenset(requirement.extras))
         if key not in seen:

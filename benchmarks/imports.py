@@ -120,7 +120,7 @@ _describe(timeraw_import_cdpipe, "import", "seconds", "seconds")
 _describe(timeraw_help, "import", "help_seconds", "seconds of cdpipe --help")
 _describe(timeraw_import_pandas, "import/pandas", "seconds", "seconds, with numba and pydantic")
 _describe(timeraw_use, "import/use", "seconds", "seconds of a small use")
-_TRACKED: Final = {"unit": "seconds", "timeout": 600, "setup_cache": _share_folder, "setup": _ready}
+_TRACKED: Final = {"unit": "seconds", "setup_cache": _share_folder, "setup": _ready}
 _describe(track_first_use, "import/first_use", "wall_seconds", "seconds of a first run of all stages", **_TRACKED)
 _describe(track_later_use, "import/later_use", "wall_seconds", "seconds of a later run of all stages", **_TRACKED)
 

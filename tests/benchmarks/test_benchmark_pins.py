@@ -1,15 +1,17 @@
-"""Exact versions everywhere, the same everywhere, and nothing of one machine."""
+"""Exact versions everywhere, the same everywhere and for every Python, and nothing of one machine."""
 
 import json
 import re
-import tomllib
+import sys
 
 import pytest
+from asv.config import Config
 from asv.util import ParsedPipDeclaration
 
 from benchmarks import _pins
 
 CONF = json.loads((_pins.HERE / "asv.conf.json").read_text(encoding="utf-8"))
+PROJECT = _pins.read_project()
 PLACES = re.compile(r"://|(?<![\w.])/\w|~/|@")
 
 
@@ -28,7 +30,9 @@ def test_constraints_are_what_is_required_and_installed():
 
 
 def test_pinning_what_is_not_installed_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(_pins, "read_project", lambda: {"optional-dependencies": {"peers": ["no-such-package>=1"]}})
+    monkeypatch.setattr(
+        _pins, "read_project", lambda: PROJECT | {"optional-dependencies": {"peers": ["no-such-package>=1"]}}
+    )
     with pytest.raises(ValueError, match=r"no-such-package is not installed.*pip install -e '\.\[peers\]'"):
         _pins.pin_peers()
 
@@ -63,8 +67,19 @@ def test_installation_changes_no_pin():
     assert "--no-deps" in CONF["install_command"][0]
     assert "--no-isolation" in CONF["build_command"][0]
     assert CONF["plugins"] == [".cdpipe.perf.asv_plugin"]
-    branch = tomllib.loads((_pins.HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
-    assert branch.endswith(CONF["pythons"][0])
+
+
+def test_asv_measures_in_the_python_that_runs_it():
+    running = ".".join(map(str, sys.version_info[:2]))
+    assert Config.load(str(_pins.HERE / "asv.conf.json")).pythons == [running]
+
+
+def test_each_python_requires_only_what_is_pinned(monkeypatch):
+    pinned = _pins.pin_development()
+    for minor in (11, 12, 13, 14):
+        monkeypatch.setattr(_pins, "read_project", lambda minor=minor: PROJECT | {"requires-python": f">=3.{minor}"})
+        assert _pins.pin_development().items() <= pinned.items(), minor
+        assert _pins.pin_runtime().items() <= CONF["matrix"]["req"].items(), minor
 
 
 def test_nothing_is_of_one_machine():
