@@ -134,8 +134,9 @@ def test_a_cluster_that_lost_all_workers_says_so(monkeypatch):
 
 def test_closing_leaves_nothing(tmp_path):
     script = """
-        import psutil, dask, os, tempfile
+        import logging, psutil, dask, os, tempfile
         from cdpipe.engine.session import *
+        logging.getLogger("asyncio").setLevel(logging.ERROR)  # on a busy machine it warns of what takes long
         if __name__ == "__main__":
             with open_session(SessionParams(scheduler="local", workers=2, threads_per_worker=1)) as session:
                 assert session.run([dask.delayed(abs)(-1)]) == [1]
