@@ -35,6 +35,14 @@ class Metrics:
     balanced_accuracy: float
     mcc: float
 
+    def __eq__(self, other: object) -> bool:
+        """Return True if all figures are equal; NaN equals NaN."""
+        return self.as_dict() == other.as_dict() if isinstance(other, Metrics) else NotImplemented
+
+    def __hash__(self) -> int:
+        """Return a hash of the confusion matrix."""
+        return hash((self.true_negatives, self.false_positives, self.false_negatives, self.true_positives))
+
     def as_dict(self) -> dict[str, float | int | None]:
         """Return the metrics as JSON-able values, with None for NaN."""
         return {name: None if math.isnan(value) else value for name, value in asdict(self).items()}

@@ -1,5 +1,6 @@
 import math
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,6 +53,16 @@ def test_a_rate_over_nothing_is_null_in_json():
     assert {name for name, value in plain.items() if value is None} == {"precision", "recall", "f1"}
     assert plain["mcc"] == 0.0
     assert plain["balanced_accuracy"] == plain["specificity"] == plain["accuracy"] == 1.0
+
+
+def test_same_figures_are_equal_and_others_are_not():
+    nothing = np.zeros(2, np.int8)
+    one, again = measure(nothing, nothing), replace(measure(nothing, nothing), recall=float("nan"))
+    assert math.isnan(one.recall)
+    assert (one, hash(one)) == (again, hash(again))
+    assert one != replace(one, recall=0.0)
+    assert one != measure(nothing, 1 - nothing)
+    assert one != one.as_dict()
 
 
 def test_large_counts_do_not_overflow():
