@@ -31,7 +31,7 @@ RUNS ?= 5
 ONLY ?=
 BUSY ?=
 
-.PHONY: help test lint bench bench-full compare peers ground-truth clean
+.PHONY: help test test-all lint bench bench-full compare peers ground-truth clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,10 +47,14 @@ lint: $(ENV)  ## ruff, mypy and the import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint  ## lint, then the tests: seven to twelve minutes from nothing on two cores
-	@$(BIN)/pytest -n $(JOBS) -m "not measuring"
-	files=$$(grep -rl --include='test_*.py' 'mark\.measuring' tests)
-	for file in $$files; do $(BIN)/pytest "$$file"; done
+# Tests that measure come first, by themselves (tests/measuring.py); those of a file share one process.
+PYTEST = $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
+test: lint  ## lint, then the tests but those marked slow: MINUTES from nothing on two cores
+	@$(PYTEST) -m "not slow"
+
+test-all: lint  ## lint, then every test, with as many examples as it asks for: for the night
+	@$(PYTEST) --hypothesis-profile=full
 
 bench: SUITE := quick
 bench: ASV := -a rounds=1 -a repeat=3,6,0.5 $(ASV)

@@ -4,6 +4,7 @@ import shutil
 from functools import partial
 from itertools import pairwise
 
+import made_files
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -254,21 +255,19 @@ def test_the_configuration_may_be_made_of_python_values(source, tmp_path):
     assert report.ledgers["attack"].notes["messages of attackers"] == dataset(tmp_path / "out")["isAttacker"].sum()
 
 
-REAL = "wydot_2020/wydot_obu_20200220_335bsm_wydotcsv.csv"
-
-
-@pytest.mark.parametrize("name", [REAL, "ode/bsmLogDuringEvent.json", "ode/bsmTx.json"])
-def test_real_files_go_through_end_to_end(shared_data, configure, tmp_path, name):
+@pytest.mark.parametrize("write", [made_files.write_dot_csv, made_files.write_ode_json])
+def test_published_files_go_through_end_to_end(configure, tmp_path, write):
+    source = write(tmp_path / ("m.csv" if write is made_files.write_dot_csv else "m.json"))
     report = run(
         configure(
-            input={"paths": [str(shared_data / name)]},
+            input={"paths": [str(source)]},
             clean={"required": ["metadata_generatedAt", "coreData_id"]},
             features={"columns": ["x_pos", "y_pos"]},
             attack={"kind": "offset_const", "choose_by": "row", "ratio": 0.5},
             train={"classifiers": ["DecisionTree"], "split": "row"},
         )
     )
-    rows = sum(1 for line in (shared_data / name).read_text().splitlines() if line.strip()) - (name == REAL)
+    rows = source.read_text().count("\n") - (source.suffix == ".csv")
     assert report.ledgers["gather"].rows_in == rows
     assert report.trained.train_rows + report.trained.test_rows == report.ledgers["features"].rows_out > 0
     assert len(dataset(tmp_path / "out")) == report.ledgers["features"].rows_out

@@ -11,6 +11,7 @@ import pytest
 from clusters import environment
 from command_runs import BY_ROW, GOOD, HEADER, TINY, command, command_run, write
 from contract_data import config_of, read_rejects
+from made_files import SENT_ROWS, write_ode_json
 
 from cdpipe import run
 from cdpipe.synth import SynthParams, synthesize
@@ -81,12 +82,12 @@ def test_a_csv_cut_in_the_middle_of_a_line_loses_that_line_and_counts_it(tmp_pat
     assert (reject["line"], reject["text"]) == (11, "2019-07-01T06:00:09Z,A9,41")
 
 
-def test_a_json_file_cut_in_the_middle_of_a_line_loses_that_line_and_counts_it(shared_data, tmp_path):
-    data = (shared_data / "ode" / "bsmTx.json").read_bytes()
+def test_a_json_file_cut_in_the_middle_of_a_line_loses_that_line_and_counts_it(tmp_path):
+    data = write_ode_json(tmp_path / "whole.json", rows=SENT_ROWS).read_bytes()
     source = write(tmp_path / "cut.json", data[: len(data) - 500])
     report = run(config_of([source], tmp_path, train=None, attack=BY_ROW))
     assert report.ledgers["gather"].dropped == {"not JSON": 1}
-    assert report.ledgers["gather"].rows_out == 15
+    assert report.ledgers["gather"].rows_out == SENT_ROWS - 1
 
 
 def test_latin_1_in_a_cell_costs_that_row_alone(tmp_path):

@@ -1,7 +1,11 @@
-"""Real messages go through end to end; what is no message of ours is a counted reject or a clear error."""
+"""Files as agencies publish them go through; what is no message of ours is a counted reject or a clear error.
 
-import gzip
+The files are of the tests' own making. Recorded ones, which are in no repository of ours, are tried where they are.
+"""
 
+from pathlib import Path
+
+import made_files
 import pandas as pd
 import pytest
 from command_runs import BY_ROW, TINY, command_run
@@ -9,22 +13,38 @@ from contract_data import assert_identical, config_of, read_dataset, read_reject
 
 from cdpipe import run
 
-REAL = {
+RECORDED = Path(__file__).resolve().parents[3] / "shared" / "data"
+RECORDED_ROWS = {
     "wydot_2020/wydot_obu_20200220_335bsm_wydotcsv.csv": 335,
     "ode/bsmLogDuringEvent.json": 222,
     "ode/bsmTx.json": 16,
 }
+MADE = {
+    "dot.csv": (made_files.write_dot_csv, made_files.DOT_ROWS),
+    "ode.json": (made_files.write_ode_json, made_files.EVENT_ROWS),
+}
+FILES = [*MADE, *(name for name in RECORDED_ROWS if (RECORDED / name).exists())]
 
 
-@pytest.mark.parametrize("name", REAL)
-def test_real_messages_go_through_and_the_second_run_is_a_hit(shared_data, tmp_path, name):
-    config = config_of([shared_data / name], tmp_path, train=TINY, attack=BY_ROW)
+@pytest.fixture(params=FILES)
+def published(request, tmp_path):
+    """A file, and how many messages it holds."""
+    name = request.param
+    if name in RECORDED_ROWS:
+        return RECORDED / name, RECORDED_ROWS[name]
+    write, rows = MADE[name]
+    return write(tmp_path / name), rows
+
+
+def test_published_messages_go_through_and_the_second_run_is_a_hit(published, tmp_path):
+    source, rows = published
+    config = config_of([source], tmp_path, train=TINY, attack=BY_ROW)
     first = run(config)
-    assert first.ledgers["gather"].rows_in == REAL[name]
+    assert first.ledgers["gather"].rows_in == rows
     assert not first.ledgers["gather"].dropped
     for ledger in (*first.ledgers.values(), first.trained.ledger):
         assert ledger.rows_in == ledger.rows_out + sum(ledger.dropped.values())
-    assert first.ledgers["features"].rows_out > 0.9 * REAL[name]
+    assert first.ledgers["features"].rows_out > 0.9 * rows
     assert first.cache["features"] == "miss"
     frame, _ = read_dataset(tmp_path / "out" / "dataset")
     second = run(config)
@@ -35,8 +55,9 @@ def test_real_messages_go_through_and_the_second_run_is_a_hit(shared_data, tmp_p
     assert_identical(frame, read_dataset(tmp_path / "out" / "dataset")[0])
 
 
-def test_real_messages_keep_their_values(shared_data, tmp_path):
-    source = shared_data / "wydot_2020/wydot_obu_20200220_335bsm_wydotcsv.csv"
+@pytest.mark.parametrize("published", [name for name in FILES if name.endswith(".csv")], indirect=True)
+def test_published_messages_keep_their_values(published, tmp_path):
+    source, _ = published
     run(config_of([source], tmp_path, train=None, attack={"ratio": 0}))
     frame, _ = read_dataset(tmp_path / "out" / "dataset")
     truth = pd.read_csv(source, dtype={"coreData_id": "str"}).iloc[frame["row_number"]].reset_index(drop=True)
@@ -48,51 +69,52 @@ def test_real_messages_keep_their_values(shared_data, tmp_path):
     assert frame["vehicle"].nunique() == truth["coreData_id"].nunique() == 2
 
 
-def test_the_command_prints_rows_metrics_and_hits(shared_data, tmp_path):
+def test_the_command_prints_rows_metrics_and_hits(tmp_path):
+    source = made_files.write_ode_json(tmp_path / "ode.json")
     for word in ("miss", "hit"):
-        done = command_run(tmp_path, shared_data / "ode" / "bsmLogDuringEvent.json")
+        done = command_run(tmp_path, source)
         assert done.exit_code == 0, done.output
-        for shown in ("222", "commoner class", "KNeighbors", word):
+        for shown in (str(made_files.EVENT_ROWS), "commoner class", "KNeighbors", word):
             assert shown in done.output
 
 
-@pytest.mark.parametrize("name", ["cvdp_error_cases.json", "validator_bad.json"])
-def test_malformed_records_are_counted_and_kept(shared_data, tmp_path, name):
-    source = shared_data / "ode" / name
-    # Without its own timestamp no record of the one file can be cleaned; that is an error, and rejects are still kept.
+def test_malformed_records_are_counted_and_kept(tmp_path):
+    source = made_files.write_broken_json(tmp_path / "broken.json")
+    # Without its own timestamp a record cannot be cleaned unless that is asked for; rejects are kept all the same.
     required = {"timestamp_parts": False, "required": []}
     report = run(config_of([source], tmp_path, train=None, attack=BY_ROW, clean=required))
     ledger, rejects = report.ledgers["gather"], read_rejects(tmp_path / "out")
-    lines = source.read_text().split("\n")
-    assert ledger.rows_in == sum(bool(line.strip()) for line in lines)
-    assert ledger.rows_in - ledger.rows_out == len(rejects) == sum(ledger.dropped.values()) > 0
-    assert {each["line"] for each in rejects if each["code"] == "comment"} == {
-        place for place, line in enumerate(lines, 1) if line.startswith("#")
-    }
+    expected = made_files.make_broken_lines()
+    assert ledger.rows_in == len(expected)
+    assert ledger.rows_in - ledger.rows_out == len(rejects) == sum(ledger.dropped.values())
+    assert [(each["line"], each["code"]) for each in rejects] == [
+        (2 * index + 1, code) for index, (_, code) in enumerate(expected) if code
+    ]
     for each in rejects:
-        assert lines[each["line"] - 1].startswith(each["text"][:50])
-    if name == "cvdp_error_cases.json":
-        assert any("foo" in each["reason"] and each["code"] == "coreData_speed: not a number" for each in rejects)
+        assert expected[each["line"] // 2][0].startswith(each["text"][:50])
+    assert ["foo" in each["reason"] for each in rejects if "speed" in each["code"]] == [True]
 
 
-def test_records_none_of_which_can_be_used_are_an_error_that_says_why(shared_data, tmp_path):
-    done = command_run(tmp_path, shared_data / "ode" / "cvdp_error_cases.json")
+def test_records_none_of_which_can_be_used_are_an_error_that_says_why(tmp_path):
+    lines = [line for line, code in made_files.make_broken_lines() if code or "recordGeneratedAt" not in line]
+    (tmp_path / "hopeless.json").write_text("\n".join(lines))
+    done = command_run(tmp_path, tmp_path / "hopeless.json")
     assert done.exit_code == 1
-    for why in ("7: not a BSM", "coreData_speed: not a number", "null in metadata_generatedAt"):
+    for why in ("3: not a BSM", "coreData_speed: not a number", "null in metadata_generatedAt"):
         assert why in done.output.replace("\n", " ")
-    assert len(read_rejects(tmp_path / "out")) == 11
+    assert len(read_rejects(tmp_path / "out")) == 8
 
 
-def test_raw_j2735_integers_are_no_dot_csv_and_the_error_says_what_is_missing(shared_data, tmp_path):
-    done = command_run(tmp_path, shared_data / "wydot_2020" / "wydot_obu_20200220_336bsm_raw_j2735.csv")
+def test_raw_j2735_integers_are_no_dot_csv_and_the_error_says_what_is_missing(tmp_path):
+    done = command_run(tmp_path, made_files.write_raw_csv(tmp_path / "raw.csv"))
     assert done.exit_code == 1
     assert "cleaning needs a position, coreData_position_lat and coreData_position_long" in done.output
 
 
-def test_another_data_set_s_csv_is_refused_by_its_columns(shared_data, tmp_path):
-    packed = shared_data / "veremi" / "VeReMiExt_ConstPos_28800-29400s_unique_msgs.csv.gz"
-    (tmp_path / "veremi.csv").write_bytes(gzip.decompress(packed.read_bytes()))
-    for source, said in ((packed, "the suffix '.gz' tells no format"), (tmp_path / "veremi.csv", "needs a position")):
-        done = command_run(tmp_path, source)
-        assert done.exit_code == 1
-        assert said in done.output
+@pytest.mark.parametrize(
+    ("name", "said"), [("simulated.csv.gz", "the suffix '.gz' tells no format"), ("simulated.csv", "needs a position")]
+)
+def test_another_data_set_s_csv_is_refused_by_its_columns(tmp_path, name, said):
+    done = command_run(tmp_path, made_files.write_simulated_csv(tmp_path / name))
+    assert done.exit_code == 1
+    assert said in done.output

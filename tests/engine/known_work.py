@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import dask
+import disturbance
 
 BLOCK = bytes(4_000_000)
 BURN = "import time\nwhile time.process_time() < {seconds}: pass"
@@ -112,6 +113,7 @@ class Busy:
         return self
 
     def __exit__(self, *_):
+        disturbance.count_ended(self._pid)
         os.kill(self._pid, signal.SIGKILL)
 
 

@@ -3,6 +3,7 @@ import datetime as dt
 import math
 import re
 
+import made_files
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -110,8 +111,8 @@ def test_a_bad_point_leaves_its_neighbours_alone():
     assert len(points._parse_point.signatures) == 1
 
 
-def test_a_real_file_is_read_to_the_last_cell(shared_data):
-    data = (shared_data / "wydot_2020" / "wydot_obu_20200220_335bsm_wydotcsv.csv").read_bytes()
+def test_a_published_file_is_read_to_the_last_cell(tmp_path):
+    data = made_files.write_dot_csv(tmp_path / "dot.csv").read_bytes()
     header, *records = oracle.reader(data.decode().splitlines())
     body = data[data.index(b"\n") + 1 :]
     wanted = ["coreData_position", "coreData_position_lat", "coreData_position_long", "coreData_id", "coreData_secMark"]

@@ -1,5 +1,6 @@
 import json
 
+import made_files
 import numpy as np
 import orjson
 import pandas as pd
@@ -46,12 +47,11 @@ def codes(parsed):
     return [bad.code for bad in parsed.rejects]
 
 
-@pytest.mark.parametrize(("file", "rows"), [("bsmLogDuringEvent.json", 222), ("bsmTx.json", 16)])
-def test_every_real_line_gives_the_row_that_json_says(shared_data, file, rows):
-    data = (shared_data / "ode" / file).read_bytes()
+def test_every_published_line_gives_the_row_that_json_says(tmp_path):
+    data = made_files.write_ode_json(tmp_path / "ode.json").read_bytes()
     parsed = parse_json_lines(data, first_line=1, columns=ALL)
     assert parsed.rejects == []
-    assert parsed.line_numbers.tolist() == list(range(1, rows + 1))
+    assert parsed.line_numbers.tolist() == list(range(1, made_files.EVENT_ROWS + 1))
     records = [json.loads(line) for line in data.splitlines()]
     for name in ALL:
         path = BY_NAME[name].ode_path
@@ -62,41 +62,25 @@ def test_every_real_line_gives_the_row_that_json_says(shared_data, file, rows):
             assert pd.isna(value) if place is None else value == place, name
 
 
-def test_hand_made_errors_are_each_a_reject_that_names_field_and_value(shared_data):
-    parsed = parse_json_lines((shared_data / "ode/cvdp_error_cases.json").read_bytes(), first_line=1, columns=ALL)
-    assert [(bad.line_number, bad.code) for bad in parsed.rejects] == [
-        (1, "not an object"),
-        *((line, "not a BSM") for line in (8, 9, 10)),
-        (12, "coreData_speed: not a number"),
-        (15, "coreData_position_lat: not a number"),
-        (17, "coreData_id: not text"),
-        *((line, "not a BSM") for line in (18, 19, 20, 21)),
-    ]
-    reasons = {bad.line_number: bad.reason for bad in parsed.rejects}
-    assert '"foo"' in reasons[12]
-    assert "3.145" in reasons[17]
-    assert "OdeTIMPayload" in reasons[18]
-    assert parsed.line_numbers.tolist() == [2, 3, 4, 5, 6, 7, 11, 13, 14, 16]
-    frame = parsed.frame.set_index(parsed.line_numbers)
-    assert frame["coreData_position_lat"].isna().tolist() == [False] * 7 + [True, True, False]
-    assert pd.isna(frame.loc[11, "coreData_speed"])
-    assert pd.isna(frame.loc[16, "coreData_id"])
-    assert frame.loc[3, "metadata_receivedAt"] == "2017-08-02T19:56:45.822Z[UTC]"
-    assert frame["metadata_generatedAt"].isna().all()
-    assert pd.isna(frame.loc[2, "metadata_serialId_streamId"])
-
-
-def test_every_line_of_the_validators_file_is_a_row_or_a_counted_reject(shared_data):
-    data = (shared_data / "ode/validator_bad.json").read_bytes()
+def test_errors_as_validators_are_tested_with_are_each_a_reject_that_names_field_and_value(tmp_path):
+    data = made_files.write_broken_json(tmp_path / "broken.json").read_bytes()
     parsed = parse_json_lines(data, first_line=1, columns=ALL)
-    lines = [line.strip() for line in data.split(b"\n")]
-    assert codes(parsed).count("comment") == sum(line.startswith(b"#") for line in lines)
-    with_core = [i for i, line in enumerate(lines, 1) if line and line[:1] != b"#" and b'"coreData"' in line]
-    assert parsed.line_numbers.tolist() == with_core
-    assert len(parsed.frame) + len(parsed.rejects) == sum(map(bool, lines))
-    assert [bad.text.strip().encode() for bad in parsed.rejects] == [
-        lines[bad.line_number - 1] for bad in parsed.rejects
+    lines = {2 * index + 1: each for index, each in enumerate(made_files.make_broken_lines())}
+    assert [(bad.line_number, bad.code) for bad in parsed.rejects] == [
+        (number, code) for number, (_, code) in lines.items() if code
     ]
+    assert parsed.line_numbers.tolist() == [number for number, (_, code) in lines.items() if code is None]
+    assert [bad.text for bad in parsed.rejects] == [lines[bad.line_number][0] for bad in parsed.rejects]
+    reasons = {bad.code: bad.reason for bad in parsed.rejects}
+    assert '"foo"' in reasons["coreData_speed: not a number"]
+    assert "3.145" in reasons["coreData_id: not text"]
+    assert any("OdeTIMPayload" in bad.reason for bad in parsed.rejects)
+    first, bare, old, no_speed, no_position = (row for _, row in parsed.frame.iterrows())
+    assert pd.isna(no_speed["coreData_speed"])
+    assert pd.isna(no_position["coreData_position_lat"])
+    assert old["metadata_receivedAt"] == "2017-08-02T19:56:45.822Z[UTC]"
+    assert [pd.isna(row["metadata_generatedAt"]) for row in (first, bare, old)] == [False, True, True]
+    assert pd.isna(bare["metadata_serialId_streamId"])
 
 
 def test_types_are_those_of_the_vocabulary_with_times_and_labels_as_text_even_without_rows():
