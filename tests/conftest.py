@@ -11,6 +11,7 @@ from cdpipe.config import parse_config
 pytest_plugins = ["measuring", "pytester"]
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+settings.register_profile("full", settings.get_profile("default"), max_examples=300)
 settings.load_profile("default")
 
 # Whatever these tests start is known by it, also where it is no descendant of this process.

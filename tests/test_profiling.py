@@ -222,6 +222,7 @@ def test_on_a_local_cluster(configure, tmp_path):
     check_dask_report(made, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_on_a_scheduler_that_runs_already(configure, tmp_path):
     with start_scheduler(tmp_path) as address, start_workers(tmp_path, address):
         made = profile(configure(session={"scheduler": address}))

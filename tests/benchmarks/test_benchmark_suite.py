@@ -13,7 +13,7 @@ from asv.benchmarks import Benchmarks
 from asv_runner.discovery import get_benchmark_from_name
 from linting import find_dead_names
 
-from benchmarks import _sizes, _stage
+from benchmarks import _sizes, _stage, cache
 from cdpipe.perf.cells import FIGURES
 from cdpipe.perf.scaling import JUDGED_DECADES, JUDGED_SIZES, ORDERS
 from cdpipe.perf.shares import SHARES
@@ -37,12 +37,11 @@ ISSUE_SIZES = {
 
 
 def names_in_suite() -> list[str]:
-    """Names of the benchmarks, for the parametrised test below; not of the one that compiles every kernel anew."""
+    """Names of the benchmarks, for the parametrised test below; not of those that have every kernel compiled anew."""
     from asv_runner.discovery import disc_benchmarks
 
     names = [benchmark.name for benchmark in disc_benchmarks(str(ROOT))]
-    names.remove("imports.track_first_use")
-    return names
+    return [name for name in names if name not in ("imports.track_first_use", "imports.track_later_use")]
 
 
 def sized(described: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -282,6 +281,7 @@ def test_benchmark_runs(name, data_folder, monkeypatch):
     """Each benchmark at a tiny size, through asv's own code and in one folder, so that none can rot."""
     monkeypatch.chdir(data_folder)
     monkeypatch.setattr(_stage, "WARM_UP", TINY)
+    monkeypatch.setattr(cache, "RUNS", 2)
     once = {"number": 1, "repeat": 1, "rounds": 1, "warmup_time": 0}
     benchmark = get_benchmark_from_name(str(ROOT), name, extra_params=once)
     if benchmark.params:

@@ -74,14 +74,12 @@ def measured(inputs, tmp_path_factory):
     }
 
 
-@pytest.mark.slow
 def test_four_times_the_rows_take_little_more_memory(measured):
     assert [measured[rows]["rows"] for rows in (SMALL, LARGE)] == [SMALL, LARGE]
     # Its own memory: the share of libraries depends on which other processes of the machine map them.
     assert measured[LARGE]["own"] - measured[SMALL]["own"] < GROWTH_BYTES
 
 
-@pytest.mark.slow
 def test_memory_stays_under_what_was_projected_and_said(measured):
     for one in measured.values():
         projection = one["report"]["projections"][0]
@@ -91,7 +89,6 @@ def test_memory_stays_under_what_was_projected_and_said(measured):
         assert one["report"]["used"]["tree_peak_bytes"] >= 0.9 * one["peak"]
 
 
-@pytest.mark.slow
 def test_parquet_that_is_packed_tightly_stays_under_what_was_projected(inputs, tmp_path):
     """A row group is read whole, however small it is on disk."""
     rows = 1_000_000

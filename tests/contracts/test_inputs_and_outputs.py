@@ -261,7 +261,7 @@ def test_a_reader_never_sees_half_an_output(dirty_csv, tmp_path):
             time.sleep(0.1)
     finally:
         stop.touch()
-        seen, bad = map(int, watcher.communicate(timeout=30)[0].split())
+        seen, bad = map(int, watcher.communicate(timeout=300)[0].split())
     assert seen > 0
     assert bad == 0
 

@@ -61,7 +61,7 @@ def test_a_slow_partition_shows_in_wall_time_and_in_its_stage(dirty_csv, tmp_pat
     report = written(tmp_path)
     assert report["stage_seconds"]["clean"] >= 0.4
     assert report["wall_s"] >= report["used"]["wall_seconds"] >= 0.4
-    assert report["stage_seconds"]["features"] < 0.4
+    assert report["stage_seconds"]["features"] < report["stage_seconds"]["clean"]
 
 
 def test_memory_held_by_the_run_shows_in_its_peak(dirty_csv, tmp_path):

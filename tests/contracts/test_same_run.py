@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from clusters import HOST, environment, start_detached, start_scheduler
+from clusters import HOST, PATIENCE_SECONDS, environment, start_detached, start_scheduler
 from contract_data import (
     CENTRE,
     assert_identical,
@@ -95,8 +95,8 @@ def cluster(tmp_path_factory):
         start_worker(folder, "one", address) as one,
         start_worker(folder, "two", address) as two,
     ):
-        with Client(address, timeout=20, set_as_default=False) as client:
-            client.wait_for_workers(2, timeout=60)
+        with Client(address, timeout=PATIENCE_SECONDS, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=PATIENCE_SECONDS)
         yield address, (one, two)
 
 

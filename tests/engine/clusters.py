@@ -16,7 +16,7 @@ import cdpipe
 from cdpipe.engine.session import Session, SessionParams, open_session
 
 HOST = "127.0.0.1"
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 300
 """How long a process may take to start; alone it takes two, on a busy machine many."""
 
 
@@ -50,7 +50,7 @@ def start_detached(folder: Path, name: str, *command: str) -> Iterator[int]:
         for process in ending:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(ending, timeout=10)
+        psutil.wait_procs(ending, timeout=PATIENCE_SECONDS)
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def sleep_locked(lock, seconds):
 
 
 def poll_child(cpu_seconds):
-    subprocess.run([sys.executable, "-I", "-S", "-c", BURN.format(seconds=cpu_seconds)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-I", "-S", "-c", BURN.format(seconds=cpu_seconds)], check=True, timeout=600)
 
 
 def burn_in_child(cpu_seconds):

@@ -3,8 +3,6 @@ import json
 import math
 import os
 import resource
-import statistics
-import time
 
 import pandas as pd
 import pytest
@@ -209,23 +207,19 @@ def test_full_disk_says_what_to_do(store, monkeypatch):
 # Many entries
 
 
-def test_lookup_is_quick_among_ten_thousand_entries(params, store):
+def test_lookup_lists_no_folder_however_many_entries_there_are(params, store, monkeypatch):
     entry = put(store, 0)
     manifest = (entry.directory / "manifest.json").read_text()
-    names = [name(number) for number in range(10_000)]
+    names = [name(number) for number in range(2_000)]
     for other in names[1:]:
         folder = params.directory / other[:2] / other
         folder.mkdir(parents=True)
         os.link(entry.parts[0], folder / entry.parts[0].name)
         (folder / "manifest.json").write_text(manifest.replace(names[0], other))
-    seconds = []
-    for other in [*names[::250], "0" * 64]:
-        start = time.perf_counter()
-        found = store.lookup(other)
-        seconds.append(time.perf_counter() - start)
-        assert (found is None) == (other == "0" * 64)
-    assert statistics.median(seconds) < 0.1
-    start = time.perf_counter()
-    assert store.info()["entries"] == 10_000
-    assert store.evict().entries_left == 10_000
-    assert time.perf_counter() - start < 20
+    with monkeypatch.context() as patch:
+        for listing in ("listdir", "scandir"):
+            patch.setattr(os, listing, lambda *_: pytest.fail("a lookup lists a folder"))
+        for other in [*names[::250], "0" * 64]:
+            assert (store.lookup(other) is None) == (other == "0" * 64)
+    assert store.info()["entries"] == len(names)
+    assert store.evict().entries_left == len(names)

@@ -92,12 +92,12 @@ def test_shared_pages_count_once_and_in_resident_set_sizes_twice():
 
     def idle():
         ready.set()
-        end.wait(30)
+        end.wait(120)
 
     before, before_true = tree_rss_bytes(os.getpid()), tree_pss_bytes(os.getpid())
     child = context.Process(target=idle)
     child.start()
-    assert ready.wait(30)
+    assert ready.wait(120)
     time.sleep(0.05)
     grown, grown_true = tree_rss_bytes(os.getpid()) - before, tree_pss_bytes(os.getpid()) - before_true
     end.set()

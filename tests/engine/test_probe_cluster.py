@@ -16,6 +16,8 @@ from cdpipe.engine.memory import list_tree
 from cdpipe.engine.probe import probe
 from cdpipe.engine.session import SessionParams, open_session
 
+pytestmark = pytest.mark.measuring
+
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 

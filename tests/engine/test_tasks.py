@@ -151,7 +151,7 @@ def test_rows_of_threads_that_ended_are_used_again(book):
 def test_more_threads_than_rows_do_no_harm(book, monkeypatch):
     monkeypatch.setattr(tasks, "ROWS", 8)
     barrier = threading.Barrier(20)
-    threads = [threading.Thread(target=run_recorded, args=(barrier.wait, 20)) for _ in range(20)]
+    threads = [threading.Thread(target=run_recorded, args=(barrier.wait, 120)) for _ in range(20)]
     for each in threads:
         each.start()
     for each in threads:
@@ -178,7 +178,7 @@ def test_a_task_that_outlives_the_book_is_not_disturbed():
 
     def work():
         started.set()
-        end.wait(10)
+        end.wait(120)
 
     def call():
         run_recorded(work)
@@ -186,7 +186,7 @@ def test_a_task_that_outlives_the_book_is_not_disturbed():
 
     thread = threading.Thread(target=call)
     thread.start()
-    started.wait(10)
+    started.wait(120)
     assert book.close().durations.count == 0
     book.discard()
     end.set()
@@ -235,7 +235,7 @@ def test_the_sampling_process_ends_with_its_parent():
         assert parent.stdout.readline() == b"1\n"
         (sampler,) = samplers(parent.pid)
         parent.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while Path(f"/proc/{sampler}/comm").exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)

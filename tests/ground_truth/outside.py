@@ -122,7 +122,7 @@ def read_blocks(path, part, parts, times):
 
 
 def fetch(url):
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    with urllib.request.urlopen(url, timeout=120) as answer:
         return len(answer.read())
 
 

@@ -75,9 +75,9 @@ def serve_slowly(folder: Path) -> Iterator[str]:
     """Serve `URL/BYTES/SECONDS`: so many bytes, spread over so much time, on loopback; yields the URL."""
     said = folder / "port"
     with _start(_SERVER.replace("{parent}", str(os.getpid())), str(said)):
-        deadline_s = time.monotonic() + 30
+        deadline_s = time.monotonic() + 120
         while not said.exists():
             if time.monotonic() > deadline_s:
-                raise TimeoutError("the slow server has not started within 30 s")
+                raise TimeoutError("the slow server has not started within 120 s")
             time.sleep(0.02)
         yield f"http://127.0.0.1:{said.read_text()}"

@@ -43,7 +43,7 @@ def run(code: str, machine_code: Path, **more: str) -> None:
     subprocess.run(
         [sys.executable, "-c", code],
         check=True,
-        timeout=250,
+        timeout=600,
         env={**os.environ, "NUMBA_CACHE_DIR": str(machine_code), **more},
     )
 

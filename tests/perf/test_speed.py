@@ -1,7 +1,7 @@
 """Years of results of a large suite: classes, their history and trends in seconds, and no file read in full twice.
 
 Processor time is held to the limit, not the clock, or to eight times what parsing the files takes alone, if that is
-more: where other work makes the processor itself slow, both take longer.
+more: where other work makes the processor itself slow, both take longer. Ten thousand benchmarks are for the night.
 """
 
 import gc
@@ -19,6 +19,8 @@ from cdpipe.perf.page import render_page
 from cdpipe.perf.report import build_report, render_json, render_markdown, render_text
 
 from .results_writing import COLUMNS, COMMIT, DATE_MS, ResultsWriter, Suite, row
+
+pytestmark = pytest.mark.measuring
 
 STAGES, COMMITS = 2_000, 100
 MARKS = (1111.5, 5555.5, 9999.5)
@@ -81,6 +83,7 @@ def shared_years(tmp_path_factory):
     return write_years(tmp_path_factory.mktemp("shares") / "results", SHARES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "before"), [("years", "balanced"), ("shared_years", "too little parallel work")])
 def test_ten_thousand_benchmarks_at_a_hundred_commits(kind, before, request):
     path = request.getfixturevalue(kind)
@@ -100,6 +103,7 @@ def test_ten_thousand_benchmarks_at_a_hundred_commits(kind, before, request):
     assert built < max(5.0, 8 * parsed)
 
 
+@pytest.mark.slow
 def test_every_format_is_written_in_seconds(years):
     report = build_report(years)
     start = time.process_time()
@@ -110,6 +114,7 @@ def test_every_format_is_written_in_seconds(years):
     assert time.process_time() - start < max(10.0, 8 * time_parsing(years))
 
 
+@pytest.mark.slow
 def test_only_the_chosen_commit_is_read_in_full(years, monkeypatch):
     read = []
     loads = json.loads

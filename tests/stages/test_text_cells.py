@@ -161,7 +161,7 @@ def test_a_column_of_any_type_keeps_the_rows_that_pandas_keeps(name, size, share
     pd.testing.assert_series_equal(series, before)
 
 
-@pytest.mark.parametrize("size", [0, 1, 65, 300_000 if COMPILED else 3_000])
+@pytest.mark.parametrize("size", [0, 1, 65, 100_000 if COMPILED else 3_000])
 @pytest.mark.parametrize("share", [0.05, 0.9])
 def test_columns_of_all_types_are_kept_together_each_in_memory_of_its_own(size, share):
     columns = columns_of_every_type(size)
