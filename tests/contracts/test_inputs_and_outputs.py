@@ -240,7 +240,7 @@ def test_a_reader_never_sees_half_an_output(dirty_csv, tmp_path):
     """Another process looks at the output folder as often as it can while three runs follow each other."""
     script = (
         "import json, os, sys, time\nfrom pathlib import Path\nout, stop = Path(sys.argv[1]), Path(sys.argv[2])\n"
-        "import pyarrow.parquet as pq\nseen = bad = 0\n"
+        "import pyarrow.parquet as pq\nprint('ready', flush=True)\nseen = bad = 0\n"
         "while not stop.exists():\n"
         "    try: json.loads((out / 'report.json').read_text()); seen += 1\n"
         "    except FileNotFoundError: pass\n"
@@ -256,6 +256,7 @@ def test_a_reader_never_sees_half_an_output(dirty_csv, tmp_path):
         [sys.executable, "-c", script, str(tmp_path / "out"), str(stop)], stdout=subprocess.PIPE, text=True
     )
     try:
+        assert watcher.stdout.readline() == "ready\n"
         for seed in range(3):
             run(config_of([dirty_csv], tmp_path, attack={"seed": seed}, train={"classifiers": ["DecisionTree"]}))
             time.sleep(0.1)
