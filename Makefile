@@ -50,7 +50,7 @@ lint: $(ENV)  ## ruff, mypy and the import contracts
 # Tests that measure come first, by themselves (tests/measuring.py); those of a file share one process.
 PYTEST = $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-test: lint  ## lint, then the tests but those marked slow: MINUTES from nothing on two cores
+test: lint  ## lint, then the tests but those marked slow
 	@$(PYTEST) -m "not slow"
 
 test-all: lint  ## lint, then every test, with as many examples as it asks for: for the night

@@ -19,8 +19,8 @@ MARK = "CDPIPE_TESTS"
 
 OTHERS_LIMIT = 0.10
 WAITING_LIMIT = 0.10
-FULL = 0.85
-"""Share of the processors above which our own threads keep each other waiting."""
+USED = 0.6
+"""Share of the processors in use from which on threads of ours wait for each other, as they do without anybody else."""
 
 SLOWDOWN_LIMIT = 1.5
 PIECES = 40
@@ -63,7 +63,7 @@ class Disturbance:
                 f"the processor was {self.slowdown:.1f} times slower than at its best while this measured "
                 f"(limit {SLOWDOWN_LIMIT})"
             )
-        elif self.waiting > WAITING_LIMIT and self.ours < FULL:
+        elif self.waiting > WAITING_LIMIT and self.ours < USED:
             said = (
                 f"a core was denied for {self.waiting:.0%} of the processors' time while this measured "
                 f"(limit {WAITING_LIMIT:.0%})"
