@@ -53,7 +53,7 @@ PYTEST = $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 test: lint  ## lint, then the tests but those marked slow
 	@$(PYTEST) -m "not slow"
 
-test-all: lint  ## lint, then every test, with as many examples as it asks for: for the night
+test-all: lint  ## lint, then every test, with five times the random examples: for the night
 	@$(PYTEST) --hypothesis-profile=full
 
 bench: SUITE := quick
