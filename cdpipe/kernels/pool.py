@@ -15,10 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from cdpipe.kernels.allocation import allot
 from cdpipe.kernels.arrays import as_input, as_words
-from cdpipe.kernels.draws import split_seed
-from cdpipe.kernels.jit import jit, jit_borrowing
+from cdpipe.kernels.draws import integers_below, multiply_high, split_seed
+from cdpipe.kernels.jit import jit, jit_borrowing, jit_inlined
 from cdpipe.kernels.memory import Int
-from cdpipe.kernels.philox import BLOCK_ROWS, mix_rows
+from cdpipe.kernels.philox import BLOCK_ROWS, mix_rows, philox_words
 
 Words = NDArray[np.uint64]
 Keys = NDArray[np.uint32]
@@ -72,20 +72,32 @@ def _keep_far(
     return np.int64(found)
 
 
+@jit_inlined
+def _draw_again(row: np.uint64, own: Int, size: Int, drawn_by: tuple[np.uint64, np.uint64, np.uint64]) -> Int:
+    """Draw among a pool without one of it, by the second word of the row's block; that one if there is no other."""
+    others = np.uint64(size - 1)
+    if others == np.uint64(0):
+        return own
+    purpose, k0, k1 = drawn_by
+    _first, second = philox_words(row, purpose, k0, k1)
+    other = np.int64(multiply_high(second, others))
+    return other + np.int64(other >= own)
+
+
 @jit_borrowing
 def _take_others(
-    places: Places,
-    rows: NDArray[np.int64],
-    pool_rows: NDArray[np.int64],
-    pool_x: Floats,
-    pool_y: Floats,
-    x: Floats,
-    y: Floats,
+    drawn: Places,
+    rows: Words,
+    pool_rows: Words,
+    pool: tuple[Floats, Floats],
+    drawn_by: tuple[np.uint64, np.uint64, np.uint64],
+    out: tuple[Floats, Floats],
 ) -> None:
-    for i in range(places.size):
-        at = np.uint64(places[i])
+    (pool_x, pool_y), (x, y) = pool, out
+    for i in range(drawn.size):
+        at = drawn[i]
         if pool_rows[at] == rows[i]:
-            at = at + _ONE if at + _ONE < np.uint64(pool_rows.size) else np.uint64(0)
+            at = _draw_again(rows[i], at, pool_rows.size, drawn_by)
         x[i], y[i] = pool_x[at], pool_y[at]
 
 
@@ -197,31 +209,37 @@ def _mark(keys: Keys, find_rows: Callable[[Places], Words], *, k: int) -> NDArra
 
 
 def take_others(
-    places: Places,
-    row_numbers: NDArray[np.int64],
-    *,
-    pool_rows: NDArray[np.int64],
-    pool_x: Floats,
-    pool_y: Floats,
+    row_numbers: ArrayLike, *, seed: int, purpose: int, pool_rows: ArrayLike, pool_x: Floats, pool_y: Floats
 ) -> tuple[Floats, Floats]:
-    """Take positions from a pool, where a row drew itself that of the next in the pool (of the first after the last).
+    """Take for each row a position from a pool, never its own, each of the others with the same probability.
+
+    A row draws among all n of the pool. If it draws itself, it draws again, among the n - 1 others. Each of them so
+    has the probability 1/n + 1/n x 1/(n - 1) = 1/(n - 1).
 
     Parameters
     ----------
-    places
-        Which of the pool each row drew, int64 within the pool, shape (n,).
     row_numbers
-        Of those who drew, int64, shape (n,).
+        Of those who draw, integers, shape (n,).
+    seed, purpose
+        As for `cdpipe.kernels.draws.keys`.
     pool_rows, pool_x, pool_y
-        Row numbers (int64) and positions (float64) of the pool, shape (k,) each.
+        Row numbers (integers) and positions (float64) of the pool, shape (k,) each, k >= 1.
 
     Returns
     -------
     x, y
-        float64, shape (n,) each.
+        float64, shape (n,) each: its own only for a row that is alone in the pool.
+
+    Raises
+    ------
+    TypeError
+        If row numbers are not integers.
+    ValueError
+        If the pool is empty, or seed or purpose are out of range.
     """
-    x, y = allot(places.size, np.float64), allot(places.size, np.float64)
-    drawn, rows = as_input(places, np.int64), as_input(row_numbers, np.int64)
-    pool = as_input(pool_rows, np.int64), as_input(pool_x, np.float64), as_input(pool_y, np.float64)
-    _take_others(drawn, rows, *pool, x, y)
+    rows, pool = as_words(row_numbers, name="row numbers"), as_words(pool_rows, name="row numbers of the pool")
+    drawn = as_input(integers_below(rows, seed=seed, purpose=purpose, bound=pool.size), np.int64)
+    x, y = allot(rows.size, np.float64), allot(rows.size, np.float64)
+    positions = as_input(pool_x, np.float64), as_input(pool_y, np.float64)
+    _take_others(drawn, rows, pool, positions, split_seed(seed=seed, purpose=purpose), (x, y))
     return x, y

@@ -18,7 +18,7 @@ from cdpipe.stages.attacks import AttackParams, Pool, Targets
 from cdpipe.stages.ledger import Ledger
 
 NAME: Final = "attack"
-VERSION: Final = 3
+VERSION: Final = 4
 POOL_ROWS: Final = 1 << 17
 """Swaps draw from this many messages, themselves a uniform draw; from all where there are fewer (ADR 3 and 7)."""
 
@@ -132,7 +132,7 @@ def apply(frame: pd.DataFrame, params: AttackParams, facts: Facts | None) -> tup
     frame
         New frame: the same rows and `isAttacker` (int8); only attackers' positions differ. The input is not changed.
     ledger
-        No row is dropped; it notes how many messages attack.
+        No row is dropped; it notes how many messages attack, and whether one had nobody to swap with.
 
     Raises
     ------
@@ -142,14 +142,15 @@ def apply(frame: pd.DataFrame, params: AttackParams, facts: Facts | None) -> tup
     require_columns(frame, (ROW_NUMBER, VEHICLE_ID, X_POS, Y_POS), stage=NAME)
     vehicles = view_vehicles(frame[VEHICLE_ID])
     row_number = frame[ROW_NUMBER].to_numpy(np.int64)
-    hit = _choose(row_number, vehicles, params, facts)
+    pool = facts.pool if facts else None
+    hit, notes = _spare_lone(_choose(row_number, vehicles, params, facts), row_number, pool)
     rows = Kept(hit).places
     x, y = (_copy(frame[name].to_numpy(np.float64)) for name in (X_POS, Y_POS))
     for some in np.array_split(rows, -(-rows.size // _ROWS_AT_ONCE) or 1):
         targets = Targets(some, row_number=row_number, vehicles=vehicles, x=x, y=y)
-        for values, into in zip(params.displace(targets, facts.pool if facts else None), (x, y), strict=True):
+        for values, into in zip(params.displace(targets, pool), (x, y), strict=True):
             put(values, some, into)
-    ledger = Ledger(NAME, len(frame), len(frame), notes={"messages of attackers": rows.size})
+    ledger = Ledger(NAME, len(frame), len(frame), notes={"messages of attackers": rows.size, **notes})
     # Pandas copies arrays that it is given, and Series not.
     columns = {X_POS: x, Y_POS: y, IS_ATTACKER: hit.view(np.int8)}
     series = {name: pd.Series(values, index=frame.index, copy=False) for name, values in columns.items()}
@@ -172,6 +173,17 @@ def _choose(
     key, last = facts.threshold
     attack = is_chosen(vehicles.hashes, seed=params.seed, purpose=ATTACKER, threshold_key=key, threshold_hash=last)
     return look_up(attack, vehicles.codes)
+
+
+def _spare_lone(
+    hit: NDArray[np.bool_], row_number: NDArray[np.int64], pool: Pool | None
+) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    """Return which messages attack, shape (n,), without one that is alone in the pool, and a note of that one."""
+    if pool is None or pool.row_number.size != 1:
+        return hit, {}
+    lone = hit & (row_number == pool.row_number[0])
+    count = int(np.count_nonzero(lone))
+    return hit & ~lone, {"messages with nobody to swap with": count} if count else {}
 
 
 def _sort(pool: Pool) -> Pool:

@@ -11,10 +11,12 @@ from scipy import stats
 from texts import load_plain
 
 from cdpipe.kernels import pool
-from cdpipe.kernels.draws import POOL, integers_below, split_seed
+from cdpipe.kernels.draws import POOL, SWAP, integers_below, split_seed
 from cdpipe.kernels.philox import BLOCK_ROWS, philox_block
-from cdpipe.kernels.pool import draw_smallest, mark_smallest, take_others
+from cdpipe.kernels.pool import draw_smallest, mark_smallest
 
+PLAIN = load_plain("pool")
+BOTH = pytest.mark.parametrize("module", [pool, PLAIN], ids=["compiled", "plain"])
 COMPILED = not numba.config.DISABLE_JIT
 ROWS = 100_000 if COMPILED else 3_000
 OPTIONS = {"seed": 42, "purpose": POOL}
@@ -133,38 +135,81 @@ def test_keys_are_uniform_and_the_words_of_a_block_independent():
         assert stats.pearsonr(words[:, one], words[:, other]).pvalue > 1e-4
 
 
-@given(size=st.integers(2, 30), seed=st.integers(0, 2**63 - 1))
-def test_nobody_takes_its_own_position(size, seed):
-    pool_rows = np.arange(size) * 3
-    x, y = pool_rows + 0.25, -pool_rows - 0.5
-    rows = np.arange(3 * size)
-    drawn = integers_below(rows, seed=seed, purpose=POOL, bound=size)
-    at = [(place + 1) % size if pool_rows[place] == row else place for place, row in zip(drawn, rows, strict=True)]
-    for given_, found in zip((x, y), take_others(drawn, rows, pool_rows=pool_rows, pool_x=x, pool_y=y), strict=True):
-        assert found.tolist() == given_[at].tolist()
-    assert (take_others(drawn, rows, pool_rows=pool_rows, pool_x=x, pool_y=y)[0] != rows + 0.25).all()
+def other_of(row: int, pool_rows: list[int], *, seed: int, purpose: int) -> int:
+    """Which of a pool a row takes, by its definition."""
+    word, size = row % 2**64, len(pool_rows)
+    halves = np.uint64(word & 0xFFFFFFFF), np.uint64(word >> 32)
+    of_purpose, *of_seed = split_seed(seed=seed, purpose=purpose)
+    w0, w1, w2, w3 = map(int, philox_block(*halves, of_purpose, np.uint64(0), *of_seed))
+    own = (w0 << 32 | w1) * size >> 64
+    if pool_rows[own] != row or size == 1:
+        return own
+    return [at for at in range(size) if at != own][(w2 << 32 | w3) * (size - 1) >> 64]
+
+
+def takers_of(module, rows, pool_rows, **options):
+    """Which of the pool each row takes, as its positions say."""
+    numbers = np.arange(len(pool_rows), dtype=float)
+    given_ = {"pool_rows": np.array(pool_rows, np.int64), "pool_x": numbers + 0.25, "pool_y": -numbers}
+    with np.errstate(over="ignore"):
+        x, y = module.take_others(np.array(rows, np.int64), **options, **given_)
+    assert np.array_equal(x - 0.25, -y)
+    return x.astype(int) if x.size else x
+
+
+@BOTH
+@given(
+    pool_rows=st.lists(ANY_ROW | NEAR, min_size=1, max_size=9, unique=True),
+    others=st.lists(ANY_ROW | NEAR, max_size=9),
+    seed=st.integers(0, 2**64 - 1),
+)
+def test_each_takes_another_one_by_its_own_draws(module, pool_rows, others, seed):
+    options, rows = {"seed": seed, "purpose": SWAP}, [*pool_rows, *others]
+    found = takers_of(module, rows, pool_rows, **options)
+    with np.errstate(over="ignore"):
+        assert found.tolist() == [other_of(row, pool_rows, **options) for row in rows]
+        drawn = integers_below(np.array(rows, np.int64), **options, bound=len(pool_rows))
+    own = np.array(pool_rows)[drawn] == rows
+    assert found[~own].tolist() == drawn[~own].tolist()
+    assert (np.array(pool_rows)[found] != rows).all() or len(pool_rows) == 1
+
+
+@BOTH
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_each_of_the_others_is_taken_as_often(module, size):
+    rows, seeds = [7 * i + 3 for i in range(size)], 6_000 if module is pool and COMPILED else 400
+    counts = np.zeros((size, size), int)
+    for seed in range(seeds):
+        counts[range(size), takers_of(module, rows, rows, seed=seed, purpose=SWAP)] += 1
+    assert counts.trace() == 0
+    of_others = counts[~np.eye(size, dtype=bool)].reshape(size, size - 1)
+    assert (of_others.sum(axis=1) == seeds).all()
+    assert size == 2 or stats.chisquare(of_others, axis=1).pvalue.min() > 1e-3 / size
+
+
+def test_many_take_each_of_a_small_pool_as_often_and_nobody_itself():
+    pool_rows, rows = np.arange(5) * 1_000, np.arange(ROWS)
+    found = takers_of(pool, rows, pool_rows.tolist(), seed=9, purpose=SWAP)
+    assert (pool_rows[found] != rows).all()
+    assert stats.chisquare(np.bincount(found)).pvalue > 1e-4
 
 
 def test_nothing_to_draw_from_and_nobody_who_draws():
     nothing = np.empty(0, np.int64)
     places, keys = draw_smallest(nothing, **OPTIONS, k=3)
     assert (places.size, keys.size) == (0, 0)
-    x, y = take_others(nothing, nothing, pool_rows=np.arange(3), pool_x=np.ones(3), pool_y=np.ones(3))
-    assert (x.size, y.size) == (0, 0)
+    assert takers_of(pool, [], [0, 1, 2], **OPTIONS).size == 0
+    assert takers_of(pool, [4, 5], [4], **OPTIONS).tolist() == [0, 0]
+    with pytest.raises(ValueError, match="at least one value to draw from"):
+        takers_of(pool, [1], [], **OPTIONS)
 
 
 def test_the_plain_source_draws_the_same():
-    plain = load_plain("pool")
     rows = np.concatenate([np.arange(5, 1_500), np.arange(10_000, 40_000, 77)])
     for found, same in zip(
-        plain.draw_smallest(rows, **OPTIONS, k=90), draw_smallest(rows, **OPTIONS, k=90), strict=True
+        PLAIN.draw_smallest(rows, **OPTIONS, k=90), draw_smallest(rows, **OPTIONS, k=90), strict=True
     ):
         assert np.array_equal(found, same)
-    drawn, positions = np.array([0, 1, 2, 2]), np.arange(3.0)
-    given_ = {"pool_rows": np.array([7, 8, 9]), "pool_x": positions, "pool_y": positions}
-    numbers = np.array([7, 7, 9, 8])
-    assert plain.take_others(drawn, numbers, **given_)[0].tolist() == [1, 1, 0, 2]
-    assert take_others(drawn, numbers, **given_)[0].tolist() == [1, 1, 0, 2]
 
 
 def test_parts_of_a_range_are_drawn_as_the_range_is():

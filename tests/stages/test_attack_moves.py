@@ -3,8 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from attacked_messages import CENTRE, FRAME, GEOD, LOCAL, angle, attacked, messages, moves, plane_moves
+from attacked_messages import CENTRE, FRAME, GEOD, LOCAL, angle, attacked, messages, moves, params, plane_moves
 from scipy import stats
+
+from cdpipe.stages import BY_NAME
+from cdpipe.stages.attack import conclude, survey
 
 
 @pytest.mark.parametrize(("bearing", "metres"), [(0, 150), (45, 0.01), (90, 1_000), (225, 250), (360, 5e5), (270, 1e7)])
@@ -119,7 +122,38 @@ def test_swaps_take_every_place_about_as_often():
     assert stats.chisquare(counts).pvalue > 1e-4
 
 
-def test_two_messages_swap_with_each_other_and_one_alone_stays():
-    for frame in (messages(2, 1), messages(1, 1)):
-        after, _, _ = attacked("swap_rand", frame, ratio=1.0)
-        assert after["x_pos"].tolist() == frame["x_pos"].tolist()[::-1]
+@pytest.mark.parametrize("size", [2, 3, 5])
+@pytest.mark.parametrize("choose_by", ["vehicle", "row"])
+def test_of_few_messages_each_takes_each_of_the_others_as_often(size, choose_by):
+    frame, seeds = messages(size, 1), 600
+    source = {x: i for i, x in enumerate(frame["x_pos"])}
+    counts = np.zeros((size, size), int)
+    for seed in range(seeds):
+        after, hit, ledger = attacked("swap_rand", frame, ratio=1.0, seed=seed, choose_by=choose_by)
+        assert hit.all()
+        assert ledger.notes == {"messages of attackers": size}
+        counts[range(size), [source[x] for x in after["x_pos"]]] += 1
+    assert counts.trace() == 0
+    of_others = counts[~np.eye(size, dtype=bool)].reshape(size, size - 1)
+    assert size == 2 or stats.chisquare(of_others, axis=1).pvalue.min() > 1e-3 / size
+
+
+@pytest.mark.parametrize("choose_by", ["vehicle", "row"])
+def test_a_message_alone_has_nobody_to_swap_with_and_attacks_nobody(choose_by):
+    frame = messages(1, 1)
+    after, hit, ledger = attacked("swap_rand", frame, ratio=1.0, choose_by=choose_by)
+    assert not hit.any()
+    pd.testing.assert_frame_equal(after[list(frame)], frame)
+    assert ledger.notes == {"messages of attackers": 0, "messages with nobody to swap with": 1}
+    assert attacked("swap_rand", frame, ratio=0.0, choose_by=choose_by)[2].notes == {"messages of attackers": 0}
+    assert attacked("offset_rand", frame, ratio=1.0, choose_by=choose_by)[1].all()
+
+
+def test_a_message_alone_in_one_of_many_partitions_swaps_with_those_of_the_others():
+    frame = messages(3, 3)
+    whole, hit, _ = attacked("swap_rand", frame, ratio=1.0)
+    assert hit.all()
+    chosen = params("swap_rand", ratio=1.0)
+    facts = conclude(survey(frame, chosen), chosen)
+    parts = [BY_NAME["attack"].apply(frame.iloc[[i]], chosen, facts)[0] for i in range(3)]
+    pd.testing.assert_frame_equal(pd.concat(parts), whole, check_exact=True)

@@ -2,13 +2,13 @@
 
 from typing import ClassVar, Literal
 
-from cdpipe.kernels.draws import SWAP, integers_below
+from cdpipe.kernels.draws import SWAP
 from cdpipe.kernels.pool import take_others
 from cdpipe.stages.attacks.attack import AttackParams, Pool, Positions, Targets
 
 
 class SwapRand(AttackParams):
-    """The position of a message drawn by row number from the pool, never the message's own."""
+    """The position of a message drawn by row number from the pool, each of the others with the same probability."""
 
     uses_pool: ClassVar[bool] = True
 
@@ -26,6 +26,11 @@ class SwapRand(AttackParams):
             return targets.position()
         if pool is None or pool.row_number.size == 0:
             raise ValueError("swap_rand needs positions to draw from: survey the whole data set first")
-        size, row_number = pool.row_number.size, targets.row_number()
-        taken = integers_below(row_number, seed=self.seed, purpose=SWAP, bound=size)
-        return take_others(taken, row_number, pool_rows=pool.row_number, pool_x=pool.x, pool_y=pool.y)
+        return take_others(
+            targets.row_number(),
+            seed=self.seed,
+            purpose=SWAP,
+            pool_rows=pool.row_number,
+            pool_x=pool.x,
+            pool_y=pool.y,
+        )
