@@ -135,7 +135,7 @@ DERIVED: Final[tuple[Column, ...]] = (
     Column("second", "part", "", "second, 0-59"),
     Column("pm", "part", "", "1 from noon on, else 0"),
     Column(IS_ATTACKER, "flag", "", "1 for an attacker's message, else 0"),
-    Column(VEHICLE, "hash", "", "XXH64 of the vehicle id: one number a vehicle, whatever the id's form"),
+    Column(VEHICLE, "hash", "", "XXH64 of the id, spelt in one form (spell_ids): one number a vehicle"),
     Column(TIME, "count", "us", "generatedAt since 1970, its second refined by secMark: the order of messages"),
 )
 """What the stages add."""

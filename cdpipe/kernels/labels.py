@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from cdpipe.kernels.allocation import allot
 from cdpipe.kernels.jit import jit_borrowing, jit_inlined
-from cdpipe.kernels.memory import Bytes, Int, Integers, Memory, load_word, view_cells
+from cdpipe.kernels.memory import Bytes, Int, Integers, Memory, load_word, strip, view_cells
+from cdpipe.kernels.numbers import is_null_word
 from cdpipe.kernels.words import WORD, is_same, load_three
 
 Words = NDArray[np.uint64]
@@ -93,6 +94,41 @@ def _place(digests: Words, slots: Codes) -> None:
         while slots[slot] != _FREE:
             slot = (slot + np.uint64(1)) & mask
         slots[slot] = np.int32(code)
+
+
+@jit_borrowing
+def _mark_nulls(data: Bytes, starts: Integers, stops: Integers, out: NDArray[np.bool_]) -> Int:
+    found = 0
+    for i in range(starts.size):
+        start, stop = strip(data, starts[i], stops[i])
+        out[i] = start >= stop or is_null_word(data, start, stop)
+        found += out[i]
+    return found
+
+
+def mark_nulls(data: Memory, starts: Memory, stops: Memory) -> tuple[NDArray[np.bool_], int]:
+    """Mark the labels that say "no value": nothing but white space, or a null word with white space around it.
+
+    Parameters
+    ----------
+    data, starts, stops
+        The cells, see `cdpipe.kernels.memory.view_cells`.
+
+    Returns
+    -------
+    marks : bool[n]
+        What is white space, see `cdpipe.kernels.memory.strip`; the words, `cdpipe.kernels.numbers.NULL_WORDS`.
+    found : int
+        How many are marked.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the arrays are no cells, see `view_cells`.
+    """
+    text, begins, ends = view_cells(data, starts, stops)
+    marks = np.empty(begins.size, np.bool_)
+    return marks, int(_mark_nulls(text, begins, ends, marks))
 
 
 def number_cells(data: Memory, starts: Memory, stops: Memory) -> tuple[Codes, NDArray[np.int64]]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cdpipe.kernels.arrays import as_input
-from cdpipe.kernels.jit import jit_inlined
+from cdpipe.kernels.jit import jit_borrowing, jit_inlined
 
 Memory: TypeAlias = bytes | bytearray | memoryview | mmap | npt.NDArray[Any]
 Int: TypeAlias = int | np.int64
@@ -24,6 +24,11 @@ NULL: Final = 1
 MALFORMED: Final = 2
 UNDECIDED: Final = 3
 """A kernel's word to its own wrapper: well-formed, but to be worked out in Python. Callers never see it."""
+
+_FIRST_NOT_ASCII: Final = 0x80
+_NO_BREAK_SPACE: Final = 0xC2A0
+_MARKS: Final = (0xE2808B, 0xEFBBBF)
+"""Zero-width space and byte order mark; as the no-break space above, their UTF-8 bytes as a number."""
 
 
 def _view(memory: Memory, dtype: type[np.generic]) -> npt.NDArray[Any]:
@@ -130,11 +135,46 @@ def is_blank(byte: Int) -> bool | np.bool_:
     return byte == 32 or 9 <= byte <= 13
 
 
+@jit_borrowing
+def _blank_size(data: Bytes, start: Int, stop: Int) -> Int:
+    """Return how many bytes the blank at the beginning of a cell has, 0 where there is none."""
+    if start < stop and is_blank(data[start]):
+        return 1
+    word: Int = 0
+    for i in range(start, min(start + 3, stop)):
+        word = word * 256 + np.int64(data[i])
+        if word == _NO_BREAK_SPACE:
+            return 2
+    return 3 if word in _MARKS else 0
+
+
+@jit_borrowing
+def _strip_marks(data: Bytes, start: Int, stop: Int) -> tuple[Int, Int]:
+    """Strip white space and the marks of three bytes, in any order."""
+    size = _blank_size(data, start, stop)
+    while size > 0:
+        start += size
+        size = _blank_size(data, start, stop)
+    size = 1
+    while size <= min(stop - start, 3):
+        if _blank_size(data, stop - size, stop) == size:
+            stop -= size
+            size = 0
+        size += 1
+    return start, stop
+
+
 @jit_inlined
 def strip(data: Bytes, start: Int, stop: Int) -> tuple[Int, Int]:
-    """Return the bounds of a cell without the white space around it; `start >= stop` if nothing is left."""
+    """Return the bounds of a cell without what cannot be seen around it; `start >= stop` if nothing is left.
+
+    That is ASCII white space, the no-break space (U+00A0), the zero-width space (U+200B) and the byte order mark
+    (U+FEFF), which stands in the middle of a file that was joined from several.
+    """
     while start < stop and is_blank(data[start]):
         start += 1
     while start < stop and is_blank(data[stop - 1]):
         stop -= 1
+    if start < stop and (data[start] | data[stop - 1]) >= _FIRST_NOT_ASCII:
+        return _strip_marks(data, start, stop)
     return start, stop

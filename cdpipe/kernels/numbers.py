@@ -25,7 +25,9 @@ from cdpipe.kernels.memory import (
 _HUGE_EXPONENT: Final = 10**6
 _MOST_DIGITS: Final = 19
 
-_NULL_WORDS: Final = tuple(int.from_bytes(word, "big") for word in (b"na", b"nan", b"n/a", b"null", b"none"))
+NULL_WORDS: Final = ("na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", r"\n")
+"""What programs write for "no value", in lower case: R, Excel, pandas, SQL, Python and, last, database dumps."""
+_NULL_WORDS: Final = tuple(int.from_bytes(b"\1" + word.encode(), "big") for word in NULL_WORDS)
 
 _U0: Final = np.uint64(0)
 _U1: Final = np.uint64(1)
@@ -37,10 +39,10 @@ _INT64_LIMIT: Final = np.uint64(2**63)
 
 @jit_borrowing
 def is_null_word(data: Bytes, start: Int, stop: Int) -> bool:
-    """Say whether a stripped cell is `nan`, `null`, `none`, `na` or `n/a`, in any letter case."""
+    """Say whether a stripped cell is one of `NULL_WORDS`, in any letter case."""
     if not 2 <= stop - start <= 4:
         return False
-    word: Int = 0
+    word: Int = 1  # so that words of different lengths differ, whatever bytes they have
     for i in range(start, stop):
         byte = np.int64(data[i])
         word = word * 256 + (byte + 32 if 65 <= byte <= 90 else byte)
@@ -176,7 +178,7 @@ def parse_float(data: Memory, starts: Memory, stops: Memory) -> tuple[npt.NDArra
     values : float64[n]
         nan where the status is not `OK`.
     status : uint8[n]
-        `OK`, `NULL` (empty, or `nan`, `null`, `none`, `na`, `n/a` in any letter case) or `MALFORMED`.
+        `OK`, `NULL` (empty, or one of `NULL_WORDS` in any letter case) or `MALFORMED`.
 
     Raises
     ------

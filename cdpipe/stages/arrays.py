@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cdpipe.columns import canonical
 from cdpipe.kernels.choice import distinct
 from cdpipe.kernels.hashing import hash_text
+from cdpipe.kernels.hexids import spell_ids
 from cdpipe.kernels.labels import number_cells
 from cdpipe.kernels.memory import view_bytes, view_int64
 from cdpipe.kernels.rows import Kept, look_up, mark_used
@@ -123,10 +124,10 @@ class Vehicles(NamedTuple):
     Attributes
     ----------
     codes
-        Shape (n,): place of each message's vehicle in `hashes`, -1 where the id is null.
+        Shape (n,): index of each message's id in `hashes`, -1 where the id is null.
     hashes
-        uint64, shape (k + 1,): XXH64 of each vehicle's id, one number a vehicle whatever the partition; last that of
-        a null id, which is the one of the empty text.
+        uint64, shape (k + 1,): XXH64 of each id's one form, see `cdpipe.kernels.hexids.spell_ids`. It is one number a
+        vehicle, whatever the partition and however the id is written. Last is that of a null id: the empty text's.
     """
 
     codes: Codes
@@ -152,7 +153,7 @@ def view_vehicles(series: "pd.Series[Any]") -> Vehicles:
 
 def hash_vehicles(texts: Cells) -> NDArray[np.uint64]:
     """Return the hashes of ids, shape (k + 1,), as `Vehicles` has them."""
-    return np.append(hash_text(*texts), np.uint64(_NO_ID))
+    return np.append(hash_text(*spell_ids(*texts)), np.uint64(_NO_ID))
 
 
 def keep(columns: Mapping[str, Any], kept: Kept) -> dict[str, Any]:

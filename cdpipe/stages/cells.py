@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cdpipe.columns import Column, Kind
-from cdpipe.kernels.labels import NULL_CODE
+from cdpipe.kernels.labels import NULL_CODE, mark_nulls
 from cdpipe.kernels.numbers import parse_float, parse_integer
 from cdpipe.kernels.pack import pack_cells
 from cdpipe.kernels.timestamps import parse_timestamps
@@ -173,14 +173,14 @@ def _read_label(_: Column, cells: Cells) -> Typed:
 def _of_label_series(series: "pd.Series[Any]") -> Typed:
     codes, texts = view_labels(series)
     if isinstance(series.dtype, pd.CategoricalDtype) and series.cat.categories.dtype == "str":
-        filled = texts.stops > texts.starts
-        if filled.all() and (texts.data[texts.starts] > ord(" ")).all():  # as it nearly always is
+        _marks, nulls = mark_nulls(*texts)
+        if nulls == 0:  # as it nearly always is
             return Typed(series.rename(None), np.zeros(len(series), np.bool_), "")
     return type_labels(codes, texts)
 
 
 def type_labels(codes: NDArray[np.signedinteger[Any]], texts: Cells) -> Typed:
-    """Make labels of numbered texts; those that are blank, or no UTF-8, become null.
+    """Make labels of numbered texts; those that are blank, a null word, or no UTF-8, become null.
 
     Parameters
     ----------
@@ -190,12 +190,12 @@ def type_labels(codes: NDArray[np.signedinteger[Any]], texts: Cells) -> Typed:
         The k texts, no two the same.
     """
     packed, offsets, ascii_only = pack_cells(*texts)
-    null = _find_blank(packed, offsets)
+    null, nulls = mark_nulls(packed, offsets[:-1], offsets[1:])
     unfit = np.zeros(null.size, np.bool_)
     if not ascii_only and not _is_utf8(packed):
         unfit = np.array([not _is_utf8(packed[a:b]) for a, b in pairwise(offsets)])
     bad = np.zeros(codes.size, np.bool_)
-    if null.any() or unfit.any():
+    if nulls or unfit.any():
         bad = spread(codes, unfit, of_null=False)
         stay = np.flatnonzero(~(null | unfit))
         renumbered = np.full(null.size, NULL_CODE, np.int32)

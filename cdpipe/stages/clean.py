@@ -33,7 +33,7 @@ from cdpipe.stages.rows import Rows
 from cdpipe.stages.tables import make_frame
 
 NAME: Final = "clean"
-VERSION: Final = 2
+VERSION: Final = 3
 _MALFORMED: Final = 2
 
 _FILTER_FIELDS: Final[dict[str, Any]] = {kind.name: (kind | None, None) for kind in FILTERS}

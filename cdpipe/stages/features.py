@@ -29,7 +29,7 @@ from cdpipe.stages.params import Params
 from cdpipe.stages.tables import make_frame
 
 NAME: Final = "features"
-VERSION: Final = 2
+VERSION: Final = 3
 KEYS: Final = (ROW_NUMBER, VEHICLE, TIME)
 """Kept beside the features, never learnt from: splits and the order of rows rest on them."""
 

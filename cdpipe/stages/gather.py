@@ -18,7 +18,7 @@ from cdpipe.stages.params import Params
 from cdpipe.stages.tables import make_frame
 
 NAME: Final = "gather"
-VERSION: Final = 1
+VERSION: Final = 2
 KEPT_TEXT: Final = 2_000
 KEPT_VALUE: Final = 80
 

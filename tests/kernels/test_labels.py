@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from texts import as_cells, load_plain
+from vehicle_ids import BLANKS, NULL_WORDS, NULLS, is_null
 
 from cdpipe.kernels import labels
 from cdpipe.kernels.labels import NULL_CODE, number_cells
@@ -147,3 +148,20 @@ def test_bounds_outside_the_text_are_refused(module, starts, stops):
 def test_bounds_that_are_no_int64_are_refused():
     with pytest.raises(TypeError, match="int64"):
         number_cells(b"abcdef", np.array([0], np.int32), np.array([2], np.int32))
+
+
+WORDS = st.builds(
+    lambda before, word, after: (before + word + after).encode(),
+    st.text(BLANKS, max_size=3),
+    st.sampled_from([*NULL_WORDS, "NA", "a", "A0F1B2C3", "añb", "\xa1", "nannan"]),
+    st.text(BLANKS, max_size=3),
+)
+
+
+@BOTH
+@given(texts=st.lists(WORDS | st.binary(max_size=6) | st.sampled_from([text.encode() for text in NULLS])))
+def test_blanks_and_null_words_are_marked(module, texts):
+    marks, found = module.mark_nulls(*as_cells(texts))
+    assert marks.dtype == np.bool_
+    assert marks.tolist() == [is_null(text) for text in texts]
+    assert found == marks.sum()

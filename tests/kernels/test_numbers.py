@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from texts import MALFORMED, NULL, NULL_WORDS, OK, as_cells, bits, load_plain, read_float
+from texts import MALFORMED, NULL, OK, as_cells, bits, load_plain, read_float
+from vehicle_ids import is_null, strip
 
 from cdpipe.kernels import memory, numbers
 
@@ -46,6 +47,8 @@ HARD = [
 ]
 WORDS = [b"", b" ", b"NaN", b"nan", b"NULL", b"None", b"NA", b"N/A", b"n/a", b"n\x0fa", b"nann", b"+nan", b"inf"]
 WORDS += [b"-inf", b"Infinity", b"1_0", b"0x10", b"1e", b"1e+", b".", b"+", b"-", b".e5", b"--1", b"1.2.3", b"1,5"]
+WORDS += [b"<NA>", b"\\N", b"#N/A", b"NaT", b"\0na", b"\0nan", b"\0\0NA", b"na\0", b"<na", b"\\", b"nil"]
+WORDS += ["\ufeff1.5".encode(), "\xa07\u200b".encode(), "\ufeff NULL\r".encode(), "7\xa0\x80".encode(), b"\xbf7"]
 WORDS += [b" 1.5\t", b"\r\n1.5\x0b", b"1 5", b"+.5", b"5.", b"5.e3", b"1E5", b"1\x00", b"\xb2", b"\xef\xbc\x91"]
 integer_texts = st.from_regex(rb"[ ]?[+-]?0{0,3}[0-9]{0,20}(\.0{0,3}|\.5|e1)?[ ]?", fullmatch=True)
 
@@ -58,8 +61,8 @@ def check_floats(texts, module=numbers):
 
 
 def read_integer(text):
-    word = text.strip()
-    if word.lower() in NULL_WORDS:
+    word = strip(text)
+    if is_null(word):
         return 0, NULL
     whole, _, fraction = word.partition(b".")
     digits = whole.lstrip(b"+-") if whole[:1] in (b"+", b"-") and whole[1:2].isdigit() else whole

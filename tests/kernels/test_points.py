@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from texts import MALFORMED, NULL, NULL_WORDS, OK, as_cells, bits, load_plain, read_float
+from texts import MALFORMED, NULL, OK, as_cells, bits, load_plain, read_float
+from vehicle_ids import is_null, strip
 
 from cdpipe.kernels import csv, hexids, memory, numbers, points, timestamps
 
@@ -20,8 +21,8 @@ blanks = st.text(" \t", max_size=2)
 
 
 def read_point(text):
-    word = text.strip()
-    if word.lower() in NULL_WORDS:
+    word = strip(text)
+    if is_null(word):
         return math.nan, math.nan, NULL
     match = POINT.fullmatch(word)
     if not match:

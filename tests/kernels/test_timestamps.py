@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from texts import MALFORMED, NULL, NULL_WORDS, OK, as_cells, load_plain
+from vehicle_ids import strip
 
 from cdpipe.kernels import calendar, memory, timestamps
 
@@ -41,7 +42,7 @@ MALFORMED_TEXTS = """13/01/2019 10:00:00 AM|31/07/2019 10:00:00 AM|02/30/2019 10
 
 def read_timestamp(text):
     """Say by Python's own means what `parse_timestamps` must make of a cell: (microseconds, status, zone)."""
-    word = text.strip()
+    word = strip(text)
     if word.lower() in NULL_WORDS:
         return 0, NULL, 0
     offset, zone = dt.timedelta(0), 0

@@ -8,9 +8,11 @@ from types import ModuleType
 
 import numba
 import numpy as np
+from vehicle_ids import NULL_WORDS as WORDS
+from vehicle_ids import is_null, strip
 
 OK, NULL, MALFORMED = 0, 1, 2
-NULL_WORDS = {b"", b"nan", b"null", b"none", b"na", b"n/a"}
+NULL_WORDS = {word.encode() for word in WORDS}
 NUMBER = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -40,8 +42,8 @@ def load_plain(name: str) -> ModuleType:
 
 def read_float(text: bytes) -> tuple[float, int]:
     """Say by Python's own means what `parse_float` must make of a cell."""
-    word = text.strip()
-    if word.lower() in NULL_WORDS:
+    word = strip(text)
+    if is_null(word):
         return math.nan, NULL
     if not NUMBER.fullmatch(word) or math.isinf(float(word)):
         return math.nan, MALFORMED

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import stats
+from vehicle_ids import FORMS, NULLS, vehicle_of
 
 from cdpipe import attack
 from cdpipe.stages import BY_NAME
@@ -150,25 +151,44 @@ def test_an_empty_frame_gives_an_empty_frame(kind):
 
 
 @given(
-    texts=st.lists(st.sampled_from(["A", "B", "", " ", "C", None]), min_size=1, max_size=40),
-    order=st.permutations(["A", "B", "", " ", "C", "unused", "D"]),
+    texts=st.lists(st.sampled_from(["A", "a.0", "B", "", " ", "C", "nan", None]), min_size=1, max_size=40),
+    order=st.permutations(["A", "a.0", "B", "", " ", "C", "nan", "unused", "D"]),
     kind=st.sampled_from(["offset_const_per_id", "swap_rand"]),
     ratio=st.floats(0, 1),
 )
 def test_labels_and_text_are_the_same_vehicles(texts, order, kind, ratio):
-    """An empty text and a null are one vehicle; labels that no row has are none."""
+    """All that is null is one vehicle, as are all forms of an id; labels that no row has are none."""
     frame = messages(len(texts), 1).assign(coreData_id=pd.Series(texts, dtype="str"))
     labels = frame.assign(coreData_id=pd.Categorical(texts, categories=order))
     before = labels.copy(deep=True)
     chosen = params(kind, ratio=ratio)
     one, other = survey(frame, chosen), survey(labels, chosen)
     assert one.vehicles.tolist() == other.vehicles.tolist()
-    assert one.vehicles.size == len({text or "" for text in texts})
+    assert one.vehicles.tolist() == sorted({vehicle_of(text) for text in texts})
     expected, account = attack(frame, chosen)
     made, ledger = attack(labels, chosen)
     assert ledger == account
     pd.testing.assert_frame_equal(made.drop(columns="coreData_id"), expected.drop(columns="coreData_id"))
     pd.testing.assert_frame_equal(labels, before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("wrap", ["str", "category"])
+@pytest.mark.parametrize("ratio", [0.1, 0.5])
+def test_a_vehicle_attacks_with_all_its_messages_however_its_id_is_written(kind, wrap, ratio):
+    plain = FRAME.assign(coreData_id=FRAME["coreData_id"].where(FRAME.index % 37 != 5))
+    rng = np.random.default_rng(4)
+    written = [
+        NULLS[rng.integers(len(NULLS))] if pd.isna(text) else FORMS[rng.integers(len(FORMS))].format(int(text, 16))
+        for text in plain["coreData_id"]
+    ]
+    assert len(set(written)) > 300
+    expected, _, account = attacked(kind, plain, ratio=ratio)
+    frame = plain.assign(coreData_id=pd.Series(written, dtype="str").astype(wrap))
+    made, _, ledger = attacked(kind, frame, ratio=ratio)
+    assert ledger == account
+    pd.testing.assert_series_equal(made["coreData_id"], frame["coreData_id"])
+    pd.testing.assert_frame_equal(made.drop(columns="coreData_id"), expected.drop(columns="coreData_id"))
 
 
 @pytest.mark.parametrize("dtype", ["str", "category"])

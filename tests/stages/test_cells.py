@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from vehicle_ids import NULLS, is_null
 
 from cdpipe.columns import BY_NAME, SOURCE, Column
 from cdpipe.stages.arrays import Cells, text_cells
@@ -238,13 +239,29 @@ def test_text_that_is_not_utf8_is_bad_and_the_others_are_kept(column):
     assert typed.problem == "not UTF-8 text"
 
 
-@KINDS
-@given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5) | st.none(), max_size=9))
-def test_text_is_kept_as_it_is_and_blank_text_is_null(column, texts):
-    typed = read(column, *texts)
-    assert typed.series.dtype == column.dtype
+TEXTS = st.lists(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=5) | st.sampled_from(NULLS) | st.none(), max_size=9
+)
+
+
+@given(texts=TEXTS)
+def test_text_is_kept_as_it_is_and_blank_text_is_null(texts):
+    typed = read(TEXT, *texts)
+    assert typed.series.dtype == TEXT.dtype
     assert values(typed) == [text if text and text.encode().strip() else None for text in texts]
     assert not typed.bad.any()
+
+
+@given(texts=TEXTS)
+def test_labels_are_kept_as_they_are_and_blanks_and_null_words_are_null(texts):
+    expected = [None if is_null((text or "").encode()) else text for text in texts]
+    labels = pd.Series(
+        pd.Categorical(texts, categories=pd.Index(list({text: 0 for text in texts if text is not None}), dtype="str"))
+    )
+    for typed in (read(ID, *texts), type_series(ID, labels), type_series(ID, pd.Series(texts, dtype=object))):
+        assert typed.series.dtype == ID.dtype
+        assert values(typed) == expected
+        assert not typed.bad.any()
 
 
 @given(texts=st.lists(st.sampled_from(["B2", "A1", "", " ", "\t\n", "ñ", "A1 ", " A1"]) | st.none(), max_size=30))

@@ -5,6 +5,7 @@ import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from vehicle_ids import FORMS, vehicle_of
 
 from cdpipe import attack, clean, features
 from cdpipe.stages.attacks.offset_const import OffsetConst
@@ -123,9 +124,26 @@ def test_keys_and_the_label_have_the_vocabulary_s_types_whatever_they_were(numbe
 
 
 def test_vehicles_are_hashes_of_ids_whatever_their_form():
-    frame, _ = features(ids("A1", "xyz", None, "A1"), FeatureParams(columns=("coreData_id",)))
+    texts = ("A0F1B2C3", "A1", "xyz", None, "A1", " 0xa1", "xyz\r", "nan", "000000A1", "A1.0", "f" * 17, "0" + "F" * 17)
+    one, long = "000000A1", "F" * 17
+    spelt = ("A0F1B2C3", one, "xyz", "", one, one, "xyz", "", one, one, long, long)
+    frame, _ = features(ids(*texts), FeatureParams(columns=("coreData_id",)))
     assert frame["vehicle"].dtype == "uint64"
-    assert frame["vehicle"].tolist() == [xxhash.xxh64_intdigest(text.encode()) for text in ("A1", "xyz", "", "A1")]
+    assert frame["vehicle"].tolist() == [xxhash.xxh64_intdigest(text.encode()) for text in spelt]
+
+
+@given(
+    numbers=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=3),
+    forms=st.lists(st.sampled_from(FORMS), min_size=2, max_size=8),
+    dtype=st.sampled_from(["str", "category", "object", "string"]),
+)
+def test_a_vehicle_is_one_hash_and_one_number_however_its_id_is_written(numbers, forms, dtype):
+    texts = [form.format(number) for number in numbers for form in forms]
+    frame, ledger = features(ids(*texts, dtype=dtype), FeatureParams(columns=("coreData_id",)))
+    expected = [number for number in numbers for _ in forms]
+    assert frame["coreData_id"].tolist() == expected
+    assert frame["vehicle"].tolist() == [vehicle_of(f"{number:08X}") for number in expected]
+    assert ledger.notes == {}
 
 
 def test_nulls_of_numbers_are_kept():
