@@ -7,8 +7,10 @@ import numpy.typing as npt
 
 from cdpipe.kernels.jit import jit_borrowing, jit_inlined
 from cdpipe.kernels.lines import (
+    BACKSLASH,
     BAD_QUOTE,
     BLANK,
+    LINE_BACKSLASHED,
     LINE_OK,
     NEWLINE,
     QUOTE,
@@ -27,7 +29,7 @@ __all__ = ["BAD_QUOTE", "LINE_OK", "TOO_FEW_FIELDS", "TOO_MANY_FIELDS", "Cells",
 
 
 class Cells(NamedTuple):
-    """The cells of a block of lines: `k` wanted columns, `rows` records.
+    r"""The cells of a block of lines: `k` wanted columns, `rows` records.
 
     Attributes
     ----------
@@ -41,7 +43,9 @@ class Cells(NamedTuple):
     status
         uint8[rows]: `LINE_OK`, `TOO_FEW_FIELDS`, `TOO_MANY_FIELDS` or `BAD_QUOTE`.
     escaped
-        bool[k, rows]: the cell was quoted and holds doubled quotes: put `"` for each `""` in it.
+        bool[k, rows]: the cell was quoted and holds escaped characters: put `"` for each `""` in it.
+    backslashed
+        bool[rows]: backslashes escape in the record's cells: put `"` for `\"` and `\` for `\\`, if `escaped`.
     """
 
     starts: Integers
@@ -51,6 +55,7 @@ class Cells(NamedTuple):
     line_index: Integers
     status: Statuses
     escaped: npt.NDArray[np.bool_]
+    backslashed: npt.NDArray[np.bool_]
 
 
 @jit_borrowing
@@ -76,13 +81,13 @@ def count_lines(data: Memory) -> int:
 
 
 @jit_inlined
-def _is_escaped(data: Bytes, begin: Int, stop: Int) -> bool:
-    """Say whether a cell is quoted, that is, has a quote before it, and holds a quote itself."""
+def _is_escaped(data: Bytes, begin: Int, stop: Int, escape: Int) -> bool:
+    """Return True if a cell is quoted, that is, has a quote before it, and holds the byte that escapes."""
     if begin == 0 or data[begin - 1] != QUOTE:
         return False
     found = False
     for i in range(begin, stop):
-        found |= data[i] == QUOTE
+        found |= data[i] == escape
     return found
 
 
@@ -90,6 +95,7 @@ def _is_escaped(data: Bytes, begin: Int, stop: Int) -> bool:
 def _put(origin: Int, line: Int, row: Int, places: Integers, window: Window, cells: Cells) -> None:
     """Put the bounds of a record's cells where they belong; of one that is not `LINE_OK` all are empty."""
     first, status = np.int64(window.lines[0, line]), window.lines[4, line]
+    status = LINE_OK if status == LINE_BACKSLASHED else status
     cells.line_starts[row] = origin + window.lines[1, line]
     cells.line_stops[row] = origin + window.lines[2, line]
     cells.status[row] = status
@@ -115,8 +121,10 @@ def _fill(
             _put(at, line, row, places, window, cells)
             cells.line_index[row] = index + window.lines[3, line]
             if quotes:
+                cells.backslashed[row] = window.lines[4, line] == LINE_BACKSLASHED
+                escape = BACKSLASH if cells.backslashed[row] else QUOTE
                 for j in range(places.size):
-                    cells.escaped[j, row] = _is_escaped(data, cells.starts[j, row], cells.stops[j, row])
+                    cells.escaped[j, row] = _is_escaped(data, cells.starts[j, row], cells.stops[j, row], escape)
             row += 1
         at, index = after, index + count
     return at, row, index
@@ -126,8 +134,8 @@ def _allocate(columns: int, lines: int) -> Cells:
     shape = columns, lines
     starts, stops = (np.empty(shape, np.int64) for _ in range(2))
     line_starts, line_stops, line_index = (np.empty(lines, np.int64) for _ in range(3))
-    status, escaped = np.empty(lines, np.uint8), np.zeros(shape, np.bool_)
-    return Cells(starts, stops, line_starts, line_stops, line_index, status, escaped)
+    status, escaped, backslashed = np.empty(lines, np.uint8), np.zeros(shape, np.bool_), np.zeros(lines, np.bool_)
+    return Cells(starts, stops, line_starts, line_stops, line_index, status, escaped, backslashed)
 
 
 def _cut(cells: Cells, rows: Int) -> Cells:
@@ -139,6 +147,7 @@ def _cut(cells: Cells, rows: Int) -> Cells:
         cells.line_index[:rows],
         cells.status[:rows],
         cells.escaped[:, :rows],
+        cells.backslashed[:rows],
     )
 
 
@@ -146,8 +155,9 @@ def find_cells(data: Memory, places: npt.ArrayLike, fields: int, delimiter: int 
     r"""Find the wanted cells of a block of whole lines.
 
     A record is one physical line: no line end inside quotes, so a file can be cut at any line end. Lines end with
-    `\n` or `\r\n`, the last one also with the block. Lines that are empty or hold nothing but blanks are skipped.
-    A field that begins with `"` is read by RFC 4180; a `"` inside any other field is a character like others.
+    `\n`, before which any number of `\r` may stand, the last one also with the block. Lines that are empty or hold
+    nothing but blanks are skipped. A field that begins with `"` is read by RFC 4180; a `"` inside any other field is a
+    character like others. A line that is no record by that is one if it is with `\"` and `\\` for `"` and `\`.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cdpipe.kernels.jit import jit_inlined
-from cdpipe.kernels.lines import QUOTE, Window
+from cdpipe.kernels.lines import BACKSLASH, LINE_BACKSLASHED, QUOTE, Window
 from cdpipe.kernels.memory import MALFORMED, OK, UNDECIDED, Bytes, Int, Integers
 from cdpipe.kernels.numbers import scan_float, scan_integer
 from cdpipe.kernels.pack import copy_cell
@@ -81,7 +81,7 @@ def read_times(data: Bytes, at: Int, field: Int, window: Window, values: Integer
 def read_texts(
     data: Bytes, at: Int, field: Int, window: Window, quotes: bool, packed: NDArray[np.uint8], offsets: Integers
 ) -> bool:
-    """Copy the cells of a text column of a window behind those before; say whether any holds doubled quotes.
+    """Copy the cells of a text column of a window behind those before; say whether any holds escaped characters.
 
     Cell i goes to `packed[offsets[i]:offsets[i + 1]]`; where the first goes is given.
     """
@@ -90,9 +90,10 @@ def read_texts(
     for i in range(offsets.size - 1):
         cell = window.lines[0, i] + field
         start, stop = at + window.begins[cell], at + window.stops[cell]
-        if quotes and start > 0 and data[start - 1] == QUOTE:  # quoted, so that a quote in it is a doubled one
+        if quotes and start > 0 and data[start - 1] == QUOTE:  # quoted, so that it may hold escapes
+            escape = BACKSLASH if window.lines[4, i] == LINE_BACKSLASHED else QUOTE
             for j in range(start, stop):
-                fault |= data[j] == QUOTE
+                fault |= data[j] == escape
         to = copy_cell(data, start, stop, packed, to)
         offsets[i + 1] = to
     return fault

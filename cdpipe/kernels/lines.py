@@ -4,7 +4,8 @@ Sources
 -------
 G. Langdale and D. Lemire, "Parsing gigabytes of JSON per second", The VLDB Journal 28, 2019, section 3.1: characters
 that matter as bits of a word, and from bits to places in batches. Quotes are rare in the files this is for: a window is
-split as if it had none, and a line that has one again, by RFC 4180.
+split as if it had none, and a line that has one again, by RFC 4180. A line that is no record by that is split once
+more with backslashes before its inner quotes, as Spark writes them.
 """
 
 from typing import Final, NamedTuple
@@ -20,11 +21,14 @@ LINE_OK: Final = 0
 TOO_FEW_FIELDS: Final = 1
 TOO_MANY_FIELDS: Final = 2
 BAD_QUOTE: Final = 3
+LINE_BACKSLASHED: Final = 4
+"""A record like one that is `LINE_OK`, whose quotes within quotes have a backslash before them."""
 
 NEWLINE: Final = 10
 RETURN: Final = 13
 BLANK: Final = 32
 QUOTE: Final = 34
+BACKSLASH: Final = 92
 
 WINDOW_BYTES: Final = 1 << 16
 """A window's text and what is found in it fit the second-level cache."""
@@ -125,23 +129,26 @@ def _mark(data: Bytes, begin: Int, end: Int, delimiter: Int, window: Window) -> 
 
 
 @jit_borrowing
-def _close_quote(data: Bytes, begin: Int, stop: Int) -> Int:
-    """Return the place of the quote that closes a field's text, -1 if there is none."""
+def _close_quote(data: Bytes, begin: Int, stop: Int, escape: Int) -> Int:
+    """Return the index of the quote that closes a field's text, -1 if there is none."""
     at = begin
     while at < stop:
-        if data[at] == QUOTE:
-            if at + 1 == stop or data[at + 1] != QUOTE:
-                return at
+        if data[at] == escape and at + 1 < stop and (escape == BACKSLASH or data[at + 1] == QUOTE):
             at += 1
+        elif data[at] == QUOTE:
+            return at
         at += 1
     return -1
 
 
 @jit_borrowing
-def _split_quoted(data: Bytes, line: tuple[Int, Int], layout: Layout, window: Window, spare: tuple[Int, Int]) -> Int:
-    """Split a line, given its bounds, by RFC 4180; return its fields, -1 if a quote is open or misplaced.
+def _split_quoted(
+    data: Bytes, line: tuple[Int, Int], layout: Layout, window: Window, spare: tuple[Int, Int], escape: Int
+) -> Int:
+    """Split a line, given its bounds; return its fields, -1 if a quote is open or misplaced.
 
-    `spare` is the place of its first cell in the window, and where in the text the window begins.
+    `spare` is the index of its first cell in the window, and where in the text the window begins. `escape` stands
+    before a quote within quotes: `QUOTE` by RFC 4180, or `BACKSLASH`.
     """
     at, stop = line
     cell, origin = spare
@@ -150,7 +157,7 @@ def _split_quoted(data: Bytes, line: tuple[Int, Int], layout: Layout, window: Wi
         begin = at
         if at < stop and data[at] == QUOTE:
             begin = at + 1
-            end = _close_quote(data, begin, stop)
+            end = _close_quote(data, begin, stop, escape)
             if end < 0 or (end + 1 < stop and data[end + 1] != layout.delimiter):
                 return -1
             at = end + 1
@@ -191,6 +198,15 @@ def _judge(found: Int, fields: Int) -> Int:
     return TOO_FEW_FIELDS if found < fields else TOO_MANY_FIELDS
 
 
+@jit_borrowing
+def _read_quoted(data: Bytes, line: tuple[Int, Int], layout: Layout, window: Window, spare: tuple[Int, Int]) -> Int:
+    """Split a line with a quote by RFC 4180, else with backslashes before quotes; return its status."""
+    status = _judge(_split_quoted(data, line, layout, window, spare, QUOTE), layout.fields)
+    if status != LINE_OK and _split_quoted(data, line, layout, window, spare, BACKSLASH) == layout.fields:
+        return LINE_BACKSLASHED
+    return status
+
+
 @jit_inlined
 def split_window(data: Bytes, begin: Int, layout: Layout, window: Window) -> tuple[Int, Int, Int, bool]:
     """Split the lines that begin and end in a window: (lines not blank, all lines, where the next begins, any quote).
@@ -210,17 +226,18 @@ def split_window(data: Bytes, begin: Int, layout: Layout, window: Window) -> tup
         last = np.int64(last_cells[index])
         stop = begin + np.int64(stops[last])
         after = stop + 1
-        if stop > at and data[stop - 1] == RETURN:
+        while stop > at and data[stop - 1] == RETURN:
             stop -= 1
             stops[last] -= 1
         place: Int = first
         fields: Int = last + 1 - first
         if not ((stop == at or data[at] == BLANK) and _is_blank_line(data, at, stop)):
+            status = _judge(fields, layout.fields)
             if quotes and _has_quote(data, at, stop):
-                place, fields = cells, _split_quoted(data, (at, stop), layout, window, (cells, begin))
+                place, status = cells, _read_quoted(data, (at, stop), layout, window, (cells, begin))
                 cells += layout.fields
             lines[0, found], lines[1, found], lines[2, found] = place, at - begin, stop - begin
-            lines[3, found], lines[4, found] = index, _judge(fields, layout.fields)
+            lines[3, found], lines[4, found] = index, status
             found += 1
         first, at = last + 1, after
     return found, count, at, quotes

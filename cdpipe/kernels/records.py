@@ -1,7 +1,7 @@
 """Blocks of comma-separated text to typed columns in one pass: numbers and times are read while their text is in cache.
 
-Texts are only copied, next to each other. Whatever is unusual in a column (a malformed cell, a local time, a
-doubled quote) is only noted: the caller then reads that column, all of it, the long way, by
+Texts are only copied, next to each other. Whatever is unusual in a column (a malformed cell, a local time, an
+escaped quote) is only noted: the caller then reads that column, all of it, the long way, by
 `cdpipe.kernels.csv.find_cells`.
 """
 
@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from cdpipe.kernels.fields import Flags, Floats, read_floats, read_integers, read_texts, read_times
 from cdpipe.kernels.jit import jit_borrowing, jit_inlined
-from cdpipe.kernels.lines import LINE_OK, NEWLINE, WINDOW_BYTES, Layout, Window, make_window, split_window
+from cdpipe.kernels.lines import (
+    LINE_BACKSLASHED,
+    LINE_OK,
+    NEWLINE,
+    WINDOW_BYTES,
+    Layout,
+    Window,
+    make_window,
+    split_window,
+)
 from cdpipe.kernels.memory import Bytes, Int, Integers, Memory, view_bytes
 from cdpipe.kernels.vectors import COPIED
 
@@ -113,11 +122,11 @@ def _read_window(
 
 @jit_inlined
 def _part_lines(at: Int, found: Int, window: Window, out: Records, done: _Done) -> tuple[Int, Int]:
-    """Note the window's records and rejected lines, and move the records' first cells together: (records, rejected)."""
+    """Note the window's records and rejected lines, and move the records' cells together: (records, rejected)."""
     lines, good, bad = window.lines, np.int64(0), np.int64(0)
     for i in range(found):
-        if lines[4, i] == LINE_OK:
-            lines[0, good] = lines[0, i]
+        if lines[4, i] in (LINE_OK, LINE_BACKSLASHED):
+            lines[0, good], lines[4, good] = lines[0, i], lines[4, i]
             out.line_index[done.rows + good] = done.lines + lines[3, i]
             out.line_starts[done.rows + good] = at + lines[1, i]
             good += 1

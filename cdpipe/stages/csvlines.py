@@ -1,6 +1,7 @@
 """A block of CSV lines -> a typed frame: only the wanted columns are ever converted."""
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
@@ -23,6 +24,7 @@ _LINE_REASONS: Final = {
     TOO_MANY_FIELDS: "too many fields",
     BAD_QUOTE: "quote not closed",
 }
+_BACKSLASHED: Final = re.compile(rb'\\(["\\])')
 
 
 class Header(NamedTuple):
@@ -200,15 +202,18 @@ def _no_cells(rows: int) -> Cells:
 
 
 def _unescape(block: NDArray[np.uint8], bounds: Bounds, place: int, rows: NDArray[np.int64]) -> Cells:
-    """Return one column's cells; where any holds doubled quotes, of a copy of the text in which they are single."""
+    """Return one column's cells; where any holds escapes, of a copy of the text without them."""
     starts, stops = bounds.starts[place][rows], bounds.stops[place][rows]
     escaped = bounds.escaped[place][rows]
     if not escaped.any():
         return Cells(block, starts, stops)
-    texts = [
-        bytes(block[a:b]).replace(b'""', b'"') if quoted else bytes(block[a:b])
-        for a, b, quoted in zip(starts, stops, escaped, strict=True)
-    ]
+    backslashed = bounds.backslashed[rows]
+    texts = []
+    for a, b, is_escaped, by_backslash in zip(starts, stops, escaped, backslashed, strict=True):
+        text = bytes(block[a:b])
+        if is_escaped:
+            text = _BACKSLASHED.sub(rb"\1", text) if by_backslash else text.replace(b'""', b'"')
+        texts.append(text)
     offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
     return Cells(view_bytes(b"".join(texts)), offsets[:-1], offsets[1:])
 

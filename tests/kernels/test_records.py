@@ -17,7 +17,7 @@ time = st.datetimes().map(lambda t: t.strftime("%m/%d/%Y %I:%M:%S %p").encode())
     [b"2020-02-20T21:45:20.5Z", b"2020-02-20T21:45:20 [ET]", b"1582234444123", b"2020-13-01T00:00:00Z"]
 )
 odd = st.sampled_from(
-    [b"", b" ", b"nan", b"x", b".", b"-", b"255", b"12.75", b"5e-324", b'"7"', b'"a""b"', b'"a,b"', b'"', b'a"b']
+    [b"", b" ", b"nan", b"x", b".", b"-", b"255", b"12.75", b"5e-324", b'"7"', b'"a""b"', b'"a,b"', b'"', b'a"b', b'"\\""', b'"\\\\"']
 )
 lines = st.lists(st.lists(number | time | odd, min_size=2, max_size=5).map(b",".join), min_size=1, max_size=30)
 
@@ -89,7 +89,7 @@ def places_of(draw, fields):
 
 
 @pytest.mark.parametrize("module", [records, PLAIN], ids=["compiled", "plain"])
-@given(lines, st.integers(2, 5), st.sampled_from([b"\n", b"\r\n"]), st.booleans(), st.data())
+@given(lines, st.integers(2, 5), st.sampled_from([b"\n", b"\r\n", b"\r\r\n"]), st.booleans(), st.data())
 @settings(max_examples=60, deadline=None)
 def test_columns_rows_and_rejects_are_those_of_the_other_kernels(module, table, fields, end, ended, draw):
     data = end.join(table) + (end if ended else b"")
@@ -97,7 +97,7 @@ def test_columns_rows_and_rejects_are_those_of_the_other_kernels(module, table, 
 
 
 @pytest.mark.parametrize("module", [records, PLAIN], ids=["compiled", "plain"])
-@given(st.binary(max_size=200) | st.text(',\n"1.- \r', max_size=200).map(str.encode), st.data())
+@given(st.binary(max_size=200) | st.text(',\n"1.- \r\\', max_size=200).map(str.encode), st.data())
 @settings(max_examples=60, deadline=None)
 def test_hostile_bytes(module, data, draw):
     check(data, places_of(draw, 2), 2, module=module)
