@@ -113,11 +113,14 @@ def load_config(path: Path) -> RunConfig:
     Raises
     ------
     ConfigError
-        If the file cannot be read, is not TOML or JSON, or says something that no stage understands.
+        If the file cannot be read, is not TOML or JSON, has a key twice, or says something that no stage understands.
     """
     try:
         text = path.read_text(encoding="utf-8")
-        given = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+        if path.suffix.lower() == ".json":
+            given = _require_unique(json.loads(text, object_pairs_hook=tuple))
+        else:
+            given = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a TOML or JSON file") from None
     except UnicodeDecodeError as error:
@@ -127,6 +130,27 @@ def load_config(path: Path) -> RunConfig:
     if not isinstance(given, dict):
         raise ConfigError(f"{path}: holds a {type(given).__name__}, not tables; see `cdpipe run --example`")
     return parse_config(given, source=str(path))
+
+
+def _require_unique(value: Any, *tables: str) -> Any:  # noqa: ANN401 - whatever stands there
+    """Return JSON's tables, given as tuples of pairs, as dictionaries; as in TOML, no key may be there twice.
+
+    Raises
+    ------
+    ValueError
+        Naming the table and the key.
+    """
+    if isinstance(value, list):
+        return [_require_unique(each, *tables) for each in value]
+    if not isinstance(value, tuple):
+        return value
+    found: dict[str, Any] = {}
+    for key, each in value:
+        if key in found:
+            where = f"[{'.'.join(tables)}]" if tables else "top level"
+            raise ValueError(f"{where}: key {key!r} is there twice; remove one")
+        found[key] = _require_unique(each, *tables, key)
+    return found
 
 
 def parse_config(given: dict[str, Any], *, source: str = "configuration") -> RunConfig:
