@@ -152,17 +152,24 @@ def canonical(name: str) -> str:
 
 
 def resolve(header: Iterable[str]) -> dict[str, int]:
-    """Map the canonical name of each column of a file's header to its place.
+    """Map the canonical name of each column of a file's header to its index.
 
-    Raises
-    ------
-    ValueError
-        If two header fields are the same column once letter case is ignored.
+    A field without a name is no column. Of columns with one name, the first is given (see `find_doubled`).
     """
-    places: dict[str, int] = {}
-    for place, raw in enumerate(header):
+    found: dict[str, int] = {}
+    for index, raw in enumerate(header):
         name = canonical(raw)
-        if name in places:
-            raise ValueError(f"columns {places[name] + 1} and {place + 1} are both {name!r}; rename or remove one")
-        places[name] = place
-    return places
+        if name:
+            found.setdefault(name, index)
+    return found
+
+
+def find_doubled(header: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Map each canonical name that several columns of a file's header share to the indices of the first two."""
+    first: dict[str, int] = {}
+    doubled: dict[str, tuple[int, int]] = {}
+    for index, raw in enumerate(header):
+        name = canonical(raw)
+        if name and first.setdefault(name, index) != index:
+            doubled.setdefault(name, (first[name], index))
+    return doubled

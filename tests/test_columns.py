@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from cdpipe.columns import BY_NAME, DERIVED, PANDAS_DTYPES, SOURCE, canonical, resolve
+from cdpipe.columns import BY_NAME, DERIVED, PANDAS_DTYPES, SOURCE, canonical, find_doubled, resolve
 
 
 @pytest.mark.parametrize("name", list(BY_NAME))
@@ -25,10 +25,17 @@ def test_resolve_gives_places_in_the_order_of_the_header():
     assert list(places.items()) == [("coreData_id", 0), ("weather", 1), ("coreData_position_lat", 2)]
 
 
-@pytest.mark.parametrize("pair", [("coreData_id", "COREDATA_ID"), ("weather", " weather"), ("", " ")])
-def test_resolve_refuses_two_fields_of_one_name_and_says_which(pair):
-    with pytest.raises(ValueError, match="columns 2 and 4 are both"):
-        resolve(["first", pair[0], "third", pair[1]])
+@pytest.mark.parametrize("pair", [("coreData_id", "COREDATA_ID"), ("weather", " weather")])
+def test_two_fields_of_one_name_are_found_with_their_indices(pair):
+    header = ["first", pair[0], "third", pair[1], pair[0]]
+    assert find_doubled(header) == {pair[0]: (1, 3)}
+    assert resolve(header) == {"first": 0, pair[0]: 1, "third": 2}
+
+
+def test_a_field_without_a_name_is_no_column():
+    header = ["", "weather", " ", "\t", ""]
+    assert resolve(header) == {"weather": 1}
+    assert find_doubled(header) == {}
 
 
 def test_names_outside_the_vocabulary_that_differ_in_case_are_two_columns():

@@ -15,7 +15,7 @@ _NAMELESS: Final = "nameless-"
 
 
 class Inputs:
-    """The files that paths, globs, folders and URLs name, in order, each as often as it is named.
+    """The files that paths, globs, folders and URLs name, in order, each named once.
 
     To be made before any of them is looked into: what changes between that and `require_unchanged` is found.
 
@@ -29,7 +29,7 @@ class Inputs:
     Raises
     ------
     SourceError
-        If a glob or a folder has no file.
+        If a glob or a folder has no file, a path is empty, or a file is named twice.
     IdentityError
         If outputs are kept, and a file does not tell whether it changed.
     """
@@ -37,7 +37,7 @@ class Inputs:
     def __init__(self, paths: Sequence[str], *, cached: bool) -> None:
         self.paths = expand_paths(paths)
         self._cached = cached
-        self._known = {path: self._identify(path) for path in dict.fromkeys(self.paths)}
+        self._known = {path: self._identify(path) for path in self.paths}
 
     def key(self, formats: Mapping[str, str]) -> str:
         """Return the key of the files' content, given the format of each."""

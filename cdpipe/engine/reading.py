@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pandas as pd
 
-from cdpipe.columns import DERIVED
+from cdpipe.columns import BY_NAME, DERIVED
 from cdpipe.engine.frames import empty_frame
 from cdpipe.engine.graph import Keep, Raw, lay_chain, read_raw, sum_outcomes
 from cdpipe.engine.rejects import join_rejects
@@ -38,7 +38,7 @@ def read(
     paths
         Files, globs, Parquet folders or fsspec URLs, in the order of their rows.
     params
-        Which columns (by default all that the files have and the vocabulary knows), and how large a partition is.
+        Which columns, and how large a partition is. By default all columns that each file has once are read.
     format_
         Format of all of them; by default each file's suffix says it.
 
@@ -146,7 +146,8 @@ def plan_sources(
     files = find_sources(paths, format_=format_)
     available = available_columns(files)
     made = {column.name for column in DERIVED}
-    every = tuple(name for name in available if name not in made)
+    nameless = {name for file in files for name in file.doubled or () if name not in BY_NAME}
+    every = tuple(name for name in available if name not in made | nameless)
     try:
         columns = params.wanted(needed(available) if needed else (every if params.columns is None else ()))
     except KeyError as error:

@@ -1,16 +1,23 @@
 """Where messages come from: files found, cut into blocks of whole lines or row groups, and read one block at a time."""
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 import fsspec
 import pyarrow.parquet as pq
 
-from cdpipe.columns import BY_NAME, DERIVED, SOURCE, resolve
+from cdpipe.columns import BY_NAME, DERIVED, SOURCE, find_doubled, resolve
 from cdpipe.engine.rowgroups import read_groups
-from cdpipe.engine.streams import count_lines_of, find_line_end, open_stream, read_bytes
+from cdpipe.engine.streams import (
+    count_lines_of,
+    find_line_end,
+    find_record_end,
+    open_stream,
+    read_bytes,
+    real_path,
+)
 from cdpipe.stages.csvlines import Header, gather_csv, read_header
 from cdpipe.stages.gather import Gathered, gather_json
 
@@ -25,6 +32,9 @@ _FORMATS: Final[dict[str, Format]] = {
 }
 _VALUE_BYTES: Final = 8
 _LONGEST_HEADER: Final = 1 << 20
+_NO_HEADER: Final = (
+    f"line 1 is longer than {_LONGEST_HEADER:,} bytes, too long to be a header; lines must end with a line feed"
+)
 _MADE: Final = frozenset(column.name for column in DERIVED)
 
 
@@ -49,6 +59,8 @@ class SourceFile(NamedTuple):
         A CSV file's first line.
     group_rows
         A Parquet file's rows by row group.
+    doubled
+        The indices of two columns that have one name, by that name: it cannot be read.
     """
 
     path: str
@@ -57,6 +69,7 @@ class SourceFile(NamedTuple):
     columns: tuple[str, ...]
     header: Header | None = None
     group_rows: tuple[int, ...] = ()
+    doubled: Mapping[str, tuple[int, int]] | None = None
 
 
 class Block(NamedTuple):
@@ -92,18 +105,33 @@ def find_sources(paths: Sequence[str], *, format_: Format | None = None) -> list
     Raises
     ------
     SourceError
-        If nothing is found, or a file cannot be read as what it claims to be.
+        If nothing is found, a file is named twice, or one cannot be read as what it claims to be.
     """
     return [_inspect(path, format_ or _format_of(path)) for path in expand_paths(paths)]
 
 
 def expand_paths(paths: Sequence[str]) -> list[str]:
-    """Return the files that paths, globs, Parquet folders and URLs name, in order; errors as of `find_sources`."""
-    return [path for given in paths for path in _expand(given)]
+    """Return the files that paths, globs, Parquet folders and URLs name, in order.
+
+    Raises
+    ------
+    SourceError
+        If nothing is found, a path is empty, or a file is named twice, whatever its spelling.
+    """
+    named: dict[str, tuple[str, str]] = {}
+    for number, given in enumerate(paths, 1):
+        if not given.strip():
+            raise SourceError(f"input.paths: path {number} is empty; name a file, a glob, a Parquet folder or a URL")
+        for path in _expand(given):
+            real = real_path(path)
+            if real in named:
+                raise SourceError(f"{path}: is named twice, by {named[real][1]!r} and {given!r}; name each file once")
+            named[real] = path, given
+    return [path for path, _ in named.values()]
 
 
 def cut(file: SourceFile, *, block_bytes: int) -> list[Block]:
-    """Cut a file into blocks of about `block_bytes`, each of whole lines or row groups."""
+    """Cut a file into blocks of about `block_bytes`, each of whole lines or row groups; no CSV record is parted."""
     if file.format == "parquet":
         return list(_cut_groups(file, block_bytes))
     start = file.header.bytes if file.header else 0
@@ -111,7 +139,9 @@ def cut(file: SourceFile, *, block_bytes: int) -> list[Block]:
     with open_stream(file.path) as stream:
         while start < file.size:
             stop = min(start + block_bytes, file.size)
-            if stop < file.size:
+            if stop < file.size and file.header:
+                stop = find_record_end(stream, stop - 1, file.header.bytes, file.size)
+            elif stop < file.size:
                 stop = find_line_end(stream, stop - 1, file.size)
             blocks.append(Block(file, start, stop))
             start = stop
@@ -184,13 +214,17 @@ def absent_columns(files: Sequence[SourceFile], wanted: Sequence[str]) -> dict[s
     Raises
     ------
     SourceError
-        If a wanted column is one that stages make, or is not of the vocabulary and a file lacks it: then its name is
-        a mistake.
+        If a wanted column is one that stages make, if two columns of a file have its name, or if it is not of the
+        vocabulary and a file lacks it: then its name is a mistake.
     """
     absent: dict[str, tuple[str, ...]] = {}
     for name in wanted:
         if name in _MADE:
             raise SourceError(f"{files[0].path}: {name!r} is made by cdpipe, not read; do not ask for it in columns")
+        for file in files:
+            if file.doubled and name in file.doubled:
+                a, b = (index + 1 for index in file.doubled[name])
+                raise SourceError(f"{file.path}: columns {a} and {b} are both {name!r}; rename or remove one")
         lacking = tuple(file.path for file in files if name not in file.columns)
         if lacking and name not in BY_NAME:
             has = next(file.columns for file in files if file.path == lacking[0])
@@ -246,8 +280,10 @@ def _inspect(path: str, format_: Format) -> SourceFile:
             raise ValueError("is empty; it holds no messages")  # noqa: TRY301 - gets the file's name below
         if format_ == "json":
             return SourceFile(path, format_, size, tuple(column.name for column in SOURCE if column.ode_path))
+        if b"\n" not in head and size > len(head):
+            raise ValueError(_NO_HEADER)  # noqa: TRY301
         header = read_header(head)
-        return SourceFile(path, format_, size, tuple(header.places), header)
+        return SourceFile(path, format_, size, tuple(header.places), header, doubled=header.doubled)
     except FileNotFoundError:
         raise SourceError(f"{path}: there is no such file; check input.paths") from None
     except IsADirectoryError:
@@ -263,7 +299,8 @@ def _inspect_parquet(path: str) -> SourceFile:
         size = stream.seek(0, 2)
         file = pq.ParquetFile(stream)
         rows = tuple(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
-        return SourceFile(path, "parquet", size, tuple(resolve(file.schema_arrow.names)), None, rows)
+        names = file.schema_arrow.names
+        return SourceFile(path, "parquet", size, tuple(resolve(names)), None, rows, find_doubled(names))
 
 
 def _cut_groups(file: SourceFile, block_bytes: int) -> Iterator[Block]:

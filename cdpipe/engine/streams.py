@@ -1,5 +1,6 @@
 """Bytes of source files, local or behind an fsspec URL: opened, cut at line ends, counted and read."""
 
+import os
 import stat
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
 from cdpipe.kernels.csv import count_lines
+from cdpipe.stages.linebreaks import LONGEST_RECORD, begins_record, find_record_start
 
 _WINDOW: Final = 1 << 16
 _PIECE: Final = 1 << 19
@@ -35,6 +37,18 @@ def local_path(path: str) -> str:
     return LocalFileSystem._strip_protocol(path) if rest and protocol in LocalFileSystem.protocol else path
 
 
+def real_path(path: str) -> str:
+    """Return one spelling for all paths and URLs of the same file: absolute, links followed."""
+    if "::" in path:
+        inner, _, outer = path.partition("::")
+        return f"{inner}::{real_path(outer)}"
+    local = local_path(path)
+    if "://" not in local:
+        return os.path.realpath(local)
+    store, name = fsspec.core.url_to_fs(path)
+    return str(store.unstrip_protocol(name))
+
+
 def find_line_end(stream: "fsspec.core.OpenFile", start: int, size: int) -> int:
     """Return the place behind the first line end at or after `start`, or `size`."""
     stream.seek(start)
@@ -44,6 +58,37 @@ def find_line_end(stream: "fsspec.core.OpenFile", start: int, size: int) -> int:
         if found >= 0:
             return start + found + 1
         start += len(window)
+    return size
+
+
+def find_record_end(stream: "fsspec.core.OpenFile", start: int, first: int, size: int) -> int:
+    """Return the index behind a line end at or after `start` that surely ends a CSV record, or `size`.
+
+    That is the next line end, unless the line behind it may be within quotes. `first` is where the first record begins.
+    """
+    stream.seek(start)
+    text: bytes = stream.read(_WINDOW)
+    line = text.find(b"\n") + 1
+    is_whole = start + len(text) == size
+    is_enough = line > 0 and (is_whole or line + LONGEST_RECORD <= len(text))
+    if is_enough and begins_record(text[line : line + LONGEST_RECORD], is_whole=is_whole):
+        return start + line
+    return _search_record_end(stream, start, first, size)
+
+
+def _search_record_end(stream: "fsspec.core.OpenFile", start: int, first: int, size: int) -> int:
+    """Do what `find_record_end` does, from the lines before as well."""
+    while start < size:
+        begin = max(first, start - LONGEST_RECORD)
+        stream.seek(begin)
+        text: bytes = stream.read(start - begin + _WINDOW)
+        is_whole = begin + len(text) == size
+        line = text.find(b"\n", start - begin) + 1
+        if line and (found := find_record_start(text, line, is_whole=is_whole)) >= 0:
+            return begin + found
+        if is_whole:
+            break
+        start = begin + len(text) - (LONGEST_RECORD if line else 0)
     return size
 
 

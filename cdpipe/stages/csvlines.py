@@ -10,20 +10,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cdpipe.columns import resolve
-from cdpipe.kernels.csv import BAD_QUOTE, LINE_OK, TOO_FEW_FIELDS, TOO_MANY_FIELDS, find_cells
+from cdpipe.columns import find_doubled, resolve
+from cdpipe.kernels.csv import BAD_QUOTE, LINE_OK, TOO_FEW_FIELDS, TOO_MANY_FIELDS, count_lines, find_cells
 from cdpipe.kernels.csv import Cells as Bounds
+from cdpipe.kernels.lines import BLANK, NEWLINE
 from cdpipe.kernels.memory import Memory, view_bytes
 from cdpipe.kernels.records import Records, read_records, want
 from cdpipe.stages.arrays import Cells
 from cdpipe.stages.cells import Typed, type_cells
 from cdpipe.stages.gather import KEPT_TEXT, Gathered, Reject, account, assemble, bad_cell, column_of
+from cdpipe.stages.linebreaks import find_broken, has_backslashed, is_record
 
 _LINE_REASONS: Final = {
     TOO_FEW_FIELDS: "too few fields",
     TOO_MANY_FIELDS: "too many fields",
     BAD_QUOTE: "quote not closed",
 }
+_BROKEN: Final = "line end within quotes"
 _BACKSLASHED: Final = re.compile(rb'\\(["\\])')
 
 
@@ -38,11 +41,14 @@ class Header(NamedTuple):
         How many fields a record has.
     bytes
         Length of the line with its line end (and the byte order mark before it).
+    doubled
+        The indices of two fields that have one name, by that name.
     """
 
     places: dict[str, int]
     fields: int
     bytes: int
+    doubled: dict[str, tuple[int, int]]
 
 
 def read_header(head: bytes) -> Header:
@@ -56,7 +62,7 @@ def read_header(head: bytes) -> Header:
     Raises
     ------
     ValueError
-        If the text is not UTF-8, there is no header, or two columns have one name; the caller adds the file's name.
+        If the text is not UTF-8 or there is no whole header; the caller adds the file's name.
     """
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in head[:1000]:
         raise ValueError("is not UTF-8 text (it looks like UTF-16 or binary); convert it to UTF-8")
@@ -68,15 +74,32 @@ def read_header(head: bytes) -> Header:
         raise ValueError(
             f"line 1, byte {error.start + 1}: 0x{byte:02x} is not UTF-8; convert the file to UTF-8"
         ) from None
-    try:
-        names = next(csv.reader([text.rstrip("\r")]), [])
-    except csv.Error as error:
-        raise ValueError(
-            f"line 1 does not name columns ({error}); lines must end with a line feed, and the first be the header"
-        ) from None
+    names = _split_names(text.rstrip("\r"))
     if not any(name.strip() for name in names):
         raise ValueError("line 1 is empty; a CSV file begins with the names of its columns")
-    return Header(resolve(names), len(names), min(len(line) + 1, len(head)))
+    return Header(resolve(names), len(names), min(len(line) + 1, len(head)), find_doubled(names))
+
+
+def _split_names(line: str) -> list[str]:
+    """Split the header as records are: by RFC 4180, or else with backslashes before quotes.
+
+    Raises
+    ------
+    ValueError
+        If it is right by neither.
+    """
+    if is_record(line.encode()):
+        try:
+            try:
+                return next(csv.reader([line], strict=True), [])
+            except csv.Error:
+                return next(csv.reader([line], strict=True, escapechar="\\", doublequote=False), [])
+        except csv.Error as error:
+            raise ValueError(f"line 1 does not name columns ({error}); lines must end with a line feed") from None
+    raise ValueError(
+        "line 1 does not name columns: a quote is open or misplaced; the first line must be the header, "
+        'without a line end in a name, and with "" for each quote in a quoted name'
+    )
 
 
 def gather_csv(
@@ -105,11 +128,17 @@ def gather_csv(
     places = {name: header.places[name] for name in columns if name in header.places}
     block = view_bytes(data)
     typed, records = _type_columns(block, places, header.fields)
+    broken = list(find_broken(block.data, _open_lines(block, records.rejected)))
+    rejects = list(_broken_rejects(block, broken, file, first_line))
+    if broken:
+        block = _strike_out(block, broken)
+        typed, records = _type_columns(block, places, header.fields)
     for name in columns:
         if name not in places:
             typed[name] = type_cells(column_of(name), _no_cells(records.line_index.size))
     frame, faults = assemble({name: typed[name] for name in columns}, row_numbers=records.line_index + first_row)
-    rejects = list(_line_rejects(block, records.rejected, file, first_line))
+    rows_in = records.line_index.size + records.rejected.shape[1] + len(rejects)
+    rejects += _line_rejects(block, records.rejected, file, first_line)
     if faults:
         bad = list(faults)
         rows = _rows(block, records.line_starts[bad], places, header.fields)
@@ -118,7 +147,6 @@ def gather_csv(
             for index, code, (row, text) in zip(records.line_index[bad], faults.values(), rows, strict=True)
         ]
     rejects.sort(key=lambda reject: reject.line)
-    rows_in = records.line_index.size + records.rejected.shape[1]
     return Gathered(frame, account(rows_in, frame, rejects), rejects)
 
 
@@ -167,6 +195,38 @@ def _type_unusual(block: NDArray[np.uint8], places: dict[str, int], fields: int)
     return {
         name: type_cells(column_of(name), _unescape(block, bounds, place, rows)) for place, name in enumerate(places)
     }
+
+
+def _open_lines(block: NDArray[np.uint8], lines: NDArray[np.int64]) -> list[int]:
+    """Return where the rejected lines begin whose quote may be closed on a later line."""
+    if not lines.size:
+        return []
+    is_open = lines[3] == BAD_QUOTE
+    # Without backslashes, the fields of a line whose quotes are closed were counted right.
+    starts: list[int] = (lines[1] if has_backslashed(block.data) else lines[1, is_open]).tolist()
+    return starts
+
+
+def _broken_rejects(
+    block: NDArray[np.uint8], broken: Sequence[tuple[int, int]], file: str, first_line: int
+) -> Iterator[Reject]:
+    line, at = first_line, 0
+    for start, stop in broken:
+        line, at = line + count_lines(block[at:start]), stop
+        for raw in block[start:stop].tobytes().removesuffix(b"\n").split(b"\n"):
+            text = raw.rstrip(b"\r")
+            if text.strip(b" "):
+                yield Reject(file, line, _BROKEN, _BROKEN, _decode(text[:KEPT_TEXT]))
+            line += 1
+
+
+def _strike_out(block: NDArray[np.uint8], broken: Sequence[tuple[int, int]]) -> NDArray[np.uint8]:
+    """Return a copy of the block in which the lines of broken records are blank, so that none is read."""
+    copy = block.copy()
+    for start, stop in broken:
+        lines = copy[start:stop]
+        lines[lines != NEWLINE] = BLANK
+    return view_bytes(copy)
 
 
 def _line_rejects(block: NDArray[np.uint8], lines: NDArray[np.int64], file: str, first_line: int) -> Iterator[Reject]:

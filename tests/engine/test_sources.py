@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdpipe.engine.sources import (
@@ -52,11 +52,56 @@ def folder(tmp_path):
         (["*.csv"], ["a.csv", "b.csv"]),
         (["**/*.csv"], ["a.csv", "b.csv", "c.csv"]),
         (["[b]*.csv", "a.csv"], ["b.csv", "a.csv"]),
-        (["a.csv", "a.csv"], ["a.csv", "a.csv"]),
     ],
 )
 def test_files_come_in_the_order_given_and_those_of_a_glob_by_name(folder, given, names):
     assert paths(find_sources([str(folder / name) for name in given])) == names
+
+
+@pytest.mark.parametrize("given", [[""], [" "], ["a.csv", "\t"]])
+def test_an_empty_path_is_refused(folder, monkeypatch, given):
+    monkeypatch.chdir(folder)
+    with pytest.raises(SourceError, match=rf"input\.paths: path {len(given)} is empty"):
+        find_sources(given)
+
+
+@pytest.mark.parametrize(
+    "again", ["{0}/a.csv", "{0}/*.csv", "a.csv", "./sub/../a.csv", "link.csv", "file://{0}/a.csv", "local://{0}/a.csv"]
+)
+def test_a_file_that_is_named_twice_is_refused_with_both_spellings(folder, monkeypatch, again):
+    monkeypatch.chdir(folder)
+    (folder / "link.csv").symlink_to(folder / "a.csv")
+    again = again.format(folder)
+    with pytest.raises(SourceError, match=r"a\.csv: is named twice|link\.csv: is named twice") as caught:
+        find_sources(["b.csv", f"{folder}/a.csv", again] if "*" not in again else [f"{folder}/a.csv", again])
+    assert repr(f"{folder}/a.csv") in str(caught.value)
+    assert f"and {again!r}; name each file once" in str(caught.value)
+
+
+def test_a_url_that_is_named_twice_is_refused():
+    with fsspec.open("memory://cdpipe-twice/a.csv", "wb") as stream:
+        stream.write(b"coreData_id\nA\n")
+    with pytest.raises(SourceError, match=r"by 'memory://cdpipe-twice/a\.csv' and 'memory:///cdpipe-twice/\*\.csv'"):
+        find_sources(["memory://cdpipe-twice/a.csv", "memory:///cdpipe-twice/*.csv"])
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_doubled_name_is_an_error_only_where_it_is_wanted(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    names = ["coreData_speed", "x", "COREDATA_ID", "x", "coreData_id", ""]
+    if suffix == "csv":
+        path.write_text(",".join(names) + "\n1.5,a,A,b,B,\n")
+    else:
+        pq.write_table(pa.Table.from_arrays([pa.array([v]) for v in (1.5, "a", "A", "b", "B", "")], names=names), path)
+    files = find_sources([str(path)])
+    assert available_columns(files) == ("coreData_speed", "x", "coreData_id")
+    for name, a, b in (("coreData_id", 3, 5), ("x", 2, 4)):
+        with pytest.raises(SourceError, match=rf"a\.{suffix}: columns {a} and {b} are both '{name}'; rename"):
+            absent_columns(files, ("coreData_speed", name))
+    assert absent_columns(files, ("coreData_speed",)) == {}
+    (block,) = cut(files[0], block_bytes=100)
+    gathered = read_block(block, columns=("coreData_speed",), first_row=0, rows_before_file=0)
+    assert gathered.frame["coreData_speed"].tolist() == [1.5]
 
 
 def test_a_file_whose_name_looks_like_a_glob_is_itself(tmp_path):
@@ -108,7 +153,8 @@ def test_the_suffix_or_the_format_given_says_what_a_file_is(tmp_path, suffix):
         ("a.parquet", b"PAR1 but not really", "a.parquet: "),
         ("a.parquet", b"", "a.parquet: "),
         ("a.txt", b"coreData_id\n", r"the suffix '\.txt' tells no format; use \.csv, .*or set input\.format"),
-        ("a.csv", b"coreData_id,COREDATA_ID\nA,B\n", "columns 1 and 2 are both 'coreData_id'"),
+        ("a.csv", b'coreData_id,"coreData_speed\nA,B\n', "line 1 does not name columns"),
+        ("a.csv", b"a," * (1 << 19) + b"coreData_id\nA\n", r"line 1 is longer than 1,048,576 bytes"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_the_way_out(tmp_path, name, content, message):
@@ -163,6 +209,47 @@ def test_blocks_are_whole_lines_in_order_and_give_the_same_rows_and_rejects(tmp_
     pd.testing.assert_frame_equal(together, expected)
     assert [reject for part in parts for reject in part.rejects] == whole.rejects
     assert {reject.line for reject in whole.rejects} == {i + 2 for i, line in enumerate(lines) if line == b"bad"}
+
+
+PIECES = [b'"', b'""', b'\\"', b",", b"\n", b"\r\n", b"a", b"1,2\n", b'x,"', b'"\n', b'A,"b\nc"\n']
+
+
+@given(
+    body=st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join),
+    size=st.integers(1, 60),
+    longest=st.integers(1, 40),
+    window=st.integers(1, 60),
+)
+@settings(deadline=None)
+def test_records_with_line_ends_within_quotes_are_not_parted(tmp_path_factory, body, size, longest, window):
+    (file,) = find_sources([written(tmp_path_factory.mktemp("cut"), body)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cdpipe.stages.linebreaks.LONGEST_RECORD", longest)
+        patch.setattr("cdpipe.engine.streams.LONGEST_RECORD", longest)
+        patch.setattr("cdpipe.engine.streams._WINDOW", longest + window)
+        blocks = cut(file, block_bytes=size)
+        assert [block.start for block in blocks] == [file.header.bytes, *(block.stop for block in blocks[:-1])]
+        assert blocks[-1].stop == file.size
+        (whole,) = cut(file, block_bytes=10**6)
+        expected = read_block(whole, columns=COLUMNS, first_row=0, rows_before_file=0)
+        row, parts = 0, []
+        for block in blocks:
+            parts.append(read_block(block, columns=COLUMNS, first_row=row, rows_before_file=0))
+            row += count_rows(block)
+    assert [reject for part in parts for reject in part.rejects] == expected.rejects
+    assert sum(part.ledger.rows_in for part in parts) == expected.ledger.rows_in
+    numbers = [number for part in parts for number in part.frame["row_number"]]
+    assert numbers == expected.frame["row_number"].tolist()
+
+
+def test_blocks_of_a_file_of_long_cells_stay_small(tmp_path):
+    record = b'A,"' + b"1,2\n" * 500 + b'"\n'
+    (file,) = find_sources([written(tmp_path, record * 100 + b"B,3\n")])
+    blocks = cut(file, block_bytes=10_000)
+    assert max(block.size for block in blocks) <= 10_000 + len(record)
+    parts = [read_block(block, columns=COLUMNS, first_row=0, rows_before_file=0) for block in blocks]
+    assert pd.concat([part.frame for part in parts])["coreData_id"].tolist() == ["B"]
+    assert sum(len(part.rejects) for part in parts) == 100 * 501
 
 
 @given(

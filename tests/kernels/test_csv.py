@@ -16,7 +16,9 @@ BACKSLASHED = re.compile(rb'"((?:[^"\\]|\\.|\\\Z)*)"(?=,|\Z)', re.DOTALL)
 fields = st.text('ab",; é0\t\x00|', max_size=9)
 tables = st.integers(2, 6).flatmap(lambda n: st.lists(st.lists(fields, min_size=n, max_size=n), min_size=1))
 hostile = st.lists(
-    st.sampled_from([b'"', b'""', b'\\"', b"\\", b'"\\"', b",", b",,", b"\n", b"\r\n", b"\r", b" ", b"a", b"bcdefghi", b"\xff"])
+    st.sampled_from(
+        [b'"', b'""', b'\\"', b"\\", b'"\\"', b",", b",,", b"\n", b"\r\n", b"\r", b" ", b"a", b"bcdefghi", b"\xff"]
+    )
 )
 
 
@@ -76,7 +78,12 @@ def check(data, count, places, module=csv):
         assert texts(data, cells, row) == wanted
 
 
-@given(tables, st.sampled_from(["\n", "\r\n", "\r\r\n"]), st.sampled_from([oracle.QUOTE_MINIMAL, oracle.QUOTE_ALL]), st.data())
+@given(
+    tables,
+    st.sampled_from(["\n", "\r\n", "\r\r\n"]),
+    st.sampled_from([oracle.QUOTE_MINIMAL, oracle.QUOTE_ALL]),
+    st.data(),
+)
 @settings(max_examples=80, deadline=None)
 def test_what_the_csv_module_writes_is_read_back(table, line_end, quoting, draw):
     file = io.StringIO()

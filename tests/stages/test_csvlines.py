@@ -93,6 +93,52 @@ def test_a_header_may_be_quoted_and_without_line_end():
 
 
 @pytest.mark.parametrize(
+    ("head", "places"),
+    [
+        (b'coreData_id,"a \\"b\\", c"\r\r\n', {"coreData_id": 0, 'a "b", c': 1}),
+        (b",coreData_id,,\n", {"coreData_id": 1}),
+        (b'coreData_id,5" pipe\n', {"coreData_id": 0, '5" pipe': 1}),
+        (b"x,coreData_id,x,COREDATA_ID\n", {"x": 0, "coreData_id": 1}),
+    ],
+)
+def test_headers_of_other_shapes(head, places):
+    header = read_header(head)
+    assert header.places == places
+    assert header.bytes == len(head)
+
+
+def test_backslashes_before_quotes_lines_that_end_in_carriage_returns_and_what_is_neither():
+    lines = [
+        b'"{\\"width\\": 190, \\"length\\": 409}",1,2,',
+        b'"a\\\\",1,2,',  # fine by RFC 4180, so that a backslash is one
+        b'"say ""hi"" \\",1,2,',
+        b'"a\\\\\\"b",1,2,',
+        b'"a\\\\b","1","2","\\""',
+        b'"a\\"b"c",1,2,',
+    ]
+    gathered = gather(*lines, end=b"\r\r\n")
+    form = {"doublequote": False, "escapechar": "\\"}
+    by_backslash = [next(csv.reader([lines[i].decode()], **form))[0] for i in (0, 3)]
+    expected = [by_backslash[0], "a\\\\", 'say "hi" \\', by_backslash[1]]
+    assert cells(gathered.frame, "coreData_id") == expected
+    assert [(r.line, r.code, r.text) for r in gathered.rejects] == [
+        (6, "metadata_generatedAt: not a timestamp", lines[4].decode()),
+        (7, "quote not closed", lines[5].decode()),
+    ]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r\r\n", b"\r\r\r\n"])
+def test_carriage_returns_before_a_line_feed_end_the_line_and_others_are_characters(end):
+    header = b"coreData_speed,note,coreData_id" + end
+    lines = [b'1,"{""w"": 1}",A1', b"2,x\ry,A2", b"3,,", b"", b"4,z,A\r4"]
+    gathered = gather(*lines, header=header, columns=("coreData_id", "note"), end=end)
+    assert cells(gathered.frame, "note") == ['{"w": 1}', "x\ry", None, "z"]
+    assert [str(each).strip() for each in cells(gathered.frame, "coreData_id")][:3] == ["A1", "A2", "None"]
+    assert gathered.frame["row_number"].tolist() == [0, 1, 2, 4]
+    assert [r.text for r in gather(b"1,2", header=header, end=end).rejects] == ["1,2"]
+
+
+@pytest.mark.parametrize(
     ("head", "message"),
     [
         ("coreData_id,b\n".encode("utf-16"), "UTF-16"),
@@ -100,7 +146,10 @@ def test_a_header_may_be_quoted_and_without_line_end():
         (b"coreData_id,stra\xdfe\n", "line 1, byte 17: 0xdf is not UTF-8"),
         (b"\nA1,2\n", "line 1 is empty"),
         (b" , ,\n", "line 1 is empty"),
-        (b"coreData_id,COREDATA_ID\n", "columns 1 and 2 are both 'coreData_id'"),
+        (b'coreData_id,"coreData_speed\nA1,2\n', "line 1 does not name columns: a quote is open or misplaced"),
+        (b'coreData_id,"spe\ned"\nA1,2\n', "without a line end in a name"),
+        (b'"a"b,coreData_id\nA1,2\n', "for each quote in a quoted name"),
+        (b"coreData_id,b\rA1,2\rA2,2\r", "lines must end with a line feed"),
     ],
 )
 def test_what_is_no_header_is_refused_with_its_place(head, message):

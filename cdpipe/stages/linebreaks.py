@@ -1,0 +1,107 @@
+r"""Line breaks within quotes: lines of a CSV file that are parts of one record.
+
+A record is one physical line, so a record with a line break within quotes cannot be read. Its first line is a fault by
+itself: its quote is open. Its other lines must be told from records: see `docs/adr/0012-a-quoted-line-end.md`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+Text = bytes | memoryview
+
+LONGEST_RECORD: Final = 1 << 15
+"""Bytes that lines of one record have at most: a quote that is closed farther off is not the one that closes it."""
+
+_QUOTED: Final = (rb'(?:[^"]++|"")*+"', rb'(?:[^"\\]++|\\.)*+"')
+"""What follows an opening quote, by RFC 4180 and with backslashes before quotes."""
+
+
+def _compile(begin: bytes, quoted: bytes) -> re.Pattern[bytes]:
+    fields = rb'(?:,(?:"%b|[^",\n][^,\n]*+|))*+' % quoted
+    return re.compile(begin + fields + rb"\r*+(?:\n|\Z)", re.DOTALL)
+
+
+_RECORDS: Final = tuple(_compile(rb'(?:"%b|[^",\n][^,\n]*+|)' % quoted, quoted) for quoted in _QUOTED)
+_RESTS: Final = tuple(_compile(quoted, quoted) for quoted in _QUOTED)
+"""A record from its beginning, and from within quotes."""
+
+_BACKSLASHED: Final = re.compile(rb'\\"')
+
+
+def is_record(line: bytes) -> bool:
+    """Return True if a line is a whole record, of any number of fields, by either way to escape quotes."""
+    return any(record.fullmatch(line) and b"\n" not in line for record in _RECORDS)
+
+
+def has_backslashed(text: Text) -> bool:
+    """Return True if a text has a quote with a backslash before it."""
+    return _BACKSLASHED.search(text) is not None
+
+
+def find_broken(text: Text, starts: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Find the records that have line breaks within quotes.
+
+    Parameters
+    ----------
+    text
+        Whole lines, of which the first begins a record.
+    starts
+        Where the lines begin that are no records by themselves and may begin such a one, ascending.
+
+    Yields
+    ------
+    tuple of int
+        Where the record begins, and where the line after it does.
+    """
+    done = 0
+    for start in starts:
+        if start >= done and (stop := _find_end(text, start)) > start:
+            yield start, stop
+            done = stop
+
+
+def begins_record(text: bytes, *, is_whole: bool) -> bool:
+    """Return True if the first line is none within a record, whatever stands before it.
+
+    Parameters
+    ----------
+    text
+        Lines; `LONGEST_RECORD` bytes of them, or all there are.
+    is_whole
+        Whether the file ends with this text.
+    """
+    found = (rest.match(text, 0, LONGEST_RECORD) for rest in _RESTS)
+    return not any(match and (is_whole or match[0].endswith(b"\n")) for match in found)
+
+
+def find_record_start(text: bytes, first: int, *, is_whole: bool) -> int:
+    """Return where the first line begins that is none within a record, at or behind `first`; -1 if none is certain.
+
+    Parameters
+    ----------
+    text
+        Lines; `LONGEST_RECORD` bytes of them before `first`, or all there are.
+    first
+        Where a line begins.
+    is_whole
+        Whether the file ends with this text.
+    """
+    reach = start = 0
+    while start < len(text) and (is_whole or start + LONGEST_RECORD <= len(text)):
+        if start >= max(first, reach):
+            return start
+        reach = max(reach, _find_end(text, start))
+        start = text.find(b"\n", start) + 1 or len(text)
+    return start if is_whole and start >= max(first, reach) else -1
+
+
+def _find_end(text: Text, start: int) -> int:
+    """Return where the record of several lines ends that a line begins; 0 if it begins none."""
+    size = len(text)
+    limit = min(start + LONGEST_RECORD, size)
+    for record in _RECORDS:
+        match = record.match(text, start, limit)
+        if match and b"\n" in match[0][:-1] and (match[0].endswith(b"\n") or limit == size):
+            return match.end()
+    return 0
