@@ -43,7 +43,7 @@ class InputParams(Params):
     """Where the messages are."""
 
     paths: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
-        description="files, globs, Parquet folders or URLs, in the order of their rows"
+        description="files, globs, Parquet folders or URLs, in the order of their rows; packed ones are unpacked"
     )
     format: Literal["auto", "csv", "json", "parquet"] = Field(
         "auto", description="by default the suffix says it: .csv, .json/.jsonl/.ndjson (ODE JSON lines), .parquet"

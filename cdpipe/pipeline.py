@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -81,8 +82,10 @@ def run(
     tell = say or (lambda _sentence: None)
     with ExitStack() as stack:
         inputs = Inputs(config.input.paths, cached=config.cache.enabled)
-        sources, absent = _plan(config, inputs)
-        scratch = stack.enter_context(scratch_folder(out))
+        make_scratch = cache(lambda: stack.enter_context(scratch_folder(out)))
+        sources, absent = _plan(config, inputs, make_scratch)
+        scratch = make_scratch()
+        _tell_unpacked(sources, tell)
         session = stack.enter_context(open_session(config.session))
         if session.dashboard_link:
             tell(f"dashboard: {session.dashboard_link}")
@@ -121,10 +124,20 @@ def run(
     return report
 
 
-def _plan(config: RunConfig, inputs: Inputs) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
+def _tell_unpacked(sources: list[Raw], tell: Say) -> None:
+    """Say how much of the disk packed inputs take while the run lasts."""
+    unpacked = {file.unpacked: file.size for file in (source.block.file for source in sources) if file.unpacked}
+    if unpacked:
+        folder = Path(next(iter(unpacked))).parent
+        tell(f"unpacked {sum(unpacked.values()) / _GB:.2f} GB of inputs to {folder}, until the run ends")
+
+
+def _plan(
+    config: RunConfig, inputs: Inputs, folder: Callable[[], Path]
+) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
     """Find the input, the columns that the stages need of it, and those that some file lacks; check both."""
     format_ = None if config.input.format == "auto" else config.input.format
-    planned = plan_sources(inputs.paths, config.gather, needed=config.clean.inputs, format_=format_)
+    planned = plan_sources(inputs.paths, config.gather, needed=config.clean.inputs, format_=format_, folder=folder)
     sources, _absent = planned
     refuse_others(config.output.directory, inputs.paths)
     reads_csv = any(source.block.file.format == "csv" for source in sources)

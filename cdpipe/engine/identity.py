@@ -70,7 +70,8 @@ def identify(source: str | os.PathLike[str]) -> str:
     `WHOLE_FILE_BYTES`, beyond that as much in evenly spread blocks. An edit that restores size and modification
     time still moves the status-change time, which no program can set. The price: a mere copy or change of
     permissions counts as another file. Folders: the same for every file in them, by relative name.
-    URLs (fsspec): size and whatever the store gives that follows content, such as an ETag.
+    URLs (fsspec): size and whatever the store gives that follows content, such as an ETag. Members of archives: the
+    archive.
 
     Raises
     ------
@@ -146,6 +147,9 @@ def _digest_content(path: Path, size: int) -> str:
 
 
 def _identify_url(url: str) -> str:
+    head, _, archive = url.partition("::")
+    if "://" in head and archive:  # a member changes with its archive
+        return _digest_structure({"member": head, "archive": identify(archive)})
     from fsspec.core import url_to_fs  # noqa: PLC0415 - only URLs need it
     from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415
 

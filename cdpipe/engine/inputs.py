@@ -7,8 +7,9 @@ from typing import Final
 from uuid import uuid4
 
 from cdpipe.engine.identity import IdentityError, identify, key
+from cdpipe.engine.paths import SourceError, expand_paths
 from cdpipe.engine.session import Session
-from cdpipe.engine.sources import SourceError, SourceFile, expand_paths
+from cdpipe.engine.sources import SourceFile
 
 _NAMELESS: Final = "nameless-"
 """Begins the identity of a file that tells nothing: it is the same as no other."""
@@ -74,7 +75,7 @@ def require_visible(session: Session, files: Iterable[SourceFile]) -> None:
     SourceError
         Naming the file, and the worker that has none or another one there.
     """
-    sizes = {file.path: file.size for file in files if "://" not in file.path}
+    sizes = {file.stored: file.size for file in files if "://" not in file.stored}
     for address, path in session.each_process(partial(find_unseen, sizes)).items():
         if path:
             raise SourceError(

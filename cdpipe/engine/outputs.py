@@ -34,7 +34,7 @@ def refuse_others(out: Path, paths: Sequence[str]) -> None:
     """
     folder = out.resolve()
     for path in paths:
-        place = Path(local_path(path)).resolve()
+        place = Path(local_path(path.rpartition("::")[2])).resolve()
         inside = place.relative_to(folder) if place.is_relative_to(folder) else None
         if inside is not None and (inside.parts[0] in (DATASET, REJECTS, REPORT) or inside.match(PICTURES)):
             raise OutputError(f"{path}: is an input, and results would replace it; choose another output.directory")

@@ -13,9 +13,11 @@ import pandas as pd
 from cdpipe.columns import BY_NAME, DERIVED
 from cdpipe.engine.frames import empty_frame
 from cdpipe.engine.graph import Keep, Raw, lay_chain, read_raw, sum_outcomes
+from cdpipe.engine.packed import temporary_folder
+from cdpipe.engine.paths import SourceError
 from cdpipe.engine.rejects import join_rejects
 from cdpipe.engine.session import Session, SessionParams, open_session
-from cdpipe.engine.sources import Format, SourceError, absent_columns, available_columns, cut, find_sources
+from cdpipe.engine.sources import Format, absent_columns, available_columns, cut, find_sources
 from cdpipe.engine.starts import Start, add_starts
 from cdpipe.stages.gather import NAME as GATHER
 from cdpipe.stages.gather import GatherParams
@@ -32,6 +34,9 @@ def read(
     paths: str | Path | Sequence[str | Path], params: GatherParams | None = None, *, format_: Format | None = None
 ) -> tuple[dd.DataFrame, Delayed]:
     """Read messages from CSV, Parquet or ODE JSON lines as a Dask DataFrame, lazily.
+
+    Packed files (.gz, .bz2, .xz, .zst, members of .zip and .tar) are unpacked at once, to a temporary folder of this
+    process: workers on other machines do not see it.
 
     Parameters
     ----------
@@ -102,10 +107,16 @@ def gather(
     if target.exists():
         raise FileExistsError(f"{target}: is there already; remove it or choose another folder")
     params = params or GatherParams()
-    sources, _absent = plan_sources(_texts(paths), params, format_=format_)
     beside = target.with_name(f".{target.name}.{uuid4().hex}")
-    beside.mkdir(parents=True)
+    unpacked = beside.with_name(f"{beside.name}-unpacked")
+
+    def folder() -> Path:
+        unpacked.mkdir(parents=True, exist_ok=True)
+        return unpacked
+
     try:
+        sources, _absent = plan_sources(_texts(paths), params, format_=format_, folder=folder)
+        beside.mkdir(parents=True)
         sources = [source._replace(rejects=beside) for source in sources]
         outcomes = lay_chain(sources, [Keep(GATHER, beside)])
         if session is not None:
@@ -116,7 +127,8 @@ def gather(
         join_rejects(beside)
         beside.rename(target)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        for made in (beside, unpacked):
+            shutil.rmtree(made, ignore_errors=True)
     return sum_outcomes(accounts).ledgers[GATHER]
 
 
@@ -126,6 +138,7 @@ def plan_sources(
     *,
     needed: Callable[[Sequence[str]], Sequence[str]] | None = None,
     format_: Format | None = None,
+    folder: Callable[[], Path] = temporary_folder,
 ) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
     """Find the sources, choose the columns to read of them, and cut them into blocks.
 
@@ -135,6 +148,8 @@ def plan_sources(
         As for `read`.
     needed
         (columns that all files have) -> the columns that later stages need; by default all of them.
+    folder
+        Returns the folder that packed files are unpacked to; called if there is one.
 
     Returns
     -------
@@ -143,7 +158,7 @@ def plan_sources(
     absent
         By column that is read as null because some file lacks it: those files.
     """
-    files = find_sources(paths, format_=format_)
+    files = find_sources(paths, format_=format_, folder=folder)
     available = available_columns(files)
     made = {column.name for column in DERIVED}
     nameless = {name for file in files for name in file.doubled or () if name not in BY_NAME}

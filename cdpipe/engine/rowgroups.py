@@ -20,7 +20,9 @@ _PACKED_BYTES: Final = 8
 """A value of a column of texts takes no more if most are noted as numbers of a dictionary's entries."""
 
 
-def read_groups(path: str, groups: range, *, columns: Sequence[str], first_row: int, first_line: int) -> Gathered:
+def read_groups(
+    path: str, groups: range, *, file: str, columns: Sequence[str], first_row: int, first_line: int
+) -> Gathered:
     """Read some row groups of a file into a typed frame.
 
     Parameters
@@ -29,6 +31,8 @@ def read_groups(path: str, groups: range, *, columns: Sequence[str], first_row: 
         Local path or fsspec URL.
     groups
         Which row groups.
+    file
+        Name of the file, for rejects.
     columns
         Columns to read, in the vocabulary's spelling; those that the file lacks become null.
     first_row, first_line
@@ -49,11 +53,11 @@ def read_groups(path: str, groups: range, *, columns: Sequence[str], first_row: 
         names = {canonical(name): name for name in plain.schema_arrow.names}
         rows = sum(plain.metadata.row_group(group).num_rows for group in groups)
         packed = _find_packed(plain, groups, [names[name] for name in columns if name in names])
-        file = pq.ParquetFile(stream, metadata=plain.metadata, read_dictionary=packed)
+        packing = pq.ParquetFile(stream, metadata=plain.metadata, read_dictionary=packed)
         typed = {}
         for name in columns:
             if name in names:
-                typed[name] = type_arrow(column_of(name), _read(file, groups, [names[name]]).column(0))
+                typed[name] = type_arrow(column_of(name), _read(packing, groups, [names[name]]).column(0))
             else:
                 typed[name] = type_series(column_of(name), pd.Series([None] * rows, name=name, dtype=np.object_))
 
@@ -62,7 +66,7 @@ def read_groups(path: str, groups: range, *, columns: Sequence[str], first_row: 
             frame = name_canonically(frame).assign(**{name: None for name in columns if name not in names})
             return frame.iloc[places]
 
-        return gather_typed(typed, rows, file=path, first_row=first_row, first_line=first_line, show=show)
+        return gather_typed(typed, rows, file=file, first_row=first_row, first_line=first_line, show=show)
 
 
 def _read(file: pq.ParquetFile, groups: range, names: Sequence[str]) -> pa.Table:

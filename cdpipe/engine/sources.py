@@ -1,14 +1,20 @@
 """Where messages come from: files found, cut into blocks of whole lines or row groups, and read one block at a time."""
 
-import glob
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-import fsspec
 import pyarrow.parquet as pq
 
 from cdpipe.columns import BY_NAME, DERIVED, SOURCE, find_doubled, resolve
+from cdpipe.engine.packed import (
+    SUFFIXES,
+    is_packed,
+    plain_name,
+    temporary_folder,
+    unpack,
+)
+from cdpipe.engine.paths import SourceError, expand_paths
 from cdpipe.engine.rowgroups import read_groups
 from cdpipe.engine.streams import (
     count_lines_of,
@@ -16,7 +22,6 @@ from cdpipe.engine.streams import (
     find_record_end,
     open_stream,
     read_bytes,
-    real_path,
 )
 from cdpipe.stages.csvlines import Header, gather_csv, read_header
 from cdpipe.stages.gather import Gathered, gather_json
@@ -38,10 +43,6 @@ _NO_HEADER: Final = (
 _MADE: Final = frozenset(column.name for column in DERIVED)
 
 
-class SourceError(ValueError):
-    """A source cannot be read; the message names it and what to do."""
-
-
 class SourceFile(NamedTuple):
     """One file of messages.
 
@@ -61,6 +62,8 @@ class SourceFile(NamedTuple):
         A Parquet file's rows by row group.
     doubled
         The indices of two columns that have one name, by that name: it cannot be read.
+    unpacked
+        What a compressed file, or a member of an archive, was unpacked to.
     """
 
     path: str
@@ -70,6 +73,12 @@ class SourceFile(NamedTuple):
     header: Header | None = None
     group_rows: tuple[int, ...] = ()
     doubled: Mapping[str, tuple[int, int]] | None = None
+    unpacked: str = ""
+
+    @property
+    def stored(self) -> str:
+        """Local path or fsspec URL of its bytes."""
+        return self.unpacked or self.path
 
 
 class Block(NamedTuple):
@@ -92,7 +101,9 @@ class Block(NamedTuple):
         return max(self.size, (self.rows or 0) * columns * _VALUE_BYTES)
 
 
-def find_sources(paths: Sequence[str], *, format_: Format | None = None) -> list[SourceFile]:
+def find_sources(
+    paths: Sequence[str], *, format_: Format | None = None, folder: Callable[[], Path] = temporary_folder
+) -> list[SourceFile]:
     """Find the files that paths, globs, Parquet folders and URLs name, and look at their first bytes.
 
     Parameters
@@ -101,33 +112,15 @@ def find_sources(paths: Sequence[str], *, format_: Format | None = None) -> list
         Local paths, globs, or fsspec URLs; a glob's files are taken in the order of their names.
     format_
         Format of all of them; by default each file's suffix says it.
+    folder
+        Returns the folder that packed files are unpacked to; called if there is one.
 
     Raises
     ------
     SourceError
         If nothing is found, a file is named twice, or one cannot be read as what it claims to be.
     """
-    return [_inspect(path, format_ or _format_of(path)) for path in expand_paths(paths)]
-
-
-def expand_paths(paths: Sequence[str]) -> list[str]:
-    """Return the files that paths, globs, Parquet folders and URLs name, in order.
-
-    Raises
-    ------
-    SourceError
-        If nothing is found, a path is empty, or a file is named twice, whatever its spelling.
-    """
-    named: dict[str, tuple[str, str]] = {}
-    for number, given in enumerate(paths, 1):
-        if not given.strip():
-            raise SourceError(f"input.paths: path {number} is empty; name a file, a glob, a Parquet folder or a URL")
-        for path in _expand(given):
-            real = real_path(path)
-            if real in named:
-                raise SourceError(f"{path}: is named twice, by {named[real][1]!r} and {given!r}; name each file once")
-            named[real] = path, given
-    return [path for path, _ in named.values()]
+    return [_inspect(path, format_ or _format_of(path), folder) for path in expand_paths(paths)]
 
 
 def cut(file: SourceFile, *, block_bytes: int) -> list[Block]:
@@ -136,7 +129,7 @@ def cut(file: SourceFile, *, block_bytes: int) -> list[Block]:
         return list(_cut_groups(file, block_bytes))
     start = file.header.bytes if file.header else 0
     blocks = []
-    with open_stream(file.path) as stream:
+    with open_stream(file.stored) as stream:
         while start < file.size:
             stop = min(start + block_bytes, file.size)
             if stop < file.size and file.header:
@@ -159,7 +152,7 @@ def count_rows(block: Block) -> int:
     if block.rows is not None:
         return block.rows
     try:
-        return count_lines_of(block.file.path, block.start, block.stop)
+        return count_lines_of(block.file.stored, block.start, block.stop)
     except OSError as error:
         raise SourceError(f"{block.file.path}: {error}") from error
 
@@ -188,8 +181,10 @@ def read_block(block: Block, *, columns: Sequence[str], first_row: int, rows_bef
         if file.format == "parquet":
             line = sum(file.group_rows[: block.start]) + 1
             groups = range(block.start, block.stop)
-            return read_groups(file.path, groups, columns=columns, first_row=first_row, first_line=line)
-        data = read_bytes(file.path, block.start, block.stop)
+            return read_groups(
+                file.stored, groups, file=file.path, columns=columns, first_row=first_row, first_line=line
+            )
+        data = read_bytes(file.stored, block.start, block.stop)
     except (OSError, TypeError, ValueError) as error:
         raise SourceError(f"{file.path}: {error}") from error
     line = first_row - rows_before_file + 1
@@ -234,56 +229,34 @@ def absent_columns(files: Sequence[SourceFile], wanted: Sequence[str]) -> dict[s
     return absent
 
 
-def _expand(given: str) -> list[str]:
-    if "://" in given:
-        try:
-            filesystem, path = fsspec.core.url_to_fs(given)
-        except (ImportError, ValueError) as error:
-            raise SourceError(f"{given}: {error}") from None
-        if not glob.has_magic(path):
-            return [given]
-        found = [filesystem.unstrip_protocol(name) for name in sorted(filesystem.glob(path))]
-    elif glob.has_magic(given) and not Path(given).exists():
-        found = sorted(glob.glob(given, recursive=True))  # noqa: PTH207 - absolute and relative patterns alike
-    elif Path(given).is_dir():
-        found = [str(path) for path in sorted(Path(given).rglob("*.parquet")) if not _is_hidden(path, below=given)]
-        if not found:
-            raise SourceError(f"{given}: is a folder without Parquet files; name its files, e.g. {given}/*.csv")
-    else:
-        return [given]
-    if not found:
-        raise SourceError(f"{given}: no file matches; check the pattern and the folder")
-    return found
-
-
-def _is_hidden(path: Path, *, below: str) -> bool:
-    """Say whether a file, or a folder that it is in, is what programs leave for themselves: `_temporary`."""
-    return any(part.startswith((".", "_")) for part in path.relative_to(below).parts)
-
-
 def _format_of(path: str) -> Format:
-    suffix = Path(path).suffix.lower()
+    suffix = Path(plain_name(path)).suffix.lower()
     if suffix in _FORMATS:
         return _FORMATS[suffix]
-    raise SourceError(f"{path}: the suffix {suffix!r} tells no format; use {', '.join(_FORMATS)}, or set input.format")
+    raise SourceError(
+        f"{path}: the suffix {suffix!r} tells no format; use {', '.join(_FORMATS)}, or set input.format; "
+        f"packed files end in {SUFFIXES}"
+    )
 
 
-def _inspect(path: str, format_: Format) -> SourceFile:
+def _inspect(path: str, format_: Format, folder: Callable[[], Path]) -> SourceFile:
     try:
+        unpacked = unpack(path, folder()) if is_packed(path) else ""
         if format_ == "parquet":
-            return _inspect_parquet(path)
-        with open_stream(path) as stream:
+            return _inspect_parquet(unpacked or path)._replace(path=path, unpacked=unpacked)
+        with open_stream(unpacked or path) as stream:
             size = stream.seek(0, 2)
             stream.seek(0)
             head = stream.read(_LONGEST_HEADER)
         if not head.strip():
             raise ValueError("is empty; it holds no messages")  # noqa: TRY301 - gets the file's name below
         if format_ == "json":
-            return SourceFile(path, format_, size, tuple(column.name for column in SOURCE if column.ode_path))
+            columns = tuple(column.name for column in SOURCE if column.ode_path)
+            return SourceFile(path, format_, size, columns, unpacked=unpacked)
         if b"\n" not in head and size > len(head):
             raise ValueError(_NO_HEADER)  # noqa: TRY301
         header = read_header(head)
-        return SourceFile(path, format_, size, tuple(header.places), header, doubled=header.doubled)
+        return SourceFile(path, format_, size, tuple(header.places), header, doubled=header.doubled, unpacked=unpacked)
     except FileNotFoundError:
         raise SourceError(f"{path}: there is no such file; check input.paths") from None
     except IsADirectoryError:
