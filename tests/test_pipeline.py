@@ -1,6 +1,8 @@
+import gzip
 import json
 import re
 import shutil
+import zipfile
 from functools import partial
 from itertools import pairwise
 
@@ -206,14 +208,31 @@ def test_a_file_that_changes_while_it_is_read_is_refused_and_not_kept(configure,
     assert report.ledgers["gather"].rows_in == 2_001
 
 
-def test_a_file_named_twice_is_read_twice_whatever_the_cache_has(configure, source):
-    rows = [
-        run(configure(train=None, input={"paths": [str(source)] * times}, cache={"enabled": True}))
-        .ledgers["gather"]
-        .rows_in
-        for times in (1, 2, 1)
-    ]
-    assert rows == [2_001, 4_002, 2_001]
+def test_a_file_that_is_named_twice_is_refused_before_anything_is_made(configure, source, tmp_path):
+    with pytest.raises(SourceError, match=r"m\.csv: is named twice, by .*m\.csv' and .*\*\.csv'; name each file once"):
+        run(configure(input={"paths": [str(source), str(source.parent / "*.csv")]}))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_packed_file_gives_what_the_plain_one_does_and_its_room_back(configure, source, tmp_path, cached):
+    packed, sentences = tmp_path / "m.csv.gz", []
+    packed.write_bytes(gzip.compress(source.read_bytes()))
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
+        archive.write(source, "m.csv")
+    found = []
+    for path in (str(source), str(packed), f"zip://m.csv::file://{tmp_path / 'm.zip'}"):
+        settings = configure(train=None, input={"paths": [path]}, cache={"enabled": cached})
+        report = run(settings, say=sentences.append)
+        found.append((report.ledgers, dataset(tmp_path / "out")))
+        assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["dataset", "rejects.jsonl", "report.json"]
+    for ledgers, frame in found[1:]:
+        assert ledgers == found[0][0]
+        pd.testing.assert_frame_equal(frame, found[0][1])
+    unpacked = [sentence for sentence in sentences if sentence.startswith("unpacked")]
+    assert len(unpacked) == 2
+    assert f"{tmp_path / 'out'}/.scratch-" in unpacked[0]
+    assert set(run(settings).cache.values()) == ({"hit"} if cached else set())
 
 
 def test_a_parquet_file_without_row_groups_holds_no_message(configure, tmp_path):

@@ -71,6 +71,8 @@ class Records(NamedTuple):
         int64[n]: the line's place among the block's physical lines, and its first byte.
     faults
         bool[columns], floats first, texts last: the column has to be read the long way.
+    backslashed
+        bool[1]: some records are such only with backslashes before their quotes.
     rejected
         int64[4, m], the lines that are no records: place among lines, first byte, last byte plus one, status.
     """
@@ -84,6 +86,7 @@ class Records(NamedTuple):
     line_index: Integers
     line_starts: Integers
     faults: Flags
+    backslashed: Flags
     rejected: Integers
 
 
@@ -121,12 +124,15 @@ def _read_window(
 
 
 @jit_inlined
-def _part_lines(at: Int, found: Int, window: Window, out: Records, done: _Done) -> tuple[Int, Int]:
+def _part_lines(at: Int, found: Int, window: Window, out: Records, done: _Done, quotes: bool) -> tuple[Int, Int]:
     """Note the window's records and rejected lines, and move the records' cells together: (records, rejected)."""
     lines, good, bad = window.lines, np.int64(0), np.int64(0)
     for i in range(found):
         if lines[4, i] in (LINE_OK, LINE_BACKSLASHED):
-            lines[0, good], lines[4, good] = lines[0, i], lines[4, i]
+            if quotes:
+                out.backslashed[0] |= lines[4, i] == LINE_BACKSLASHED
+                lines[4, good] = lines[4, i]
+            lines[0, good] = lines[0, i]
             out.line_index[done.rows + good] = done.lines + lines[3, i]
             out.line_starts[done.rows + good] = at + lines[1, i]
             good += 1
@@ -145,7 +151,7 @@ def _read(data: Bytes, layout: Layout, wanted: Wanted, window: Window, out: Reco
         found, count, after, quotes = split_window(data, done.at, layout, window)
         if count == 0 or done.rows + found > out.line_index.size or done.rejected + found > out.rejected.shape[1]:
             return done, found
-        good, bad = _part_lines(done.at, found, window, out, done)
+        good, bad = _part_lines(done.at, found, window, out, done, quotes)
         _read_window(data, done.at, wanted, window, out, (done.rows, done.rows + good), quotes)
         done = _Done(after, done.rows + good, done.rejected + bad, done.lines + count)
     return done, np.int64(0)
@@ -164,6 +170,7 @@ def _allocate(wanted: Wanted, rows: int, rejected: int, text_bytes: int) -> Reco
         np.empty(rows, np.int64),
         np.empty(rows, np.int64),
         np.zeros(floats + integers + times + texts, np.bool_),
+        np.zeros(1, np.bool_),
         np.empty((4, rejected), np.int64),
     )
 

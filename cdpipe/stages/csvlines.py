@@ -19,7 +19,7 @@ from cdpipe.kernels.records import Records, read_records, want
 from cdpipe.stages.arrays import Cells
 from cdpipe.stages.cells import Typed, type_cells
 from cdpipe.stages.gather import KEPT_TEXT, Gathered, Reject, account, assemble, bad_cell, column_of
-from cdpipe.stages.linebreaks import find_broken, has_backslashed, is_record
+from cdpipe.stages.linebreaks import find_broken, find_doubtful, has_backslashed, is_record
 
 _LINE_REASONS: Final = {
     TOO_FEW_FIELDS: "too few fields",
@@ -128,7 +128,8 @@ def gather_csv(
     places = {name: header.places[name] for name in columns if name in header.places}
     block = view_bytes(data)
     typed, records = _type_columns(block, places, header.fields)
-    broken = list(find_broken(block.data, _open_lines(block, records.rejected)))
+    doubtful = find_doubtful(block.data) if records.backslashed.any() else ()
+    broken = list(find_broken(block.data, _open_lines(block, records.rejected), doubtful))
     rejects = list(_broken_rejects(block, broken, file, first_line))
     if broken:
         block = _strike_out(block, broken)

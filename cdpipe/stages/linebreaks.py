@@ -5,7 +5,8 @@ itself: its quote is open. Its other lines must be told from records: see `docs/
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Final
 
 Text = bytes | memoryview
@@ -13,6 +14,7 @@ Text = bytes | memoryview
 LONGEST_RECORD: Final = 1 << 15
 """Bytes that lines of one record have at most: a quote that is closed farther off is not the one that closes it."""
 
+_LINE: Final = 512
 _QUOTED: Final = (rb'(?:[^"]++|"")*+"', rb'(?:[^"\\]++|\\.)*+"')
 """What follows an opening quote, by RFC 4180 and with backslashes before quotes."""
 
@@ -27,6 +29,8 @@ _RESTS: Final = tuple(_compile(quoted, quoted) for quoted in _QUOTED)
 """A record from its beginning, and from within quotes."""
 
 _BACKSLASHED: Final = re.compile(rb'\\"')
+_DOUBTFUL: Final = re.compile(rb'(?<![^,\n])"[^"\n]*+(?<=\\)"(?=[",\r\n])')
+"""The beginning of a field in which `\\"` may be a backslash and a quote, by RFC 4180."""
 
 
 def is_record(line: bytes) -> bool:
@@ -39,7 +43,13 @@ def has_backslashed(text: Text) -> bool:
     return _BACKSLASHED.search(text) is not None
 
 
-def find_broken(text: Text, starts: Iterable[int]) -> Iterator[tuple[int, int]]:
+def find_doubtful(text: Text) -> set[int]:
+    """Return where the lines begin that backslashes may make records which are open by RFC 4180."""
+    found = (match.start() for match in _DOUBTFUL.finditer(text))
+    return {_find_line(text, at) for at in found}
+
+
+def find_broken(text: Text, starts: Iterable[int], doubtful: Iterable[int] = ()) -> Iterator[tuple[int, int]]:
     """Find the records that have line breaks within quotes.
 
     Parameters
@@ -47,7 +57,9 @@ def find_broken(text: Text, starts: Iterable[int]) -> Iterator[tuple[int, int]]:
     text
         Whole lines, of which the first begins a record.
     starts
-        Where the lines begin that are no records by themselves and may begin such a one, ascending.
+        Where the lines begin that are no records by themselves and may begin such a one.
+    doubtful
+        Where other lines begin, which do so if RFC 4180 says it.
 
     Yields
     ------
@@ -55,8 +67,9 @@ def find_broken(text: Text, starts: Iterable[int]) -> Iterator[tuple[int, int]]:
         Where the record begins, and where the line after it does.
     """
     done = 0
-    for start in starts:
-        if start >= done and (stop := _find_end(text, start)) > start:
+    ways = dict.fromkeys(doubtful, _RECORDS[:1]) | dict.fromkeys(starts, _RECORDS)
+    for start, records in sorted(ways.items(), key=itemgetter(0)):
+        if start >= done and (stop := _find_end(text, start, records)) > start:
             yield start, stop
             done = stop
 
@@ -96,11 +109,19 @@ def find_record_start(text: bytes, first: int, *, is_whole: bool) -> int:
     return start if is_whole and start >= max(first, reach) else -1
 
 
-def _find_end(text: Text, start: int) -> int:
+def _find_line(text: Text, at: int) -> int:
+    """Return where the line of a byte begins."""
+    size = _LINE
+    while (before := bytes(text[max(0, at - size) : at]).rfind(b"\n")) < 0 and size < at:
+        size *= 8
+    return max(0, at - size) + before + 1 if before >= 0 else 0
+
+
+def _find_end(text: Text, start: int, records: Sequence[re.Pattern[bytes]] = _RECORDS) -> int:
     """Return where the record of several lines ends that a line begins; 0 if it begins none."""
     size = len(text)
     limit = min(start + LONGEST_RECORD, size)
-    for record in _RECORDS:
+    for record in records:
         match = record.match(text, start, limit)
         if match and b"\n" in match[0][:-1] and (match[0].endswith(b"\n") or limit == size):
             return match.end()

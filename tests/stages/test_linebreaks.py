@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cdpipe.stages import linebreaks
 from cdpipe.stages.csvlines import gather_csv, read_header
-from cdpipe.stages.linebreaks import begins_record, find_broken, find_record_start, is_record
+from cdpipe.stages.linebreaks import begins_record, find_broken, find_doubtful, find_record_start, is_record
 
 NAMES = ("left", "middle", "right")
 HEADER = b"left,middle,right\n"
@@ -79,6 +79,9 @@ def test_a_record_of_several_lines_is_rejected_line_by_line_and_the_next_is_read
         (b'1,"{\\"a\\": 1,\n4,5,6\n \\"b\\": 2}",3\n4,5,6\n', [3]),  # Spark's
         (b'1,"x\\"\n4,5,6\ny",3\n4,5,6\n', [3]),
         (b'1,"x\\",\n4,5,6\ny",3\n4,5,6\n', [0, 1, 3]),  # fine by RFC 4180, and stays so
+        (b'1,"5\\"",3\n4,"6\\"",6\n7,8,9\n', [0, 1, 2]),  # Spark's inches
+        (b'1,"\\"",3\n4,5,6\n7",8\n', []),  # one record by RFC 4180, whose first line is one with backslashes
+        (b"1," + b"x" * 5_000 + b',"\\""\n4,5,6\n', [0, 1]),
         (b'1,"x","y\n4,5,6\nz"\n4,"a\nb",6\n7,8,9', [5]),
         (b'1,"a\nb","c\nd"\n7,8,9\n', [3]),  # two in one record
         (b'1,2,"a\n"', []),
@@ -129,6 +132,12 @@ def test_the_records_found_are_of_several_lines_and_do_not_overlap(data):
         assert start in starts
         assert stop in {*starts, len(data)}
         assert not is_record(data[start:stop].rstrip(b"\r\n"))
+
+
+@pytest.mark.parametrize("length", [0, 510, 511, 512, 513, 5_000])
+def test_doubtful_lines_are_given_by_where_they_begin(length):
+    data = b"1,2,3\n" + b"x" * length + b',"5\\"",\n1,"{\\"a\\": 1}",3\n' + b'"\\",' + b"y" * length
+    assert find_doubtful(data) == {6, data.rindex(b"\n") + 1}
 
 
 def test_files_with_ordinary_quotes_can_be_cut_at_any_line():
