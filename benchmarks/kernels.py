@@ -1,5 +1,6 @@
 """Kernels alone: arrays in memory, one thread, nothing around them."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -256,13 +257,17 @@ class Move(Kernel, kernel="move", kind="gathered"):
 
 
 class RefineSeconds(Kernel, kernel="refine_seconds", kind="gathered"):
-    """Milliseconds of the second mark added to whole seconds."""
+    """Times of whole seconds, each refined to the nearest moment with its second mark."""
 
     needs = ("cdpipe.kernels.calendar:refine_seconds",)
 
     def prepare(self, rows: str) -> Any:
+        from cdpipe.kernels.calendar import refine_seconds
+
         instants = read_column("gathered", rows, "metadata_generatedAt").cast("int64").to_numpy()
-        return instants, read_column("gathered", rows, "coreData_secMark").cast("int64").to_numpy()
+        marks = read_column("gathered", rows, "coreData_secMark").cast("int64").to_numpy()
+        given = instants, marks, np.ones(instants.size, np.int8)
+        return given[: len(inspect.signature(refine_seconds).parameters)]  # older commits take no flags
 
     def call(self, given: Any) -> None:
         from cdpipe.kernels.calendar import refine_seconds

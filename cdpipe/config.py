@@ -14,6 +14,7 @@ from cdpipe.engine.cache import CacheParams
 from cdpipe.engine.session import SessionParams
 from cdpipe.stages import STAGES
 from cdpipe.stages.attacks import ATTACKS
+from cdpipe.stages.conventions import ConventionParams
 from cdpipe.stages.features import SETS
 from cdpipe.stages.gather import GatherParams
 from cdpipe.stages.params import Params
@@ -39,8 +40,8 @@ class ConfigError(ValueError):
     """A configuration is wrong; the message names each key, its value and the way out, one a line."""
 
 
-class InputParams(Params):
-    """Where the messages are."""
+class InputParams(ConventionParams):
+    """Where the messages are, and how their files write values."""
 
     paths: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         description="files, globs, Parquet folders or URLs, in the order of their rows; packed ones are unpacked"

@@ -34,8 +34,9 @@ from cdpipe.kernels.ahead import compiling_ahead
 from cdpipe.plots import plot_confusion
 from cdpipe.runreport import RunReport, describe_machine, describe_versions
 from cdpipe.stages import STAGES
+from cdpipe.stages.conventions import describe_conventions
 from cdpipe.stages.gather import NAME as GATHER
-from cdpipe.stages.gather import GatherParams
+from cdpipe.stages.gather import POSITIONS
 from cdpipe.stages.params import Params
 from cdpipe.stages.train import Trained, TrainParams, count_processors, train_parts
 
@@ -85,7 +86,9 @@ def run(
         make_scratch = cache(lambda: stack.enter_context(scratch_folder(out)))
         sources, absent = _plan(config, inputs, make_scratch)
         scratch = make_scratch()
-        _tell_unpacked(sources, tell)
+        conventions = {source.block.file.path: source.block.file.convention for source in sources}
+        for sentence in (*describe_conventions(conventions), *_describe_unpacked(sources)):
+            tell(sentence)
         session = stack.enter_context(open_session(config.session))
         if session.dashboard_link:
             tell(f"dashboard: {session.dashboard_link}")
@@ -113,6 +116,7 @@ def run(
         projections=tuple((each.what, each.needed_bytes, each.limit_bytes) for each in projections),
         trained=trained,
         absent=absent,
+        conventions=conventions,
         outputs={**outputs, "report": out / REPORT},
         versions=describe_versions(),
         machine=describe_machine(),
@@ -124,20 +128,27 @@ def run(
     return report
 
 
-def _tell_unpacked(sources: list[Raw], tell: Say) -> None:
+def _describe_unpacked(sources: list[Raw]) -> Iterator[str]:
     """Say how much of the disk packed inputs take while the run lasts."""
     unpacked = {file.unpacked: file.size for file in (source.block.file for source in sources) if file.unpacked}
     if unpacked:
         folder = Path(next(iter(unpacked))).parent
-        tell(f"unpacked {sum(unpacked.values()) / _GB:.2f} GB of inputs to {folder}, until the run ends")
+        yield f"unpacked {sum(unpacked.values()) / _GB:.2f} GB of inputs to {folder}, until the run ends"
 
 
 def _plan(
     config: RunConfig, inputs: Inputs, folder: Callable[[], Path]
 ) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
     """Find the input, the columns that the stages need of it, and those that some file lacks; check both."""
-    format_ = None if config.input.format == "auto" else config.input.format
-    planned = plan_sources(inputs.paths, config.gather, needed=config.clean.inputs, format_=format_, folder=folder)
+    required = config.gather.required or (*config.clean.must, *POSITIONS)
+    planned = plan_sources(
+        inputs.paths,
+        config.gather.model_copy(update={"required": required}),
+        needed=config.clean.inputs,
+        format_=None if config.input.format == "auto" else config.input.format,
+        conventions=config.input,
+        folder=folder,
+    )
     sources, _absent = planned
     refuse_others(config.output.directory, inputs.paths)
     reads_csv = any(source.block.file.format == "csv" for source in sources)
@@ -178,12 +189,11 @@ def _prepare(
     """Take the messages through all stages before training, or take what the cache has of that."""
     store = stack.enter_context(Store(config.cache))
     passing = stack.enter_context(Store(CacheParams(directory=scratch / "stages", limit_gb=1e9)))
-    read = GatherParams(columns=sources[0].columns, block_mb=config.gather.block_mb)
+    read = config.gather.model_copy(update={"columns": sources[0].columns, "required": sources[0].required})
     params: dict[str, Params] = {GATHER: read, **{stage.name: getattr(config, stage.name) for stage in STAGES}}
-    formats = {source.block.file.path: source.block.file.format for source in sources}
     runner = Runner(
         params,
-        source_key=inputs.key(formats),
+        source_key=inputs.key({source.block.file.path: source.block.file for source in sources}),
         require_unchanged=inputs.require_unchanged,
         session=session,
         store=store,

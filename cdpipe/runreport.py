@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from cdpipe.stages.conventions import Convention
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.train import Trained
 
@@ -41,6 +42,8 @@ class RunReport:
         Metrics; None where nothing was trained.
     absent
         Columns that were read as null because a file lacks them.
+    conventions
+        By input file, how it writes its values.
     outputs
         Files written.
     versions, machine
@@ -58,6 +61,7 @@ class RunReport:
     projections: tuple[tuple[str, int, int], ...]
     trained: Trained | None
     absent: dict[str, tuple[str, ...]]
+    conventions: dict[str, Convention]
     outputs: dict[str, Path]
     versions: dict[str, str]
     machine: dict[str, Any]
@@ -79,6 +83,7 @@ class RunReport:
                 {"what": what, "needed_bytes": needed, "limit_bytes": limit} for what, needed, limit in self.projections
             ],
             "training": None if self.trained is None else _training(self.trained),
+            "conventions": {path: each.as_dict() for path, each in self.conventions.items()},
             "absent_columns": {name: list(files) for name, files in self.absent.items()},
             "outputs": {name: str(path) for name, path in self.outputs.items()},
         }

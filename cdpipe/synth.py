@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, model_validato
 
 from cdpipe.columns import BY_NAME, GENERATED_AT, LATITUDE, LONGITUDE, POINT, ROW_NUMBER, SEC_MARK, VEHICLE_ID
 from cdpipe.messages import COLUMNS, EPOCH, RECEIVED_AT, WRITERS, Messages, replacing, typed_table
-from cdpipe.stages.cells import type_series
+from cdpipe.stages.framecells import type_series
 from cdpipe.trips import WAVE_MS, Fleet, Ints, Trips, draw_words, drive, make_trips, row_words
 
 _CHUNK_ROWS: Final = 100_000

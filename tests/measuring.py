@@ -1,17 +1,15 @@
-"""Tests that measure: run by themselves, judged on a quiet machine alone, measured again or else skipped.
+"""Tests that measure: judged on a quiet machine alone, measured again or else skipped.
 
-A pytest plugin. Tests marked `measuring` come first, while no other process of the same run does anything. Where an
-assertion of one fails, what others did to the processors meanwhile decides: see `measure`.
+A pytest plugin. Where an assertion of a test marked `measuring` fails, what others did to the processors meanwhile
+decides: see `measure`. In a process of pytest-xdist such a test is skipped: others run beside it, and the threads that
+such a process has of its own are seen in what is measured.
 """
 
-import fcntl
 import functools
-import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import disturbance
 import pytest
@@ -19,11 +17,6 @@ import pytest
 QUIET_FAILURES = 2
 ATTEMPTS = 6
 PATIENCE_S = 120.0
-
-_GATE, _FLOOR = 0, 1
-"""Bytes that are locked. Who measures keeps both; the others pass the gate first, so that they cannot keep it out."""
-
-_TURNS = pytest.StashKey[IO[str]]()
 
 
 @dataclass
@@ -72,51 +65,12 @@ def measure(
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Have a test that measures do so again, the function alone: fixtures stay as they are."""
-    if is_measuring(item):
-        item.obj = _measure_again(item.obj, item.config.stash.setdefault(_PATIENCE, Patience()))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have those that measure come first: a process that has done little disturbs them least."""
-    items.sort(key=lambda item: not is_measuring(item))
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Open the file whose locks say which of several processes may run a test."""
-    if hasattr(session.config, "workerinput"):
-        path = Path(tempfile.gettempdir(), f"cdpipe-tests-{session.config.workerinput['testrunuid']}")
-        session.config.stash[_TURNS] = path.open("w+")
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Leave no file behind."""
-    if _TURNS in session.config.stash:
-        Path(session.config.stash[_TURNS].name).unlink(missing_ok=True)
-        session.config.stash[_TURNS].close()
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
-    """Wait until no test that measures runs elsewhere; one that measures, until none runs. No timeout counts this."""
-    file = item.config.stash.get(_TURNS, None)
-    if file is None:
-        return (yield)
-    if is_measuring(item):
-        for byte in (_GATE, _FLOOR):
-            fcntl.lockf(file, fcntl.LOCK_EX, 1, byte)
+    if item.get_closest_marker("measuring") is None:
+        return
+    if hasattr(item.config, "workerinput"):
+        item.add_marker(pytest.mark.skip(reason="measures: run it without -n"))
     else:
-        for kind, byte in ((fcntl.LOCK_SH, _GATE), (fcntl.LOCK_UN, _GATE), (fcntl.LOCK_SH, _FLOOR)):
-            fcntl.lockf(file, kind, 1, byte)
-    try:
-        return (yield)
-    finally:
-        if not is_measuring(item) or nextitem is None or not is_measuring(nextitem):
-            fcntl.lockf(file, fcntl.LOCK_UN)
-
-
-def is_measuring(item: pytest.Item) -> bool:
-    """Return True if a test measures."""
-    return item.get_closest_marker("measuring") is not None
+        item.obj = _measure_again(item.obj, item.config.stash.setdefault(_PATIENCE, Patience()))
 
 
 def _measure_again(test: Callable[..., Any], patience: Patience) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ from rich.console import Console
 from cdpipe.console import show_cache, show_report, show_run
 from cdpipe.engine.graph import Outcome
 from cdpipe.runreport import RunReport
+from cdpipe.stages.conventions import USUAL
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.metrics import measure
 from cdpipe.stages.train import CLASSIFIERS, Fitted, Trained
@@ -45,6 +46,7 @@ REPORT = RunReport(
     projections=(("streaming", 10**9, 10**10),),
     trained=TRAINED,
     absent={"coreData_heading": ("a.csv", "b.csv")},
+    conventions={"a.csv": USUAL},
     outputs={"report": Path("out/report.json")},
     versions={},
     machine={"cores": 64, "processor": "A Processor", "memory_gb": 512.1},

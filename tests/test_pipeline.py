@@ -36,6 +36,7 @@ SCHEMA = {
     "used": dict,
     "projections": list,
     "training": dict,
+    "conventions": dict,
     "absent_columns": dict,
     "outputs": dict,
 }
@@ -141,8 +142,10 @@ def test_progress_and_sentences_are_told(configure):
         "gather → clean",
         "attack → features",
     ]
-    assert re.fullmatch(r"projected memory, streaming: at most [\d.]+ GB of [\d.]+ GB", said[0])
-    assert said[1].startswith("projected memory, training on ")
+    times = "times whole seconds, refined by second marks; without a zone UTC"
+    assert said[0].endswith(f"m.csv: csv, values in units; {times}")
+    assert re.fullmatch(r"projected memory, streaming: at most [\d.]+ GB of [\d.]+ GB", said[1])
+    assert said[2].startswith("projected memory, training on ")
 
 
 def test_columns_that_a_file_lacks_are_told(configure, tmp_path):

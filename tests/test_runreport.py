@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from cdpipe.runreport import RunReport, describe_machine, describe_versions
+from cdpipe.stages.conventions import Convention
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.metrics import measure
 from cdpipe.stages.train import Fitted, Trained
@@ -28,6 +29,7 @@ def report(**changed):
             (Fitted("KNeighbors", DEGENERATE, 0.1, 0.2),), Ledger("train", 4, 4), ("x_pos",), 3, 1, 1, 1.0
         ),
         "absent": {"coreData_heading": ("a.csv",)},
+        "conventions": {"a.csv": Convention(("coreData_speed",), whole_seconds=False, format="csv")},
         "outputs": {"report": Path("out/report.json")},
         "versions": describe_versions(),
         "machine": describe_machine(),
@@ -52,6 +54,9 @@ def test_the_file_is_strict_json_with_null_for_a_rate_over_nothing(tmp_path):
     ]
     assert read["projections"] == [{"what": "streaming", "needed_bytes": 10, "limit_bytes": 20}]
     assert read["absent_columns"] == {"coreData_heading": ["a.csv"]}
+    assert read["conventions"] == {
+        "a.csv": {"counted": ["coreData_speed"], "whole_seconds": False, "time_zone": "UTC", "format": "csv"}
+    }
     assert read["outputs"] == {"report": "out/report.json"}
 
 

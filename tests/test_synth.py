@@ -128,7 +128,7 @@ def test_three_formats_and_the_frame_hold_the_same_values(tmp_path):
     dtypes = {name: "str" if name in (*times, *labels) else BY_NAME[name].dtype for name in COLUMNS}
     csv = pd.read_csv(tmp_path / "x.csv", dtype=dtypes, keep_default_na=False, na_values=[""])
     arrow = pq.read_table(tmp_path / "x.parquet").to_pandas().astype({k: v for k, v in dtypes.items() if v == "Int64"})
-    lines = parse_json_lines((tmp_path / "x.jsonl").read_bytes(), first_line=1, columns=COLUMNS)
+    lines = parse_json_lines((tmp_path / "x.jsonl").read_bytes(), first_line=1, columns=COLUMNS, required=COLUMNS)
     assert lines.rejects == []
     for name in times:
         csv[name] = pd.to_datetime(csv[name], format="%m/%d/%Y %I:%M:%S %p").astype("datetime64[us]")

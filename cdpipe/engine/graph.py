@@ -9,6 +9,7 @@ import pandas as pd
 from dask.delayed import Delayed
 from dask.task_spec import TaskRef
 
+from cdpipe.columns import GENERATED_AT, RECEIVED_AT
 from cdpipe.engine.chains import hands_on
 from cdpipe.engine.facts import survey
 from cdpipe.engine.layers import Layer
@@ -17,8 +18,8 @@ from cdpipe.engine.rejects import write_rejects
 from cdpipe.engine.sources import Block, read_block
 from cdpipe.engine.starts import FIRST, Start, add_starts
 from cdpipe.stages import BY_NAME
+from cdpipe.stages.gather import MUST, Gathered, fill_times
 from cdpipe.stages.gather import NAME as GATHER
-from cdpipe.stages.gather import Gathered
 from cdpipe.stages.ledger import Ledger, add_ledgers
 from cdpipe.stages.params import Params
 
@@ -42,11 +43,25 @@ class Stored(NamedTuple):
 
 
 class Raw(NamedTuple):
-    """A block of a source file that a task reads and types, and the folder its rejects go to (None: only counted)."""
+    """A block of a source file that a task reads and types.
+
+    Attributes
+    ----------
+    block, columns
+        What is read.
+    rejects
+        The folder its rejects go to (None: they are only counted).
+    required
+        Columns in which an unreadable cell rejects the record.
+    fills_times
+        Whether a message without a time gets the one at which it was received.
+    """
 
     block: Block
     columns: tuple[str, ...]
     rejects: Path | None = None
+    required: tuple[str, ...] = MUST
+    fills_times: bool = False
 
 
 class Apply(NamedTuple):
@@ -194,9 +209,19 @@ def sum_outcomes(outcomes: Sequence[Outcome]) -> Totals:
 
 def read_raw(source: Raw, first: Start) -> Gathered:
     """Read the block of a source whose rows begin there; errors as of `read_block`."""
-    return read_block(
-        source.block, columns=source.columns, first_row=first.row, rows_before_file=first.rows_before_file
+    fills_times = source.fills_times and GENERATED_AT in source.columns
+    gathered = read_block(
+        source.block,
+        columns=tuple(dict.fromkeys((*source.columns, *((RECEIVED_AT,) * fills_times)))),
+        first_row=first.row,
+        rows_before_file=first.rows_before_file,
+        further=first.further,
+        required=source.required,
     )
+    if not fills_times:
+        return gathered
+    convention = source.block.file.convention
+    return fill_times(gathered, convention=convention, keep_received=RECEIVED_AT in source.columns)
 
 
 def _load(source: Raw | Stored, index: int, first: Start) -> tuple[Outcome, pd.DataFrame]:

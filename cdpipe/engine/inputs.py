@@ -40,9 +40,10 @@ class Inputs:
         self._cached = cached
         self._known = {path: self._identify(path) for path in self.paths}
 
-    def key(self, formats: Mapping[str, str]) -> str:
-        """Return the key of the files' content, given the format of each."""
-        return key("source", 1, {"files": [[self._known[path], formats[path]] for path in self.paths]}, "")
+    def key(self, files: Mapping[str, SourceFile]) -> str:
+        """Return the key of the files' content, given how each of them is read."""
+        read = [[self._known[path], files[path].convention.as_dict()] for path in self.paths]
+        return key("source", 2, {"files": read}, "")
 
     def require_unchanged(self) -> None:
         """Make sure that the files are what they were.

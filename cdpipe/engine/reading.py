@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import pandas as pd
 
-from cdpipe.columns import BY_NAME, DERIVED
+from cdpipe.columns import BY_NAME, DERIVED, RECEIVED_AT
+from cdpipe.engine.firstrecords import settle_convention
 from cdpipe.engine.frames import empty_frame
 from cdpipe.engine.graph import Keep, Raw, lay_chain, read_raw, sum_outcomes
 from cdpipe.engine.packed import temporary_folder
@@ -19,6 +20,7 @@ from cdpipe.engine.rejects import join_rejects
 from cdpipe.engine.session import Session, SessionParams, open_session
 from cdpipe.engine.sources import Format, absent_columns, available_columns, cut, find_sources
 from cdpipe.engine.starts import Start, add_starts
+from cdpipe.stages.conventions import ConventionParams
 from cdpipe.stages.gather import NAME as GATHER
 from cdpipe.stages.gather import GatherParams
 from cdpipe.stages.ledger import Ledger
@@ -31,7 +33,11 @@ _MB: Final = 1_000_000
 
 
 def read(
-    paths: str | Path | Sequence[str | Path], params: GatherParams | None = None, *, format_: Format | None = None
+    paths: str | Path | Sequence[str | Path],
+    params: GatherParams | None = None,
+    *,
+    format_: Format | None = None,
+    conventions: ConventionParams | None = None,
 ) -> tuple[dd.DataFrame, Delayed]:
     """Read messages from CSV, Parquet or ODE JSON lines as a Dask DataFrame, lazily.
 
@@ -46,6 +52,8 @@ def read(
         Which columns, and how large a partition is. By default all columns that each file has once are read.
     format_
         Format of all of them; by default each file's suffix says it.
+    conventions
+        How the files write their values; by default each file's first records show it.
 
     Returns
     -------
@@ -63,7 +71,7 @@ def read(
     from cdpipe.engine.daskframes import Partitions, forget_labels  # noqa: PLC0415
 
     params = params or GatherParams()
-    sources, _absent = plan_sources(_texts(paths), params, format_=format_)
+    sources, _absent = plan_sources(_texts(paths), params, format_=format_, conventions=conventions)
     laid = Partitions("read")
     starts = add_starts(laid, [source.block for source in sources])
     for source, start in zip(sources, starts, strict=True):
@@ -77,13 +85,14 @@ def gather(
     params: GatherParams | None = None,
     *,
     format_: Format | None = None,
+    conventions: ConventionParams | None = None,
     session: Session | None = None,
 ) -> Ledger:
     """Stream messages from files into a typed, partitioned Parquet data set.
 
     Parameters
     ----------
-    paths, params, format_
+    paths, params, format_, conventions
         As for `read`.
     out
         Folder to make; it must not exist. It appears complete, or not at all. Records that could not be read are in
@@ -115,7 +124,7 @@ def gather(
         return unpacked
 
     try:
-        sources, _absent = plan_sources(_texts(paths), params, format_=format_, folder=folder)
+        sources, _absent = plan_sources(_texts(paths), params, format_=format_, conventions=conventions, folder=folder)
         beside.mkdir(parents=True)
         sources = [source._replace(rejects=beside) for source in sources]
         outcomes = lay_chain(sources, [Keep(GATHER, beside)])
@@ -139,12 +148,13 @@ def plan_sources(
     needed: Callable[[Sequence[str]], Sequence[str]] | None = None,
     format_: Format | None = None,
     folder: Callable[[], Path] = temporary_folder,
+    conventions: ConventionParams | None = None,
 ) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
     """Find the sources, choose the columns to read of them, and cut them into blocks.
 
     Parameters
     ----------
-    paths, params, format_
+    paths, params, format_, conventions
         As for `read`.
     needed
         (columns that all files have) -> the columns that later stages need; by default all of them.
@@ -167,9 +177,11 @@ def plan_sources(
         columns = params.wanted(needed(available) if needed else (every if params.columns is None else ()))
     except KeyError as error:
         raise SourceError(f"{files[0].path}: {error.args[0]}") from None
-    absent = absent_columns(files, columns)
-    blocks = [block for file in files for block in cut(file, block_bytes=int(params.block_mb * _MB))]
-    return [Raw(block, columns) for block in blocks], absent
+    fills_times = params.missing_time == "received"
+    absent = absent_columns(files, (*columns, *((RECEIVED_AT,) * (fills_times and RECEIVED_AT not in columns))))
+    settled = [settle_convention(file, conventions or ConventionParams(), read=columns) for file in files]
+    blocks = [block for file in settled for block in cut(file, block_bytes=int(params.block_mb * _MB))]
+    return [Raw(block, columns, required=params.must, fills_times=fills_times) for block in blocks], absent
 
 
 def _texts(paths: str | Path | Sequence[str | Path]) -> list[str]:

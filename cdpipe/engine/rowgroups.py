@@ -1,9 +1,8 @@
 """Row groups of a Parquet file -> typed messages, a column at a time: only one is in memory as the file held it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,8 +11,9 @@ from cdpipe.columns import canonical
 from cdpipe.engine.streams import open_stream
 from cdpipe.stages.arrays import name_canonically
 from cdpipe.stages.arrowcells import is_text, to_pandas, type_arrow
-from cdpipe.stages.cells import type_series
-from cdpipe.stages.gather import Gathered, column_of, gather_typed
+from cdpipe.stages.cells import make_nulls
+from cdpipe.stages.conventions import USUAL, Convention
+from cdpipe.stages.gather import Gathered, gather_typed
 
 _RECURRING: Final = frozenset(("label", "time"))
 _PACKED_BYTES: Final = 8
@@ -21,7 +21,15 @@ _PACKED_BYTES: Final = 8
 
 
 def read_groups(
-    path: str, groups: range, *, file: str, columns: Sequence[str], first_row: int, first_line: int
+    path: str,
+    groups: range,
+    *,
+    file: str,
+    columns: Sequence[str],
+    first_row: int,
+    first_line: int,
+    required: Collection[str],
+    convention: Convention,
 ) -> Gathered:
     """Read some row groups of a file into a typed frame.
 
@@ -37,6 +45,10 @@ def read_groups(
         Columns to read, in the vocabulary's spelling; those that the file lacks become null.
     first_row, first_line
         Row number of the first row, and its place in the file, from 1.
+    required
+        Columns in which an unreadable cell rejects the record.
+    convention
+        How the file writes its values.
 
     Raises
     ------
@@ -56,17 +68,54 @@ def read_groups(
         packing = pq.ParquetFile(stream, metadata=plain.metadata, read_dictionary=packed)
         typed = {}
         for name in columns:
+            column = convention.column_of(name)
             if name in names:
-                typed[name] = type_arrow(column_of(name), _read(packing, groups, [names[name]]).column(0))
+                typed[name] = type_arrow(column, _read(packing, groups, [names[name]]).column(0))
             else:
-                typed[name] = type_series(column_of(name), pd.Series([None] * rows, name=name, dtype=np.object_))
+                typed[name] = make_nulls(column, rows)
 
         def show(places: list[int]) -> pd.DataFrame:
             frame: pd.DataFrame = to_pandas(_read(plain, groups, [names[name] for name in columns if name in names]))
             frame = name_canonically(frame).assign(**{name: None for name in columns if name not in names})
             return frame.iloc[places]
 
-        return gather_typed(typed, rows, file=file, first_row=first_row, first_line=first_line, show=show)
+        return gather_typed(
+            typed,
+            rows,
+            file=file,
+            first_row=first_row,
+            first_line=first_line,
+            show=show,
+            required=required,
+            convention=convention,
+        )
+
+
+def first_values(path: str, names: Collection[str], *, rows: int) -> dict[str, list[object]]:
+    """Return values of a file's first rows, by column, for deciding how the file writes its values.
+
+    Parameters
+    ----------
+    path
+        Local path or fsspec URL.
+    names
+        Columns to look at, in the vocabulary's spelling; those that the file lacks are left out.
+    rows
+        How many rows at most.
+    """
+    with open_stream(path) as stream:
+        file = pq.ParquetFile(stream)
+        spelling = {canonical(name): name for name in file.schema_arrow.names}
+        wanted = {name: spelling[name] for name in names if name in spelling}
+        batches: Iterator[pa.RecordBatch] = file.iter_batches(
+            batch_size=rows, columns=list(wanted.values()), use_threads=False
+        )
+        first = next(batches, None)
+        return {} if first is None else {name: _list_values(first.column(given)) for name, given in wanted.items()}
+
+
+def _list_values(values: pa.Array) -> list[object]:
+    return [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values.to_pylist()]
 
 
 def _read(file: pq.ParquetFile, groups: range, names: Sequence[str]) -> pa.Table:
@@ -77,7 +126,7 @@ def _find_packed(file: pq.ParquetFile, groups: range, names: Collection[str]) ->
     """Find the columns of recurring texts that are stored as a dictionary's, and so need not be written out."""
     metadata = file.metadata
     leaves = {metadata.schema.column(place).path: place for place in range(metadata.num_columns)}
-    recurring = [name for name in names if name in leaves and column_of(canonical(name)).kind in _RECURRING]
+    recurring = [name for name in names if name in leaves and USUAL.column_of(canonical(name)).kind in _RECURRING]
     found = []
     for name in recurring:
         chunks = [metadata.row_group(group).column(leaves[name]) for group in groups]

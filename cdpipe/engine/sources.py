@@ -1,30 +1,21 @@
 """Where messages come from: files found, cut into blocks of whole lines or row groups, and read one block at a time."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 import pyarrow.parquet as pq
 
 from cdpipe.columns import BY_NAME, DERIVED, SOURCE, find_doubled, resolve
-from cdpipe.engine.packed import (
-    SUFFIXES,
-    is_packed,
-    plain_name,
-    temporary_folder,
-    unpack,
-)
+from cdpipe.engine.packed import SUFFIXES, is_packed, plain_name, temporary_folder, unpack
 from cdpipe.engine.paths import SourceError, expand_paths
 from cdpipe.engine.rowgroups import read_groups
-from cdpipe.engine.streams import (
-    count_lines_of,
-    find_line_end,
-    find_record_end,
-    open_stream,
-    read_bytes,
-)
+from cdpipe.engine.streams import count_lines_of, find_line_end, find_record_end, open_stream, read_bytes
+from cdpipe.stages.conventions import USUAL, Convention
 from cdpipe.stages.csvlines import Header, gather_csv, read_header
-from cdpipe.stages.gather import Gathered, gather_json
+from cdpipe.stages.gather import MUST, Gathered, gather_json
+from cdpipe.stages.jsonlayouts import LINES, Layout, count_numbers, explain_spread, find_layout
 
 Format = Literal["csv", "json", "parquet"]
 _FORMATS: Final[dict[str, Format]] = {
@@ -40,6 +31,11 @@ _LONGEST_HEADER: Final = 1 << 20
 _NO_HEADER: Final = (
     f"line 1 is longer than {_LONGEST_HEADER:,} bytes, too long to be a header; lines must end with a line feed"
 )
+_GATHER: Final[dict[Format, Callable[..., Gathered]]] = {
+    "csv": gather_csv,
+    "json": gather_json,
+    "parquet": read_groups,
+}
 _MADE: Final = frozenset(column.name for column in DERIVED)
 
 
@@ -60,6 +56,10 @@ class SourceFile(NamedTuple):
         A CSV file's first line.
     group_rows
         A Parquet file's rows by row group.
+    convention
+        How it writes its values.
+    layout
+        How a JSON file's records are laid out.
     doubled
         The indices of two columns that have one name, by that name: it cannot be read.
     unpacked
@@ -72,6 +72,8 @@ class SourceFile(NamedTuple):
     columns: tuple[str, ...]
     header: Header | None = None
     group_rows: tuple[int, ...] = ()
+    convention: Convention = USUAL
+    layout: Layout = LINES
     doubled: Mapping[str, tuple[int, int]] | None = None
     unpacked: str = ""
 
@@ -124,9 +126,19 @@ def find_sources(
 
 
 def cut(file: SourceFile, *, block_bytes: int) -> list[Block]:
-    """Cut a file into blocks of about `block_bytes`, each of whole lines or row groups; no CSV record is parted."""
+    """Cut a file into blocks of about `block_bytes`, each of whole lines or row groups; no CSV record is parted.
+
+    Raises
+    ------
+    SourceError
+        If a file is larger than that, and its records go over several lines.
+    """
     if file.format == "parquet":
         return list(_cut_groups(file, block_bytes))
+    if file.layout.spread_line:
+        if file.size > block_bytes:
+            raise SourceError(f"{file.path}: {explain_spread(file.layout, file.size)}")
+        return [Block(file, 0, file.size)]
     start = file.header.bytes if file.header else 0
     blocks = []
     with open_stream(file.stored) as stream:
@@ -141,8 +153,15 @@ def cut(file: SourceFile, *, block_bytes: int) -> list[Block]:
     return blocks or [Block(file, start, start)]
 
 
-def count_rows(block: Block) -> int:
-    """Count the row numbers that a block takes: its lines, or its rows.
+class RowCount(NamedTuple):
+    """How many row numbers a block takes, and how many of them go to further records of a line of JSON."""
+
+    rows: int
+    further: int = 0
+
+
+def count_rows(block: Block) -> RowCount:
+    """Count the row numbers that a block takes: its lines and further records on them, or its rows.
 
     Raises
     ------
@@ -150,14 +169,25 @@ def count_rows(block: Block) -> int:
         If the file cannot be read any more.
     """
     if block.rows is not None:
-        return block.rows
+        return RowCount(block.rows)
+    path, start, stop = block.file.stored, block.start, block.stop
     try:
-        return count_lines_of(block.file.stored, block.start, block.stop)
+        if block.file.format == "json":
+            return RowCount(*count_numbers(read_bytes(path, start, stop), block.file.layout))
+        return RowCount(count_lines_of(path, start, stop))
     except OSError as error:
         raise SourceError(f"{block.file.path}: {error}") from error
 
 
-def read_block(block: Block, *, columns: Sequence[str], first_row: int, rows_before_file: int) -> Gathered:
+def read_block(
+    block: Block,
+    *,
+    columns: Sequence[str],
+    first_row: int,
+    rows_before_file: int,
+    further: int = 0,
+    required: Collection[str] = MUST,
+) -> Gathered:
     """Read a block into a typed frame.
 
     Parameters
@@ -170,6 +200,10 @@ def read_block(block: Block, *, columns: Sequence[str], first_row: int, rows_bef
         How many row numbers the blocks before it take, in all files.
     rows_before_file
         How many the files before its own take.
+    further
+        How many go to further records of lines in the blocks of its own file before it.
+    required
+        Columns in which an unreadable cell rejects the record.
 
     Raises
     ------
@@ -177,24 +211,23 @@ def read_block(block: Block, *, columns: Sequence[str], first_row: int, rows_bef
         If the file cannot be read any more, or a Parquet column cannot mean what the vocabulary says.
     """
     file = block.file
+    gather = partial(
+        _GATHER[file.format], columns=columns, first_row=first_row, required=required, convention=file.convention
+    )
     try:
         if file.format == "parquet":
             line = sum(file.group_rows[: block.start]) + 1
             groups = range(block.start, block.stop)
-            return read_groups(
-                file.stored, groups, file=file.path, columns=columns, first_row=first_row, first_line=line
-            )
+            return gather(file.stored, groups, file=file.path, first_line=line)
         data = read_bytes(file.stored, block.start, block.stop)
     except (OSError, TypeError, ValueError) as error:
         raise SourceError(f"{file.path}: {error}") from error
-    line = first_row - rows_before_file + 1
+    line = first_row - rows_before_file - further + 1
     if file.header is None:
         text = data.tobytes()
         del data
-        return gather_json(text, file=file.path, columns=columns, first_row=first_row, first_line=line)
-    return gather_csv(
-        data, file=file.path, header=file.header, columns=columns, first_row=first_row, first_line=line + 1
-    )
+        return gather(text, file=file.path, first_line=line, layout=file.layout)
+    return gather(data, file=file.path, header=file.header, first_line=line + 1)
 
 
 def available_columns(files: Sequence[SourceFile]) -> tuple[str, ...]:
@@ -252,7 +285,7 @@ def _inspect(path: str, format_: Format, folder: Callable[[], Path]) -> SourceFi
             raise ValueError("is empty; it holds no messages")  # noqa: TRY301 - gets the file's name below
         if format_ == "json":
             columns = tuple(column.name for column in SOURCE if column.ode_path)
-            return SourceFile(path, format_, size, columns, unpacked=unpacked)
+            return SourceFile(path, format_, size, columns, layout=find_layout(head), unpacked=unpacked)
         if b"\n" not in head and size > len(head):
             raise ValueError(_NO_HEADER)  # noqa: TRY301
         header = read_header(head)
@@ -273,7 +306,7 @@ def _inspect_parquet(path: str) -> SourceFile:
         file = pq.ParquetFile(stream)
         rows = tuple(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
         names = file.schema_arrow.names
-        return SourceFile(path, "parquet", size, tuple(resolve(names)), None, rows, find_doubled(names))
+        return SourceFile(path, "parquet", size, tuple(resolve(names)), None, rows, doubled=find_doubled(names))
 
 
 def _cut_groups(file: SourceFile, block_bytes: int) -> Iterator[Block]:

@@ -7,17 +7,28 @@ from typing import Any, Final, NamedTuple
 from dask.task_spec import TaskRef
 
 from cdpipe.engine.layers import Layer
-from cdpipe.engine.sources import Block, count_rows
+from cdpipe.engine.sources import Block, RowCount, count_rows
 
 _COUNTED_BLOCKS: Final = 16
 _COUNTED_BYTES: Final = 1 << 25
 
 
 class Start(NamedTuple):
-    """How many row numbers the blocks before one take: in all files, and in those before its own."""
+    """How many row numbers the blocks before one take.
+
+    Attributes
+    ----------
+    row
+        Those of all files.
+    rows_before_file
+        Those of the files before its own.
+    further
+        Those of further records of lines in its own file.
+    """
 
     row: int = 0
     rows_before_file: int = 0
+    further: int = 0
 
 
 FIRST: Final = (Start(),)
@@ -34,7 +45,7 @@ def add_starts(layer: Layer, blocks: Sequence[Block]) -> list[tuple[Any, int]]:
     opened = iter([True, *(block.file is not previous.file for previous, block in pairwise(blocks))])
     for place, group in enumerate(_group(blocks)):
         opens = list(islice(opened, len(group)))
-        known = [block.rows for block in group if block.rows is not None]
+        known = [RowCount(block.rows) for block in group if block.rows is not None]
         if isinstance(before, TaskRef) or len(known) < len(group):
             counts = layer.add("lines", place, count_each, group)
             before = layer.add("rows-before", place, go_on, before, counts, opens)
@@ -45,12 +56,12 @@ def add_starts(layer: Layer, blocks: Sequence[Block]) -> list[tuple[Any, int]]:
     return found
 
 
-def count_each(blocks: Sequence[Block]) -> list[int]:
+def count_each(blocks: Sequence[Block]) -> list[RowCount]:
     """Count the row numbers that each block takes; errors as of `count_rows`."""
     return [count_rows(block) for block in blocks]
 
 
-def go_on(before: Sequence[Start], counts: Sequence[int], opens: Sequence[bool]) -> list[Start]:
+def go_on(before: Sequence[Start], counts: Sequence[RowCount], opens: Sequence[bool]) -> list[Start]:
     """Return the starts of further blocks, and of the one behind them.
 
     Parameters
@@ -60,13 +71,13 @@ def go_on(before: Sequence[Start], counts: Sequence[int], opens: Sequence[bool])
     counts, opens
         Of each block, how many row numbers it takes, and whether a file begins with it.
     """
-    row, rows_before_file = before[-1]
+    start = before[-1]
     starts = []
     for count, opened in zip(counts, opens, strict=True):
-        rows_before_file = row if opened else rows_before_file
-        starts.append(Start(row, rows_before_file))
-        row += count
-    return [*starts, Start(row, rows_before_file)]
+        starts.append(Start(start.row, start.row) if opened else start)
+        row, rows_before_file, further = starts[-1]
+        start = Start(row + count.rows, rows_before_file, further + count.further)
+    return [*starts, start]
 
 
 def _group(blocks: Sequence[Block]) -> Iterator[list[Block]]:

@@ -8,8 +8,10 @@ from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from numpy.typing import NDArray
 
 from cdpipe.kernels.allocation import allot, allot_columns
+from cdpipe.kernels.arrays import as_input
 from cdpipe.kernels.jit import jit_borrowing, jit_inlined
 from cdpipe.kernels.memory import Int, Integers, Memory, view_int64
 
@@ -18,8 +20,10 @@ Years: TypeAlias = npt.NDArray[np.int16]
 
 DAY_US: Final = 86_400_000_000
 SECOND_US: Final = 1_000_000
-_THOUSAND: Final = np.uint32(1_000)
-_MOST_32: Final = 2**32 - 1
+MINUTE_US: Final = 60_000_000
+_HALF_MINUTE_US: Final = 30_000_000
+_MARKS: Final = 61_000
+_NULL_TIME: Final = np.iinfo(np.int64).min
 
 
 class CalendarParts(NamedTuple):
@@ -119,44 +123,100 @@ def days_since_epoch(us: Memory) -> Integers:
 
 
 @jit_borrowing
-def _refine(us: Integers, mark_ms: Integers, out: npt.NDArray[np.int64]) -> None:
+def _mark_whole(us: Integers, marks: NDArray[np.int8]) -> Int:
+    finer = np.int64(0)
     known, whole = np.int64(0), True
     for i in range(us.size):
-        instant = us[i]
-        if instant != known:  # many messages are of one instant, and a division takes longer than all else here
-            known, whole = instant, instant - instant // SECOND_US * SECOND_US == 0
-        mark = mark_ms[i]
-        # of 32 bits without a sign the remainder takes half as long, and second marks are of 16
-        ms = np.int64(np.uint32(mark) % _THOUSAND) if 0 <= mark <= _MOST_32 else mark - mark // 1_000 * 1_000
-        out[i] = instant + ms * 1_000 if whole else instant
+        if us[i] != known:  # many messages are of one instant
+            known = us[i]
+            whole = known - known // SECOND_US * SECOND_US == 0
+        marks[i] = whole
+        finer += (not whole) & (known != _NULL_TIME)
+    return finer
 
 
-def refine_seconds(us: Memory, mark_ms: Memory) -> npt.NDArray[np.int64]:
-    """Give timestamps of whole seconds the milliseconds that a second mark tells.
+def mark_whole_seconds(us: Memory) -> tuple[NDArray[np.int8], int]:
+    """Mark timestamps of whole seconds.
+
+    Parameters
+    ----------
+    us
+        int64[n]: microseconds since 1970-01-01T00:00; the least int64 is null.
+
+    Returns
+    -------
+    marks : int8[n]
+        1 where whole, else 0 (null too).
+    finer
+        How many are neither whole nor null.
+    """
+    instants = view_int64(us)
+    marks = allot(instants.size, np.int8)
+    with np.errstate(over="ignore"):  # only without the compiler: a null time is the least integer there is
+        return marks, int(_mark_whole(instants, marks))
+
+
+@jit_inlined
+def _near(minute: Int, instant: Int, mark_ms: Int) -> Int:
+    """Return the moment nearest to an instant that is so many milliseconds within a minute, given the instant's."""
+    moment = minute + mark_ms * 1_000
+    if moment - instant > _HALF_MINUTE_US:
+        return moment - MINUTE_US
+    return moment + MINUTE_US if instant - moment > _HALF_MINUTE_US else moment
+
+
+@jit_borrowing
+def _refine(us: Integers, mark_ms: Integers, coarse: NDArray[np.int8], out: Integers, still: NDArray[np.int8]) -> Int:
+    distant = np.int64(0)
+    minute = np.int64(0)
+    for i in range(us.size):
+        instant, mark = us[i], mark_ms[i]
+        if coarse[i] and 0 <= mark < _MARKS:
+            if instant < minute or instant >= minute + MINUTE_US:  # most are of the minute before them
+                minute = instant // MINUTE_US * MINUTE_US
+            out[i], still[i] = _near(minute, instant, mark), 0
+            distant += np.abs(out[i] - instant) > SECOND_US
+        else:
+            out[i], still[i] = instant, coarse[i]
+    return distant
+
+
+def refine_seconds(us: Memory, mark_ms: Memory, coarse: Memory) -> tuple[Integers, NDArray[np.int8], int]:
+    """Give timestamps that are known to the whole second the milliseconds that a second mark tells.
+
+    The refined time is the moment nearest to the timestamp at which the minute is as old as the mark says.
 
     Parameters
     ----------
     us
         int64[n]: microseconds since 1970-01-01T00:00.
     mark_ms
-        int64[n]: milliseconds within the minute, as J2735's secMark; 0 where unknown.
+        int64[n]: milliseconds within the minute, as J2735's secMark: 0 to 60,999, the last thousand in a leap second;
+        anything else is no mark.
+    coarse
+        int8[n]: 1 where the timestamp is known to the whole second only.
 
     Returns
     -------
-    int64[n]
-        Microseconds; as given where they are not of a whole second.
+    refined : int64[n]
+        Microseconds; as given where they are not coarse or there is no mark.
+    still_coarse : int8[n]
+        1 where the timestamp was coarse and there is no mark.
+    distant
+        How many moved by more than a second.
 
     Raises
     ------
     TypeError
-        If an array is not one-dimensional int64.
+        If an array is not one-dimensional, or of another type.
     ValueError
         If they differ in length.
     """
     instants, marks = view_int64(us), view_int64(mark_ms)
-    if instants.size != marks.size:
-        raise ValueError(f"{instants.size} timestamps but {marks.size} second marks; each needs one")
-    refined = allot(instants.size, np.int64)
-    with np.errstate(over="ignore"):  # only without the compiler: a null time is the least integer there is
-        _refine(instants, marks, refined)
-    return refined
+    flags = as_input(coarse, np.int8)
+    if not instants.size == marks.size == flags.size:
+        raise ValueError(
+            f"{instants.size} timestamps, {marks.size} second marks and {flags.size} flags; each timestamp needs both"
+        )
+    refined, still = allot(instants.size, np.int64), allot(instants.size, np.int8)
+    return refined, still, int(_refine(instants, marks, flags, refined, still))

@@ -13,11 +13,13 @@ from cdpipe.kernels.lines import BACKSLASH, LINE_BACKSLASHED, QUOTE, Window
 from cdpipe.kernels.memory import MALFORMED, OK, UNDECIDED, Bytes, Int, Integers
 from cdpipe.kernels.numbers import scan_float, scan_integer
 from cdpipe.kernels.pack import copy_cell
-from cdpipe.kernels.timestamps import UTC, scan_timestamp
+from cdpipe.kernels.timestamps import NAIVE, UTC, scan_usual_timestamp
 from cdpipe.kernels.words import is_same
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+FloatRange = tuple[float, float]
+IntegerRange = tuple[np.int64, np.int64]
 
 
 NO_TIME: Final = np.iinfo(np.int64).min
@@ -25,8 +27,13 @@ NO_TIME: Final = np.iinfo(np.int64).min
 
 
 @jit_inlined
-def read_floats(data: Bytes, at: Int, field: Int, window: Window, nulls: Floats, values: Floats) -> bool:
-    """Read a float column of a window, to nan where null; say whether any cell has to be read the long way."""
+def read_floats(
+    data: Bytes, at: Int, field: Int, window: Window, nulls: Floats, limits: FloatRange, values: Floats
+) -> tuple[bool, Int]:
+    """Read a float column of a window, to nan where null or not between the limits.
+
+    Returns whether any cell has to be read the long way, and how many numbers are not between the limits.
+    """
     fault = False
     for i in range(values.size):
         cell = window.lines[0, i] + field
@@ -35,14 +42,29 @@ def read_floats(data: Bytes, at: Int, field: Int, window: Window, nulls: Floats,
     for j in range(nulls.size):
         for i in range(values.size):
             values[i] = np.nan if values[i] == nulls[j] else values[i]
-    return fault
+    lower, upper = limits
+    impossible = np.int64(0)
+    for i in range(values.size):
+        beyond = (values[i] <= lower) | (values[i] >= upper)
+        values[i] = np.nan if beyond else values[i]
+        impossible += beyond
+    return fault, impossible
 
 
 @jit_inlined
 def read_integers(
-    data: Bytes, at: Int, field: Int, window: Window, nulls: Integers, columns: tuple[Integers, Flags]
-) -> bool:
-    """Read an integer column of a window into (values, nulls); say whether any cell is malformed."""
+    data: Bytes,
+    at: Int,
+    field: Int,
+    window: Window,
+    nulls: Integers,
+    span: IntegerRange,
+    columns: tuple[Integers, Flags],
+) -> tuple[bool, Int]:
+    """Read an integer column of a window into (values, nulls), null outside the span, whose ends are in it.
+
+    What it returns is as of `read_floats`.
+    """
     values, null = columns
     fault = False
     for i in range(values.size):
@@ -53,12 +75,18 @@ def read_integers(
     for j in range(nulls.size):
         for i in range(values.size):
             null[i] |= values[i] == nulls[j]
-    return fault
+    least, greatest = span
+    impossible = np.int64(0)
+    for i in range(values.size):
+        beyond = ((values[i] < least) | (values[i] > greatest)) & ~null[i]
+        null[i] |= beyond
+        impossible += beyond
+    return fault, impossible
 
 
 @jit_inlined
-def read_times(data: Bytes, at: Int, field: Int, window: Window, values: Integers) -> bool:
-    """Read a time column of a window; say whether any cell is malformed, or local time.
+def read_times(data: Bytes, at: Int, field: Int, window: Window, naive_is_utc: bool, values: Integers) -> bool:
+    """Read a time column of a window; return True if any cell is of no usual form, or local time.
 
     Messages come about in the order of their times, many in a second: a text that is the last one's is not read again.
     """
@@ -70,9 +98,9 @@ def read_times(data: Bytes, at: Int, field: Int, window: Window, values: Integer
         if stop - start == last_length and last_length > 0 and is_same(data, start, last, last_length):
             values[i] = values[i - 1]
             continue
-        value, status, zone = scan_timestamp(data, start, stop)
+        value, status, zone = scan_usual_timestamp(data, start, stop)
         values[i] = value if status == OK else NO_TIME
-        fault |= status == MALFORMED or zone != UTC
+        fault |= status == MALFORMED or not (zone == UTC or (naive_is_utc and zone == NAIVE))
         last, last_length = start, stop - start
     return fault
 

@@ -1,7 +1,7 @@
 """Blocks of comma-separated text to typed columns in one pass: numbers and times are read while their text is in cache.
 
-Texts are only copied, next to each other. Whatever is unusual in a column (a malformed cell, a local time, an
-escaped quote) is only noted: the caller then reads that column, all of it, the long way, by
+Texts are only copied, next to each other. Whatever is unusual in a column (a malformed cell, a local time, a time in no
+usual form, an escaped quote) is only noted: the caller then reads that column, all of it, the long way, by
 `cdpipe.kernels.csv.find_cells`.
 """
 
@@ -29,6 +29,8 @@ from cdpipe.kernels.vectors import COPIED
 _SAMPLE_BYTES: Final = 1 << 16
 _SPARE: Final = 1.03
 _FEW_LINES: Final = 1024
+_NO_LIMITS: Final = (-np.inf, np.inf)
+_ALL_INTEGERS: Final = (-(2**63), 2**63 - 1)
 
 
 class Wanted(NamedTuple):
@@ -42,6 +44,12 @@ class Wanted(NamedTuple):
         Values that mean null, float64[n] and int64[n], those of the first column first.
     float_null_ends, integer_null_ends
         int64[k + 1]: those of column j are the values from place j to place j + 1 of this.
+    float_limits
+        float64[k, 2]: a number on or beyond one of the two is impossible, and read as null.
+    integer_spans
+        int64[k, 2]: the least and the greatest possible number; others are read as null.
+    naive_is_utc
+        Whether times that name no zone are UTC.
     """
 
     floats: Integers
@@ -52,6 +60,9 @@ class Wanted(NamedTuple):
     float_null_ends: Integers
     integer_nulls: Integers
     integer_null_ends: Integers
+    float_limits: Floats
+    integer_spans: Integers
+    naive_is_utc: bool
 
 
 class Records(NamedTuple):
@@ -73,6 +84,8 @@ class Records(NamedTuple):
         bool[columns], floats first, texts last: the column has to be read the long way.
     backslashed
         bool[1]: some records are such only with backslashes before their quotes.
+    impossible
+        int64[floats + integers]: how many numbers were read as null because they are impossible.
     rejected
         int64[4, m], the lines that are no records: place among lines, first byte, last byte plus one, status.
     """
@@ -87,6 +100,7 @@ class Records(NamedTuple):
     line_starts: Integers
     faults: Flags
     backslashed: Flags
+    impossible: Integers
     rejected: Integers
 
 
@@ -107,15 +121,21 @@ def _read_window(
     faults, k = out.faults, 0
     for j in range(wanted.floats.size):
         codes = wanted.float_nulls[wanted.float_null_ends[j] : wanted.float_null_ends[j + 1]]
-        faults[k] |= read_floats(data, at, wanted.floats[j], window, codes, out.floats[j, a:b])
+        span = wanted.float_limits[j, 0], wanted.float_limits[j, 1]
+        fault, impossible = read_floats(data, at, wanted.floats[j], window, codes, span, out.floats[j, a:b])
+        faults[k] |= fault
+        out.impossible[k] += impossible
         k += 1
     for j in range(wanted.integers.size):
         nulls = wanted.integer_nulls[wanted.integer_null_ends[j] : wanted.integer_null_ends[j + 1]]
         columns = out.integers[j, a:b], out.null[j, a:b]
-        faults[k] |= read_integers(data, at, wanted.integers[j], window, nulls, columns)
+        bounds = wanted.integer_spans[j, 0], wanted.integer_spans[j, 1]
+        fault, impossible = read_integers(data, at, wanted.integers[j], window, nulls, bounds, columns)
+        faults[k] |= fault
+        out.impossible[k] += impossible
         k += 1
     for j in range(wanted.times.size):
-        faults[k] |= read_times(data, at, wanted.times[j], window, out.times[j, a:b])
+        faults[k] |= read_times(data, at, wanted.times[j], window, wanted.naive_is_utc, out.times[j, a:b])
         k += 1
     for j in range(wanted.texts.size):
         places = out.offsets[j, a : b + 1]
@@ -171,6 +191,7 @@ def _allocate(wanted: Wanted, rows: int, rejected: int, text_bytes: int) -> Reco
         np.empty(rows, np.int64),
         np.zeros(floats + integers + times + texts, np.bool_),
         np.zeros(1, np.bool_),
+        np.zeros(floats + integers, np.int64),
         np.empty((4, rejected), np.int64),
     )
 
@@ -263,8 +284,14 @@ def want(
     texts: Sequence[int] = (),
     float_nulls: Sequence[Sequence[float]] = (),
     integer_nulls: Sequence[Sequence[int]] = (),
+    float_limits: Sequence[tuple[float, float]] = (),
+    integer_spans: Sequence[tuple[int, int]] = (),
+    naive_is_utc: bool = True,
 ) -> Wanted:
-    """Make a `Wanted` of fields' places and, for each float and integer column, the values that mean null there."""
+    """Make a `Wanted` of fields' positions and, for each float and integer column, what means null there.
+
+    Columns without limits or spans given have none.
+    """
     return Wanted(
         np.array(floats, np.int64),
         np.array(integers, np.int64),
@@ -274,4 +301,7 @@ def want(
         np.cumsum([0, *map(len, float_nulls)], dtype=np.int64),
         np.array([value for values in integer_nulls for value in values], np.int64),
         np.cumsum([0, *map(len, integer_nulls)], dtype=np.int64),
+        np.array(float_limits or [_NO_LIMITS] * len(floats), np.float64).reshape(-1, 2),
+        np.array(integer_spans or [_ALL_INTEGERS] * len(integers), np.int64).reshape(-1, 2),
+        naive_is_utc,
     )

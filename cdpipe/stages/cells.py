@@ -1,7 +1,8 @@
 """Raw values of a column -> typed values with nulls, and which of them could not be read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -13,33 +14,17 @@ from cdpipe.columns import Column, Kind
 from cdpipe.kernels.labels import NULL_CODE, mark_nulls
 from cdpipe.kernels.numbers import parse_float, parse_integer
 from cdpipe.kernels.pack import pack_cells
-from cdpipe.kernels.timestamps import parse_timestamps
 from cdpipe.kernels.unavailable import settle_floats
-from cdpipe.stages.arrays import (
-    Cells,
-    borrow,
-    is_text,
-    null_mask,
-    number_texts,
-    spread,
-    text_array,
-    text_cells,
-    view_labels,
-)
+from cdpipe.stages.arrays import Cells, borrow, null_mask, number_texts, spread, text_array, view_labels
+from cdpipe.stages.timecells import Times, count_epochs, read_times
 
 _OK: Final = 0
 _MALFORMED: Final = 2
-_EASTERN: Final = 1
-_EASTERN_ZONE: Final = "America/New_York"
-_US_PER_MS: Final = 1000
-_LEAST_MS: Final = -62_135_596_800_000
-_GREATEST_MS: Final = 253_402_300_799_999
 _INT64_LIMIT: Final = 2.0**63
-_WORDS: Final = {"label": "text"}
 _TEXT: Final = pd.StringDtype(storage="pyarrow", na_value=np.nan)
 """What `str` is."""
 
-NAT: Final = np.iinfo(np.int64).min
+NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class Typed(NamedTuple):
@@ -54,11 +39,14 @@ class Typed(NamedTuple):
         Shape (n,): cells that could not be read.
     problem
         What is wrong with those.
+    notes
+        Counts of what was made of other cells, such as impossible values read as null, by what it was.
     """
 
     data: Any
     bad: NDArray[np.bool_]
     problem: str
+    notes: Mapping[str, int] = NOTHING
 
     @property
     def series(self) -> "pd.Series[Any]":
@@ -72,35 +60,6 @@ def type_cells(column: Column, cells: Cells) -> Typed:
     Empty cells are null. A cell that is not of the column's type is marked bad, and touches no other.
     """
     return _READERS[column.kind](column, cells)
-
-
-def type_series(column: Column, series: "pd.Series[Any]") -> Typed:
-    """Bring a column of any frame, shape (n,), to the vocabulary's type.
-
-    Text is read as cells are; numbers and timestamps are converted exactly.
-
-    Raises
-    ------
-    TypeError
-        If the values are of a sort that cannot mean this column, such as ids held as numbers.
-    """
-    if series.dtype == column.dtype and column.kind not in ("float", "integer", "text", "label"):
-        return Typed(series, np.zeros(len(series), np.bool_), "")
-    if is_text(series):
-        series = series.rename(column.name)
-        return _of_label_series(series) if column.kind == "label" else type_cells(column, text_cells(series))
-    if column.kind == "time" and pd.api.types.is_datetime64_any_dtype(series.dtype):
-        return _of_times(series)
-    if column.kind == "time" and pd.api.types.is_numeric_dtype(series.dtype):
-        return _of_epochs(series)
-    if column.kind in ("float", "integer") and pd.api.types.is_numeric_dtype(series.dtype):
-        return _of_numbers(column, series)
-    if series.isna().all():
-        return _nothing(column, len(series))
-    raise TypeError(
-        f"column {column.name!r} must hold {_WORDS.get(column.kind, column.kind)} values but is {series.dtype}; "
-        "write the file again with that column as text"
-    )
 
 
 def text_values(texts: pa.LargeStringArray) -> Any:  # noqa: ANN401 - pandas has no public name for it
@@ -127,31 +86,17 @@ def label_values(codes: NDArray[np.int32], texts: pa.LargeStringArray) -> pd.Cat
 
 def _read_float(column: Column, cells: Cells) -> Typed:
     values, status = parse_float(*cells)
-    for code in column.unavailable:
-        values[values == code] = np.nan
-    return Typed(values, status == _MALFORMED, "not a number")
+    typed = type_floats(values, column)
+    return typed._replace(bad=status == _MALFORMED, problem="not a number")
 
 
 def _read_integer(column: Column, cells: Cells) -> Typed:
     values, status = parse_integer(*cells)
-    null = (status != _OK) | np.isin(values, np.array(column.unavailable, np.int64))
-    return Typed(pd.arrays.IntegerArray(values, null), status == _MALFORMED, "not an integer")
+    return type_integers(values, status != _OK, column)._replace(bad=status == _MALFORMED, problem="not an integer")
 
 
-def _read_time(_: Column, cells: Cells) -> Typed:
-    values, status, zone = parse_timestamps(*cells)
-    eastern = (zone == _EASTERN) & (status == _OK)
-    if eastern.any():
-        values[eastern] = _from_eastern(values[eastern])
-    values[status != _OK] = NAT
-    return Typed(values.view("M8[us]"), status == _MALFORMED, "not a timestamp")
-
-
-def _from_eastern(wall_us: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Convert US Eastern wall-clock microseconds to UTC; the hour met twice in autumn is taken as standard time."""
-    wall = pd.DatetimeIndex(wall_us.view("M8[us]"))
-    local = wall.tz_localize(_EASTERN_ZONE, ambiguous=np.zeros(len(wall), np.bool_), nonexistent="shift_forward")
-    return local.tz_convert("UTC").tz_localize(None).as_unit("us").to_numpy().view(np.int64)
+def _read_time(column: Column, cells: Cells) -> Typed:
+    return type_times(column, read_times(cells, time_zone=column.time_zone))
 
 
 def _read_text(_: Column, cells: Cells) -> Typed:
@@ -170,7 +115,8 @@ def _read_label(_: Column, cells: Cells) -> Typed:
     return type_labels(*number_texts(cells))
 
 
-def _of_label_series(series: "pd.Series[Any]") -> Typed:
+def type_label_series(series: "pd.Series[Any]") -> Typed:
+    """Make labels of a Series of text, shape (n,), as such or as labels."""
     codes, texts = view_labels(series)
     if isinstance(series.dtype, pd.CategoricalDtype) and series.cat.categories.dtype == "str":
         _marks, nulls = mark_nulls(*texts)
@@ -232,42 +178,78 @@ _READERS: Final[dict[Kind, Callable[[Column, Cells], Typed]]] = {
 }
 
 
-def _of_times(series: "pd.Series[Any]") -> Typed:
-    if isinstance(series.dtype, pd.DatetimeTZDtype):
-        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
-    return Typed(series.astype("datetime64[us]"), np.zeros(len(series), np.bool_), "")
+def type_times(column: Column, times: Times) -> Typed:
+    """Make a typed column of moments, shape (n,); local times that clocks showed twice are noted."""
+    twice = int(np.count_nonzero(times.ambiguous))
+    notes = {f"{column.name} ambiguous local time, the first taken": twice} if twice else NOTHING
+    return Typed(times.us.view("M8[us]"), times.bad, "not a timestamp", notes)
 
 
-def _of_epochs(series: "pd.Series[Any]") -> Typed:
-    """Read numbers as milliseconds since 1970; those that are not whole, or beyond the years 1 to 9999, are bad."""
+def type_epochs(column: Column, series: "pd.Series[Any]") -> Typed:
+    """Read a Series of whole numbers and nulls, shape (n,), as milliseconds since 1970."""
     null, ms, unfit = _whole_numbers(series)
-    bad = ~null & (unfit | (ms < _LEAST_MS) | (ms > _GREATEST_MS))
-    times = np.where(null | bad, NAT, np.where(bad, 0, ms) * _US_PER_MS)
-    return Typed(times.view("M8[us]"), bad, "not a timestamp")
+    times = count_epochs(ms, null)
+    return type_times(column, times._replace(bad=times.bad | unfit))
 
 
-def _of_numbers(column: Column, series: "pd.Series[Any]") -> Typed:
+def type_numbers(column: Column, series: "pd.Series[Any]") -> Typed:
+    """Make a typed float or integer column of a Series of numbers, shape (n,)."""
     if column.kind == "float":
-        codes = np.array(column.unavailable)
-        if series.dtype == np.float32:
-            codes = codes.astype(np.float32).astype(np.float64)
-        return type_floats(series.to_numpy(dtype=np.float64, na_value=np.nan), codes.tolist())
+        wide = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        return type_floats(wide, column, unavailable=_round_codes(column, series.dtype))
     null, whole, bad = _whole_numbers(series)
-    return Typed(mask_integers(whole, null | bad, column.unavailable), bad, "not an integer")
+    return type_integers(whole, null | bad, column)._replace(bad=bad, problem="not an integer")
 
 
-def type_floats(values: NDArray[np.float64], unavailable: Sequence[float]) -> Typed:
-    """Make a typed column of numbers, shape (n,), nan where null: without codes, and infinite ones marked bad."""
-    out = borrow(values.size, np.float64)
-    infinite = settle_floats(values, unavailable=unavailable, out=out)
-    return Typed(out, np.isinf(values) if infinite else np.zeros(values.size, np.bool_), "not a number" * infinite)
+def _round_codes(column: Column, dtype: Any) -> tuple[float, ...]:  # noqa: ANN401 - any of pandas' types
+    """Return the codes as a narrower type holds them, but for those that would be numbers which a message can say.
+
+    The nearest float32 to the code 90.0000001 is the latitude of the pole.
+    """
+    narrow = getattr(dtype, "numpy_dtype", dtype)
+    if narrow not in (np.float16, np.float32) or column.counts is None:
+        return column.unavailable
+    scale = 1 if column.is_counted else column.counts.per_unit
+    with np.errstate(over="ignore"):
+        rounded = [float(narrow.type(code)) for code in column.unavailable]
+    return tuple(code for code in rounded if not column.counts.least <= code * scale <= column.counts.greatest)
 
 
-def mask_integers(whole: NDArray[np.int64], null: NDArray[np.bool_], unavailable: Sequence[float]) -> Any:  # noqa: ANN401
-    """Make pandas' array of `Int64` of whole numbers and nulls, shape (n,), both of which it takes over."""
-    for code in unavailable:
+def type_floats(values: NDArray[np.float64], column: Column, *, unavailable: tuple[float, ...] | None = None) -> Typed:
+    """Make a typed column of a source's numbers, shape (n,), nan where null.
+
+    Codes (the column's, unless others are given) and impossible numbers become null, infinite ones are marked bad.
+    """
+    out, codes = borrow(values.size, np.float64), column.unavailable if unavailable is None else unavailable
+    unfit = settle_floats(values, unavailable=codes, limits=column.limits, out=out)
+    bad = np.isinf(values) if unfit.infinite else np.zeros(values.size, np.bool_)
+    notes = note_impossible(column, unfit.impossible)
+    return Typed(to_units(out, column), bad, "not a number" if unfit.infinite else "", notes)
+
+
+def to_units(values: NDArray[np.float64], column: Column) -> NDArray[np.float64]:
+    """Turn a source's numbers, shape (n,), into the column's unit, in place, each to the nearest float64."""
+    return np.divide(values, column.divisor, out=values) if column.divisor != 1 else values
+
+
+def type_integers(whole: NDArray[np.int64], null: NDArray[np.bool_], column: Column) -> Typed:
+    """Make a typed column of a source's whole numbers and nulls, shape (n,), both of which it takes over.
+
+    Codes and impossible numbers become null.
+    """
+    for code in column.unavailable:
         null |= whole == int(code)
-    return pd.arrays.IntegerArray(whole, null)
+    least, greatest = column.span
+    beyond = ((whole < least) | (whole > greatest)) & ~null
+    impossible = int(np.count_nonzero(beyond))
+    null |= beyond
+    notes = note_impossible(column, impossible)
+    return Typed(pd.arrays.IntegerArray(whole, null), np.zeros(whole.size, np.bool_), "", notes)
+
+
+def note_impossible(column: Column, count: int) -> Mapping[str, int]:
+    """Return the note that so many values of a column were impossible; none for 0."""
+    return {f"{column.name} impossible, read as null": count} if count else NOTHING
 
 
 def _whole_numbers(series: "pd.Series[Any]") -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]:
@@ -275,15 +257,18 @@ def _whole_numbers(series: "pd.Series[Any]") -> tuple[NDArray[np.bool_], NDArray
     if pd.api.types.is_signed_integer_dtype(series.dtype):
         whole = np.array(series.to_numpy(dtype=np.int64, na_value=0))  # its own `copy` does nothing without a null
         return null_mask(series), whole, np.zeros(whole.size, np.bool_)
+    if pd.api.types.is_unsigned_integer_dtype(series.dtype):
+        wide = series.to_numpy(dtype=np.uint64, na_value=0)
+        bad = wide >= np.uint64(_INT64_LIMIT)
+        return null_mask(series), np.where(bad, np.uint64(0), wide).astype(np.int64), bad
     values = series.to_numpy(dtype=np.float64, na_value=np.nan)
     null = np.isnan(values)
     bad = ~null & ((values != np.trunc(values)) | (values < -_INT64_LIMIT) | (values >= _INT64_LIMIT))
-    if pd.api.types.is_unsigned_integer_dtype(series.dtype):
-        return null, series.where(~bad, 0).to_numpy(dtype=np.int64, na_value=0), bad
     return null, np.where(null | bad, 0, values).astype(np.int64), bad
 
 
-def _nothing(column: Column, rows: int) -> Typed:
+def make_nulls(column: Column, rows: int) -> Typed:
+    """Make a typed column of nulls."""
     bad = np.zeros(rows, np.bool_)
     if column.kind == "label":
         return Typed(label_values(np.full(rows, NULL_CODE, np.int32), pa.array([], pa.large_string())), bad, "")

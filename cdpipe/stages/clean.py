@@ -10,10 +10,12 @@ from pydantic import Field, create_model, model_validator
 
 from cdpipe.columns import (
     BY_NAME,
+    COARSE,
     GENERATED_AT,
     LATITUDE,
     LONGITUDE,
     POINT,
+    REQUIRED,
     ROW_NUMBER,
     SEC_MARK,
     VEHICLE_ID,
@@ -71,7 +73,7 @@ class CleanParams(Params):
         description="columns to keep; the position becomes x_pos and y_pos",
     )
     required: tuple[str, ...] = Field(
-        (GENERATED_AT, VEHICLE_ID, "coreData_elevation", "coreData_speed", "coreData_heading"),
+        REQUIRED,
         description="a row with a null in one of these is dropped; the position is always required",
     )
     position: Literal["auto", "columns", "point", "cleaned"] = Field(
@@ -173,18 +175,19 @@ def apply(frame: pd.DataFrame, params: CleanParams, facts: None = None) -> tuple
     available = tuple(frame.columns)
     inputs = params.inputs(available)
     require_columns(frame, (ROW_NUMBER, *inputs), stage=NAME)
-    rows = Rows(frame, (ROW_NUMBER, *inputs), cleaned=params.position == "cleaned")
+    carried = (ROW_NUMBER, COARSE) if COARSE in available else (ROW_NUMBER,)
+    rows = Rows(frame, (*carried, *inputs), cleaned=params.position == "cleaned")
     where = params.position_columns(available)
     _locate(rows, where)
     _filter(rows, params, where)
-    rows.narrow((ROW_NUMBER, *params.kept, *params.must, X_POS, Y_POS))
+    rows.narrow((*carried, *params.kept, *params.must, X_POS, Y_POS))
     for name in dict.fromkeys((*params.kept, *params.must)):
         rows.type(name)
     for name in params.must:
         rows.drop(f"null in {name}", null_mask(rows.typed(name)))
     time = (GENERATED_AT,) if params.timestamp_parts else ()
-    rows.narrow((ROW_NUMBER, *params.kept, *time, X_POS, Y_POS))
-    return _assemble(rows, params), Ledger(NAME, len(frame), len(rows), rows.dropped)
+    rows.narrow((*carried, *params.kept, *time, X_POS, Y_POS))
+    return _assemble(rows, params, carried), Ledger(NAME, len(frame), len(rows), rows.dropped, rows.notes)
 
 
 def _locate(rows: Rows, where: tuple[str, ...]) -> None:
@@ -230,8 +233,8 @@ def _is_unavailable(name: str, values: NDArray[np.float64]) -> NDArray[np.bool_]
     return np.isin(values, BY_NAME[name].unavailable)
 
 
-def _assemble(rows: Rows, params: CleanParams) -> pd.DataFrame:
-    data = rows.take((ROW_NUMBER, *params.kept, X_POS, Y_POS))
+def _assemble(rows: Rows, params: CleanParams, carried: tuple[str, ...]) -> pd.DataFrame:
+    data = rows.take((*carried, *params.kept, X_POS, Y_POS))
     if params.coordinates == "local" and params.centre is not None:
         lon0, lat0 = params.centre.longitude, params.centre.latitude
         lon, lat = (rows.raw(name).to_numpy() for name in (X_POS, Y_POS))

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cdpipe.columns import find_doubled, resolve
+from cdpipe.columns import Column, find_doubled, resolve
 from cdpipe.kernels.csv import BAD_QUOTE, LINE_OK, TOO_FEW_FIELDS, TOO_MANY_FIELDS, count_lines, find_cells
 from cdpipe.kernels.csv import Cells as Bounds
-from cdpipe.kernels.lines import BLANK, NEWLINE
 from cdpipe.kernels.memory import Memory, view_bytes
 from cdpipe.kernels.records import Records, read_records, want
 from cdpipe.stages.arrays import Cells
-from cdpipe.stages.cells import Typed, type_cells
-from cdpipe.stages.gather import KEPT_TEXT, Gathered, Reject, account, assemble, bad_cell, column_of
-from cdpipe.stages.linebreaks import find_broken, find_doubtful, has_backslashed, is_record
+from cdpipe.stages.cells import Typed, note_impossible, to_units, type_cells
+from cdpipe.stages.conventions import FIRST_RECORDS, USUAL, Convention
+from cdpipe.stages.gather import KEPT_TEXT, MUST, Gathered, Reject, account, assemble, bad_cell
+from cdpipe.stages.linebreaks import find_broken_lines, is_record, strike_out
 
 _LINE_REASONS: Final = {
     TOO_FEW_FIELDS: "too few fields",
@@ -28,6 +28,10 @@ _LINE_REASONS: Final = {
 }
 _BROKEN: Final = "line end within quotes"
 _BACKSLASHED: Final = re.compile(rb'\\(["\\])')
+
+
+_RFC_4180: Final[dict[str, Any]] = {}
+_BACKSLASHES: Final[dict[str, Any]] = {"doublequote": False, "escapechar": "\\"}
 
 
 class Header(NamedTuple):
@@ -102,8 +106,52 @@ def _split_names(line: str) -> list[str]:
     )
 
 
+def first_cells(head: bytes, header: Header, names: Collection[str]) -> dict[str, list[str]]:
+    """Return cells of a CSV file's first records, by column, for deciding how the file writes its values.
+
+    Parameters
+    ----------
+    head
+        The file's first bytes; a record cut at the end is left out.
+    header
+        The file's header.
+    names
+        Columns to look at; those that the file lacks are left out.
+    """
+    lines = head[header.bytes :].split(b"\n", FIRST_RECORDS)[:FIRST_RECORDS]
+    if len(lines) > 1 and not head.endswith(b"\n"):
+        lines.pop()
+    places = {name: header.places[name] for name in names if name in header.places}
+    records = [cells for line in lines if (cells := _split_line(line, header.fields))]
+    return {name: [cells[place] for cells in records] for name, place in places.items()}
+
+
+def _split_line(line: bytes, fields: int) -> list[str]:
+    """Return the cells of a line, with backslashes before quotes if need be; none if their number is another.
+
+    By Python's own reader: a thousand lines take less time than the kernels take to load.
+    """
+    text = _decode(line.rstrip(b"\r"))
+    for form in (_RFC_4180, _BACKSLASHES):
+        try:
+            cells = next(csv.reader([text], **form), [])
+        except csv.Error:
+            continue
+        if len(cells) == fields:
+            return cells
+    return []
+
+
 def gather_csv(
-    data: Memory, *, file: str, header: Header, columns: Sequence[str], first_row: int, first_line: int
+    data: Memory,
+    *,
+    file: str,
+    header: Header,
+    columns: Sequence[str],
+    first_row: int,
+    first_line: int,
+    required: Collection[str] = MUST,
+    convention: Convention = USUAL,
 ) -> Gathered:
     """Read a block of whole CSV lines, the header not among them.
 
@@ -119,6 +167,10 @@ def gather_csv(
         Columns to read, in the vocabulary's spelling; one that the file lacks is null throughout.
     first_row, first_line
         Row number and line number (from 1) of the block's first line.
+    required
+        Columns in which an unreadable cell rejects the record.
+    convention
+        How the file writes its values.
 
     Returns
     -------
@@ -127,17 +179,22 @@ def gather_csv(
     """
     places = {name: header.places[name] for name in columns if name in header.places}
     block = view_bytes(data)
-    typed, records = _type_columns(block, places, header.fields)
-    doubtful = find_doubtful(block.data) if records.backslashed.any() else ()
-    broken = list(find_broken(block.data, _open_lines(block, records.rejected), doubtful))
+    kinds = {name: convention.column_of(name) for name in columns}
+    typed, records = _type_columns(block, places, kinds, header.fields)
+    broken = find_broken_lines(block, records.rejected, is_backslashed=bool(records.backslashed.any()))
     rejects = list(_broken_rejects(block, broken, file, first_line))
     if broken:
-        block = _strike_out(block, broken)
-        typed, records = _type_columns(block, places, header.fields)
+        block = strike_out(block, broken)
+        typed, records = _type_columns(block, places, kinds, header.fields)
     for name in columns:
         if name not in places:
-            typed[name] = type_cells(column_of(name), _no_cells(records.line_index.size))
-    frame, faults = assemble({name: typed[name] for name in columns}, row_numbers=records.line_index + first_row)
+            typed[name] = type_cells(kinds[name], _no_cells(records.line_index.size))
+    frame, faults, notes = assemble(
+        {name: typed[name] for name in columns},
+        row_numbers=records.line_index + first_row,
+        required=required,
+        convention=convention,
+    )
     rows_in = records.line_index.size + records.rejected.shape[1] + len(rejects)
     rejects += _line_rejects(block, records.rejected, file, first_line)
     if faults:
@@ -148,14 +205,16 @@ def gather_csv(
             for index, code, (row, text) in zip(records.line_index[bad], faults.values(), rows, strict=True)
         ]
     rejects.sort(key=lambda reject: reject.line)
-    return Gathered(frame, account(rows_in, frame, rejects), rejects)
+    return Gathered(frame, account(rows_in, frame, rejects, notes), rejects)
 
 
-def _type_columns(block: NDArray[np.uint8], places: dict[str, int], fields: int) -> tuple[dict[str, Typed], Records]:
-    """Read the columns at these places: numbers and times in one pass, whatever is unusual in them by itself."""
+def _type_columns(
+    block: NDArray[np.uint8], places: dict[str, int], columns: Mapping[str, Column], fields: int
+) -> tuple[dict[str, Typed], Records]:
+    """Read the columns at these positions: numbers and times in one pass, whatever is unusual in them by itself."""
     kinds: dict[str, list[str]] = {"float": [], "integer": [], "time": [], "": []}
     for name in places:
-        kinds[kind if (kind := column_of(name).kind) in kinds else ""].append(name)
+        kinds[kind if (kind := columns[name].kind) in kinds else ""].append(name)
     floats, integers, times, texts = kinds.values()
     records = read_records(
         block,
@@ -164,48 +223,45 @@ def _type_columns(block: NDArray[np.uint8], places: dict[str, int], fields: int)
             integers=[places[name] for name in integers],
             times=[places[name] for name in times],
             texts=[places[name] for name in texts],
-            float_nulls=[column_of(name).unavailable for name in floats],
-            integer_nulls=[[int(code) for code in column_of(name).unavailable] for name in integers],
+            float_nulls=[columns[name].unavailable for name in floats],
+            integer_nulls=[[int(code) for code in columns[name].unavailable] for name in integers],
+            float_limits=[columns[name].limits for name in floats],
+            integer_spans=[columns[name].span for name in integers],
+            naive_is_utc=all(columns[name].time_zone == "UTC" for name in times),
         ),
         fields=fields,
     )
     fault = dict(zip(chain(floats, integers, times, texts), records.faults, strict=True))
     none = np.zeros(records.line_index.size, np.bool_)
     numbers: dict[str, Any] = {
-        **dict(zip(floats, records.floats, strict=True)),
+        **{name: to_units(values, columns[name]) for name, values in zip(floats, records.floats, strict=True)},
         **{
             name: pd.arrays.IntegerArray(*both)
             for name, *both in zip(integers, records.integers, records.null, strict=True)
         },
         **{name: values.view("M8[us]") for name, values in zip(times, records.times, strict=True)},
     }
-    typed = {name: Typed(values, none, "") for name, values in numbers.items() if not fault[name]}
+    notes = {
+        name: note_impossible(columns[name], int(count))
+        for name, count in zip(chain(floats, integers), records.impossible, strict=True)
+    }
+    typed = {name: Typed(values, none, "", notes.get(name, {})) for name, values in numbers.items() if not fault[name]}
     for name, packed, offsets in zip(texts, records.packed, records.offsets, strict=True):
         if not fault[name]:
-            typed[name] = type_cells(column_of(name), Cells(packed, offsets[:-1], offsets[1:]))
+            typed[name] = type_cells(columns[name], Cells(packed, offsets[:-1], offsets[1:]))
     unusual = {name: places[name] for name in places if fault[name]}
-    return typed | _type_unusual(block, unusual, fields), records
+    return typed | _type_unusual(block, unusual, columns, fields), records
 
 
-def _type_unusual(block: NDArray[np.uint8], places: dict[str, int], fields: int) -> dict[str, Typed]:
+def _type_unusual(
+    block: NDArray[np.uint8], places: dict[str, int], columns: Mapping[str, Column], fields: int
+) -> dict[str, Typed]:
     """Read columns with malformed cells, local times, doubled quotes, or numbers that only Python can tell."""
     if not places:
         return {}
     bounds = find_cells(block, list(places.values()), fields)
     rows = np.flatnonzero(bounds.status == LINE_OK)
-    return {
-        name: type_cells(column_of(name), _unescape(block, bounds, place, rows)) for place, name in enumerate(places)
-    }
-
-
-def _open_lines(block: NDArray[np.uint8], lines: NDArray[np.int64]) -> list[int]:
-    """Return where the rejected lines begin whose quote may be closed on a later line."""
-    if not lines.size:
-        return []
-    is_open = lines[3] == BAD_QUOTE
-    # Without backslashes, the fields of a line whose quotes are closed were counted right.
-    starts: list[int] = (lines[1] if has_backslashed(block.data) else lines[1, is_open]).tolist()
-    return starts
+    return {name: type_cells(columns[name], _unescape(block, bounds, index, rows)) for index, name in enumerate(places)}
 
 
 def _broken_rejects(
@@ -219,15 +275,6 @@ def _broken_rejects(
             if text.strip(b" "):
                 yield Reject(file, line, _BROKEN, _BROKEN, _decode(text[:KEPT_TEXT]))
             line += 1
-
-
-def _strike_out(block: NDArray[np.uint8], broken: Sequence[tuple[int, int]]) -> NDArray[np.uint8]:
-    """Return a copy of the block in which the lines of broken records are blank, so that none is read."""
-    copy = block.copy()
-    for start, stop in broken:
-        lines = copy[start:stop]
-        lines[lines != NEWLINE] = BLANK
-    return view_bytes(copy)
 
 
 def _line_rejects(block: NDArray[np.uint8], lines: NDArray[np.int64], file: str, first_line: int) -> Iterator[Reject]:

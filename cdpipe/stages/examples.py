@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cdpipe.columns import IS_ATTACKER, ROW_NUMBER, TIME, VEHICLE
+from cdpipe.columns import COARSE, IS_ATTACKER, ROW_NUMBER, TIME, VEHICLE
 from cdpipe.stages.features import KEYS
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.sampling import is_sampled
@@ -16,7 +16,13 @@ from cdpipe.stages.sampling import is_sampled
 OUTSIDE: Final = "vehicle outside the sample of train.sample_rows"
 """Why a message that a sample leaves out is dropped."""
 
-_KEY_TYPES: Final = {ROW_NUMBER: np.int64, VEHICLE: np.uint64, TIME: np.int64, IS_ATTACKER: np.int8}
+_KEY_TYPES: Final = {
+    ROW_NUMBER: np.int64,
+    VEHICLE: np.uint64,
+    TIME: np.int64,
+    COARSE: np.int8,
+    IS_ATTACKER: np.int8,
+}
 
 
 class Examples(NamedTuple):
@@ -26,14 +32,15 @@ class Examples(NamedTuple):
     ----------
     matrix
         Features, float32 in C order, shape (n, features), all finite.
-    row_number, vehicle, time_us, label
-        Keys and label (0 or 1) of each, shape (n,).
+    row_number, vehicle, time_us, coarse, label
+        Keys and label (0 or 1) of each, shape (n,); coarse is 1 where the time is known to the whole second only.
     """
 
     matrix: NDArray[np.float32]
     row_number: NDArray[np.int64]
     vehicle: NDArray[np.uint64]
     time_us: NDArray[np.int64]
+    coarse: NDArray[np.int8]
     label: NDArray[np.int8]
 
 
@@ -54,7 +61,8 @@ def gather_examples(
     Parameters
     ----------
     frames
-        Partitions of what the features stage gives, in any order, each with the same columns; at least one.
+        Partitions of what the features stage gives, in any order, each with the same columns; at least one. Without
+        `time_is_coarse` no time is.
     rows
         Examples that there can be at most; room for more is not needed.
     stage
@@ -99,7 +107,10 @@ def _take(
     frame: pd.DataFrame, names: tuple[str, ...], chosen: NDArray[np.uint64] | None
 ) -> tuple[Examples, dict[str, int]]:
     """Return one partition's examples, in its own order, and how many messages are dropped, by reason."""
-    keys: list[Any] = [frame[name].to_numpy(kind) for name, kind in _KEY_TYPES.items()]
+    keys: list[Any] = [
+        np.zeros(len(frame), kind) if name == COARSE and name not in frame.columns else frame[name].to_numpy(kind)
+        for name, kind in _KEY_TYPES.items()
+    ]
     kept = np.ones(len(frame), np.bool_) if chosen is None else is_sampled(keys[1], chosen)
     dropped = {OUTSIDE: int(np.count_nonzero(~kept))}
     matrix = np.empty((len(frame), len(names)), np.float32)

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from cdpipe.columns import (
     BY_NAME,
+    COARSE,
     GENERATED_AT,
     IS_ATTACKER,
     ROW_NUMBER,
@@ -20,19 +21,20 @@ from cdpipe.columns import (
     Y_POS,
     canonical,
 )
-from cdpipe.kernels.calendar import refine_seconds
+from cdpipe.kernels.calendar import mark_whole_seconds, refine_seconds
 from cdpipe.kernels.hexids import parse_hex
 from cdpipe.kernels.rows import look_up
-from cdpipe.stages.arrays import Cells, hash_vehicles, number_plainly, require_columns, spread, view_labels
+from cdpipe.stages.arrays import Cells, hash_vehicles, null_mask, number_plainly, require_columns, spread, view_labels
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
 from cdpipe.stages.tables import make_frame
 
 NAME: Final = "features"
 VERSION: Final = 3
-KEYS: Final = (ROW_NUMBER, VEHICLE, TIME)
+KEYS: Final = (ROW_NUMBER, VEHICLE, TIME, COARSE)
 """Kept beside the features, never learnt from: splits and the order of rows rest on them."""
 
+_DISTANT: Final = "second marks more than a second from the recorded time"
 _XY_ELEVATION: Final = (VEHICLE_ID, X_POS, Y_POS, "coreData_elevation")
 _PARTS: Final = ("month", "day", "year", "hour", "minute", "second", "pm")
 SETS: Final[dict[str, tuple[str, ...]]] = {
@@ -85,10 +87,11 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
     Returns
     -------
     frame
-        The keys (`row_number`, `vehicle`, `time_us`), the features in the order asked for (ids as nullable `UInt64`,
-        null where not hexadecimal; numbers as they were), and `isAttacker`. The input is not changed.
+        The keys (`row_number`, `vehicle`, `time_us`, `time_is_coarse`), the features in the order asked for (ids as
+        nullable `UInt64`, null where not hexadecimal; numbers as they were), `isAttacker`. The input is not changed.
     ledger
-        No row is dropped; it notes how many ids are not hexadecimal.
+        Rows without a time are dropped, for nothing tells where they belong in the order that splits rest on. It notes
+        ids that are not hexadecimal, and second marks that are far from their times.
 
     Raises
     ------
@@ -99,20 +102,25 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
     """
     del facts
     frame = number_plainly(frame)
+    rows_in, dropped = len(frame), {}
     chosen = params.chosen(tuple(map(str, frame.columns)))
     require_columns(frame, (ROW_NUMBER, *chosen, IS_ATTACKER, VEHICLE_ID, GENERATED_AT), stage=NAME)
+    timeless = null_mask(frame[GENERATED_AT])
+    if timeless.any():
+        dropped[f"null in {GENERATED_AT}"] = int(np.count_nonzero(timeless))
+        frame = number_plainly(frame[~timeless])
     codes, ids = view_labels(frame[VEHICLE_ID])
     codes = codes.astype(np.int32, copy=False)  # as look-ups take them: else each would convert them
     notes: dict[str, int] = {}
     data: dict[str, object] = {
         ROW_NUMBER: _number(frame[ROW_NUMBER]).astype(np.int64),
         VEHICLE: look_up(hash_vehicles(ids), codes),
-        TIME: _order(frame),
     }
+    data[TIME], data[COARSE] = _tell_times(frame, notes)
     for name in chosen:
         data[name] = _hex_ids(ids, codes, notes) if name == VEHICLE_ID else _number(frame[name])
     data[IS_ATTACKER] = _number(frame[IS_ATTACKER]).astype(np.int8)
-    return make_frame(data, len(frame)), Ledger(NAME, len(frame), len(frame), notes=notes)
+    return make_frame(data, len(frame)), Ledger(NAME, rows_in, len(frame), dropped, notes)
 
 
 def _can_be_number(name: str) -> bool:
@@ -139,9 +147,16 @@ def _hex_ids(ids: Cells, codes: NDArray[np.int32], notes: dict[str, int]) -> obj
     return pd.arrays.IntegerArray(spread(codes, values, of_null=0), null)
 
 
-def _order(frame: pd.DataFrame) -> NDArray[np.int64]:
-    """Return the time that orders messages: where timestamps tell whole seconds only, secMark tells the rest."""
+def _tell_times(frame: pd.DataFrame, notes: dict[str, int]) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """Return when messages were generated, and which times are known to the whole second only; shape (n,) each.
+
+    Where the frame does not say which times are coarse, those of whole seconds are.
+    """
     times = frame[GENERATED_AT].to_numpy().astype("M8[us]", copy=False).view(np.int64)
+    coarse = frame[COARSE].to_numpy(np.int8) if COARSE in frame.columns else mark_whole_seconds(times)[0]
     if SEC_MARK not in frame.columns:
-        return times.copy()
-    return refine_seconds(times, frame[SEC_MARK].to_numpy(dtype=np.int64, na_value=0))
+        return times.copy(), coarse.copy()
+    refined, still, distant = refine_seconds(times, frame[SEC_MARK].to_numpy(dtype=np.int64, na_value=-1), coarse)
+    if distant:
+        notes[_DISTANT] = distant
+    return refined, still

@@ -1,17 +1,32 @@
 """Gather: messages as files hold them -> a typed frame with stable row numbers, and the records it could not read."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cdpipe.columns import BY_NAME, ROW_NUMBER, Column, canonical
+from cdpipe.columns import (
+    COARSE,
+    GENERATED_AT,
+    LATITUDE,
+    LONGITUDE,
+    POINT,
+    RECEIVED_AT,
+    REQUIRED,
+    ROW_NUMBER,
+    canonical,
+)
+from cdpipe.kernels.calendar import mark_whole_seconds
 from cdpipe.stages.arrays import name_canonically
-from cdpipe.stages.cells import Typed, type_series
+from cdpipe.stages.cells import NOTHING, Typed
+from cdpipe.stages.conventions import USUAL, Convention
+from cdpipe.stages.framecells import type_series
+from cdpipe.stages.jsonlayouts import LARGEST_BLOCK_MB, LINES, Layout, split_pieces
 from cdpipe.stages.jsonlines import parse_json_lines
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
@@ -22,6 +37,12 @@ VERSION: Final = 2
 KEPT_TEXT: Final = 2_000
 KEPT_VALUE: Final = 80
 
+POSITIONS: Final = (LATITUDE, LONGITUDE, POINT)
+MUST: Final = (*REQUIRED, *POSITIONS)
+"""Columns in which an unreadable cell rejects the record, where the caller names no others."""
+
+_FINER: Final = "times finer than a second in a file of whole seconds, kept as recorded"
+
 
 class GatherParams(Params):
     """How source files are read."""
@@ -29,14 +50,29 @@ class GatherParams(Params):
     columns: tuple[str, ...] | None = Field(
         None, description="columns to read; by default just those that the later stages use"
     )
+    required: tuple[str, ...] | None = Field(
+        None,
+        description="a record whose cell here cannot be read is rejected, elsewhere the cell becomes null; by default "
+        "clean.required and the position",
+    )
     block_mb: float = Field(
-        32.0, gt=0.0001, le=1024, description="megabytes of the source in a partition; memory grows with it"
+        32.0, gt=0.0001, le=LARGEST_BLOCK_MB, description="megabytes of the source in a partition; memory grows with it"
+    )
+
+    missing_time: Literal["null", "received"] = Field(
+        "null",
+        description="time of a message without metadata_generatedAt: none, or that of metadata_receivedAt",
     )
 
     def wanted(self, needed: Sequence[str]) -> tuple[str, ...]:
         """Return the columns to read, given those that later stages need, in the vocabulary's spelling."""
         asked = needed if self.columns is None else (*self.columns, *needed)
         return tuple(dict.fromkeys(canonical(name) for name in asked))
+
+    @property
+    def must(self) -> tuple[str, ...]:
+        """The columns in which an unreadable cell rejects the record, in the vocabulary's spelling."""
+        return MUST if self.required is None else tuple(map(canonical, self.required))
 
 
 class Reject(NamedTuple):
@@ -69,13 +105,30 @@ class Gathered(NamedTuple):
     rejects: list[Reject]
 
 
-def column_of(name: str) -> Column:
-    """Return the vocabulary's entry for a column, or a text column for a name outside it."""
-    return BY_NAME.get(name, Column(name, "text", "", "a column outside the vocabulary"))
+class Assembled(NamedTuple):
+    """A partition's good rows, and what was wrong with cells.
+
+    Attributes
+    ----------
+    frame
+        The rows whose required cells could all be read, `row_number` first.
+    faults
+        By index of each other row, ascending: why it is bad, by its first bad column.
+    notes
+        Counts of what was made of other cells, by what it was.
+    """
+
+    frame: pd.DataFrame
+    faults: dict[int, str]
+    notes: dict[str, int]
 
 
-def assemble(typed: Mapping[str, Typed], *, row_numbers: NDArray[np.int64]) -> tuple[pd.DataFrame, dict[int, str]]:
-    """Put typed columns together, without the rows that have a cell which could not be read.
+def assemble(
+    typed: Mapping[str, Typed], *, row_numbers: NDArray[np.int64], required: Collection[str], convention: Convention
+) -> Assembled:
+    """Put typed columns together, without the rows that have an unreadable cell in a required column.
+
+    Elsewhere such a cell is null and counted.
 
     Parameters
     ----------
@@ -83,24 +136,63 @@ def assemble(typed: Mapping[str, Typed], *, row_numbers: NDArray[np.int64]) -> t
         The columns, shape (n,).
     row_numbers
         Shape (n,).
-
-    Returns
-    -------
-    frame
-        The good rows, `row_number` first.
-    faults
-        By place of each bad row among the n, ascending: why it is bad, by its first bad column.
+    required
+        Names of the required columns.
+    convention
+        How the file writes its values.
     """
     faults: dict[int, str] = {}
+    notes: Counter[str] = Counter()
     for name, column in typed.items():
-        if column.problem:
-            for place in np.flatnonzero(column.bad):
-                faults.setdefault(int(place), f"{name}: {column.problem}")
+        notes.update(column.notes)
+        if name in required:
+            for index in np.flatnonzero(column.bad):
+                faults.setdefault(int(index), f"{name}: {column.problem}")
+        elif unread := int(np.count_nonzero(column.bad)):
+            notes[f"{name} not readable, read as null"] += unread
     data = {name: column.data for name, column in typed.items()}
+    if GENERATED_AT in typed:
+        data[COARSE], finer = _find_coarse(typed[GENERATED_AT], convention)
+        notes.update({_FINER: finer} if finer else {})
     frame = make_frame({ROW_NUMBER: row_numbers, **data}, row_numbers.size)
     if faults:
         frame = frame.drop(index=list(faults)).reset_index(drop=True)
-    return frame, dict(sorted(faults.items()))
+    return Assembled(frame, dict(sorted(faults.items())), dict(notes))
+
+
+def _find_coarse(times: Typed, convention: Convention) -> tuple[NDArray[np.int8], int]:
+    """Return which times, shape (n,), are known to the second only, and how many contradict such a file."""
+    time_us = np.asarray(times.data).view(np.int64)
+    if not convention.whole_seconds:
+        return np.zeros(time_us.size, np.int8), 0
+    return mark_whole_seconds(time_us)
+
+
+def fill_times(gathered: Gathered, *, convention: Convention, keep_received: bool) -> Gathered:
+    """Give messages without a time the one at which they were received, and count them.
+
+    Parameters
+    ----------
+    gathered
+        Messages with both times.
+    convention
+        How the file writes its values.
+    keep_received
+        Whether the second one stays in the frame.
+    """
+    frame, ledger, rejects = gathered
+    received = frame[RECEIVED_AT]
+    filled = frame[GENERATED_AT].isna() & received.notna()
+    if filled.any():
+        coarse = mark_whole_seconds(received.to_numpy().view(np.int64))[0] * np.int8(convention.whole_seconds)
+        changed: dict[str, Any] = {
+            GENERATED_AT: frame[GENERATED_AT].where(~filled, received),
+            COARSE: np.where(filled, coarse, frame[COARSE]),
+        }
+        frame = frame.assign(**changed)
+        notes = {**ledger.notes, f"{GENERATED_AT} taken from {RECEIVED_AT}": int(filled.sum())}
+        ledger = replace(ledger, notes=notes)
+    return Gathered(frame if keep_received else frame.drop(columns=RECEIVED_AT), ledger, rejects)
 
 
 def bad_cell(file: str, line: int, code: str, row: "Mapping[str, object] | pd.Series[Any]", text: str) -> Reject:
@@ -109,13 +201,23 @@ def bad_cell(file: str, line: int, code: str, row: "Mapping[str, object] | pd.Se
     return Reject(file, line, code, f"{column}: {str(row[column])[:KEPT_VALUE]!r} is {problem}", text)
 
 
-def account(rows_in: int, frame: pd.DataFrame, rejects: Sequence[Reject]) -> Ledger:
+def account(rows_in: int, frame: pd.DataFrame, rejects: Sequence[Reject], notes: Mapping[str, int] = NOTHING) -> Ledger:
     """Balance the rows of a partition against the records rejected from it."""
-    return Ledger(NAME, rows_in, len(frame), Counter(reject.code for reject in rejects))
+    return Ledger(NAME, rows_in, len(frame), Counter(reject.code for reject in rejects), dict(notes))
 
 
-def gather_json(data: bytes, *, file: str, columns: Sequence[str], first_row: int, first_line: int) -> Gathered:
-    """Read a block of whole ODE JSON lines.
+def gather_json(
+    data: bytes,
+    *,
+    file: str,
+    columns: Sequence[str],
+    first_row: int,
+    first_line: int,
+    required: Collection[str] = MUST,
+    convention: Convention = USUAL,
+    layout: Layout = LINES,
+) -> Gathered:
+    """Read a block of whole lines of ODE JSON.
 
     Parameters
     ----------
@@ -127,29 +229,46 @@ def gather_json(data: bytes, *, file: str, columns: Sequence[str], first_row: in
         Columns to read, in the vocabulary's spelling; one that the records lack is null throughout.
     first_row, first_line
         Row number and line number (from 1) of the block's first line.
+    required
+        Columns of which an unreadable cell rejects the record. In others it is null, and counted.
+    convention
+        How the file writes its values.
+    layout
+        How the file's records are laid out.
 
     Returns
     -------
     Gathered
-        Rows keep their line's place as row number, so a rejected line takes one too.
+        A row number counts lines, blank and rejected ones too, and records beyond the first on a line.
     """
-    raw, lines, refused = parse_json_lines(data, first_line=first_line, columns=columns)
-    row_numbers = lines - first_line + first_row
-    typed = {name: type_series(column_of(name), raw[name]) for name in columns}
-    frame, faults = assemble(typed, row_numbers=row_numbers)
+    raw, lines, rows, refused, notes = parse_json_lines(
+        data, first_line=first_line, columns=columns, required=required, layout=layout
+    )
+    typed = {name: type_series(convention.column_of(name), raw[name]) for name in columns}
+    frame, faults, more = assemble(typed, row_numbers=rows + first_row, required=required, convention=convention)
     rejects = [Reject(file, line, code, reason, text[:KEPT_TEXT]) for line, code, reason, text in refused]
     if faults:
-        source = data.split(b"\n")
+        pieces = split_pieces(data, layout)
         rejects += [
-            bad_cell(file, int(lines[i]), code, raw.iloc[i], _line_text(source[lines[i] - first_line]))
+            bad_cell(
+                file, int(lines[i]), code, raw.iloc[i], _line_text(pieces.texts[pieces.rows.searchsorted(rows[i])])
+            )
             for i, code in faults.items()
         ]
     rejects.sort(key=lambda reject: reject.line)
-    return Gathered(frame, account(len(lines) + len(refused), frame, rejects), rejects)
+    whole = Counter(notes) + Counter(more)
+    return Gathered(frame, account(len(lines) + len(refused), frame, rejects, whole), rejects)
 
 
 def gather_table(
-    table: pd.DataFrame, *, file: str, columns: Sequence[str], first_row: int, first_line: int
+    table: pd.DataFrame,
+    *,
+    file: str,
+    columns: Sequence[str],
+    first_row: int,
+    first_line: int,
+    required: Collection[str] = MUST,
+    convention: Convention = USUAL,
 ) -> Gathered:
     """Bring a frame of any spelling and types (a Parquet file's) to the vocabulary.
 
@@ -163,6 +282,8 @@ def gather_table(
         Columns to read, in the vocabulary's spelling.
     first_row, first_line
         Row number of the first row, and its place in the file, from 1.
+    required, convention
+        As for `gather_json`.
 
     Raises
     ------
@@ -170,9 +291,16 @@ def gather_table(
         If a column's type cannot mean what the vocabulary says.
     """
     table = name_canonically(table)
-    typed = {name: type_series(column_of(name), table[name]) for name in columns}
+    typed = {name: type_series(convention.column_of(name), table[name]) for name in columns}
     return gather_typed(
-        typed, len(table), file=file, first_row=first_row, first_line=first_line, show=lambda places: table.iloc[places]
+        typed,
+        len(table),
+        file=file,
+        first_row=first_row,
+        first_line=first_line,
+        show=lambda places: table.iloc[places],
+        required=required,
+        convention=convention,
     )
 
 
@@ -184,6 +312,8 @@ def gather_typed(
     first_row: int,
     first_line: int,
     show: Callable[[list[int]], pd.DataFrame],
+    required: Collection[str] = MUST,
+    convention: Convention = USUAL,
 ) -> Gathered:
     """Put the typed columns of a table together, and account for its rows.
 
@@ -193,12 +323,13 @@ def gather_typed(
         The columns, shape (rows,).
     rows
         How many rows there are.
-    file, first_row, first_line
+    file, first_row, first_line, required, convention
         As for `gather_table`.
     show
         (places of rows) -> those rows, as the file holds them; called if a row is rejected.
     """
-    frame, faults = assemble(typed, row_numbers=np.arange(first_row, first_row + rows, dtype=np.int64))
+    row_numbers = np.arange(first_row, first_row + rows, dtype=np.int64)
+    frame, faults, notes = assemble(typed, row_numbers=row_numbers, required=required, convention=convention)
     rejects = []
     if faults:
         rows_at_fault = show(list(faults))
@@ -208,7 +339,7 @@ def gather_typed(
         for at, (place, code) in enumerate(faults.items()):
             text = wide.iloc[at].to_json()[:KEPT_TEXT]
             rejects.append(bad_cell(file, first_line + place, code, rows_at_fault.iloc[at], text))
-    return Gathered(frame, account(rows, frame, rejects), rejects)
+    return Gathered(frame, account(rows, frame, rejects, notes), rejects)
 
 
 def _line_text(line: bytes) -> str:

@@ -9,6 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from cdpipe.kernels.csv import BAD_QUOTE
+from cdpipe.kernels.lines import BLANK, NEWLINE
+from cdpipe.kernels.memory import view_bytes
+
 Text = bytes | memoryview
 
 LONGEST_RECORD: Final = 1 << 15
@@ -38,9 +45,25 @@ def is_record(line: bytes) -> bool:
     return any(record.fullmatch(line) and b"\n" not in line for record in _RECORDS)
 
 
-def has_backslashed(text: Text) -> bool:
-    """Return True if a text has a quote with a backslash before it."""
-    return _BACKSLASHED.search(text) is not None
+def find_broken_lines(
+    block: NDArray[np.uint8], lines: NDArray[np.int64], *, is_backslashed: bool
+) -> list[tuple[int, int]]:
+    """Return the bounds of records of several lines, given the lines that are no records (see `Records`)."""
+    doubtful = find_doubtful(block.data) if is_backslashed else ()
+    if not lines.size and not doubtful:
+        return []
+    # Without backslashes, the fields of a line whose quotes are closed were counted right.
+    is_open = (lines[3] == BAD_QUOTE) | (_BACKSLASHED.search(block.data) is not None)
+    return list(find_broken(block.data, lines[1, is_open].tolist(), doubtful))
+
+
+def strike_out(block: NDArray[np.uint8], broken: Sequence[tuple[int, int]]) -> NDArray[np.uint8]:
+    """Return a copy of the block in which the lines of broken records are blank, so that none is read."""
+    copy = block.copy()
+    for start, stop in broken:
+        lines = copy[start:stop]
+        lines[lines != NEWLINE] = BLANK
+    return view_bytes(copy)
 
 
 def find_doubtful(text: Text) -> set[int]:

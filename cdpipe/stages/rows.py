@@ -11,7 +11,7 @@ from cdpipe.columns import BY_NAME, Column
 from cdpipe.kernels.rows import Kept
 from cdpipe.kernels.unavailable import is_settled
 from cdpipe.stages.arrays import keep
-from cdpipe.stages.cells import type_series
+from cdpipe.stages.framecells import type_series
 
 
 class Rows:
@@ -38,6 +38,7 @@ class Rows:
         self._rows = self._left = len(frame)
         self._stay: NDArray[np.bool_] | None = None
         self.dropped: dict[str, int] = {}
+        self.notes: dict[str, int] = {}
 
     def __len__(self) -> int:
         """Return how many rows there are, those dropped since the last `narrow` included."""
@@ -71,6 +72,8 @@ class Rows:
         column = BY_NAME.get(name)
         if name not in self._typed and column is not None and not self._has_type(column):
             typed = type_series(column, self.raw(name))
+            for note, count in typed.notes.items():
+                self.notes[note] = self.notes.get(note, 0) + count
             self.drop(f"{name}: {typed.problem}", typed.bad)
             self.add(name, typed.series)
         self._typed.add(name)
@@ -106,5 +109,8 @@ def _is_typed(column: Column, values: Any) -> bool:  # noqa: ANN401 - an array o
     if column.kind == "label" or values.dtype != column.dtype:
         return False
     if column.kind == "float":
-        return is_settled(np.asarray(values), unavailable=column.unavailable)
-    return not any((values == code).any() for code in column.unavailable)
+        return is_settled(np.asarray(values), unavailable=column.unavailable, limits=column.limits)
+    least, greatest = column.span
+    return not any((values == code).any() for code in column.unavailable) and not (
+        column.counts is not None and ((values < least) | (values > greatest)).any()
+    )

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cdpipe.kernels.choice import choose_threshold, distinct, is_chosen
 from cdpipe.kernels.draws import SPLIT
+from cdpipe.stages.order import settle_times
 
 SplitBy = Literal["row", "vehicle", "time"]
 SPLITS: Final[tuple[SplitBy, ...]] = ("row", "vehicle", "time")
@@ -20,6 +21,7 @@ def split(
     row_number: NDArray[np.int64],
     vehicle: NDArray[np.uint64],
     time_us: NDArray[np.int64],
+    coarse: NDArray[np.int8] | None = None,
 ) -> NDArray[np.bool_]:
     """Say which messages test, shape (n,); the others train.
 
@@ -28,13 +30,13 @@ def split(
     by
         `row`: exactly round(test_ratio x n) messages, drawn by row number. `vehicle`: exactly round(test_ratio x
         vehicles) vehicles with all their messages, so that no vehicle is on both sides. `time`: the last
-        round(test_ratio x n) messages, ties in time in the order of rows.
+        round(test_ratio x n) messages in the order of `cdpipe.stages.order`, ties in the order of rows.
     test_ratio
         Share that tests.
     seed
         Seed of the draw.
-    row_number, vehicle, time_us
-        Keys of each message, shape (n,).
+    row_number, vehicle, time_us, coarse
+        Keys of each message, shape (n,); None: no time is coarse.
 
     Raises
     ------
@@ -44,7 +46,8 @@ def split(
     rows = row_number.size
     if by == "time":
         test = np.zeros(rows, np.bool_)
-        order = np.lexsort((row_number, time_us))
+        times = time_us if coarse is None else settle_times(time_us, vehicle=vehicle, coarse=coarse)
+        order = np.lexsort((row_number, times))
         test[order[rows - round(test_ratio * rows) :]] = True
     else:
         units = row_number if by == "row" else vehicle

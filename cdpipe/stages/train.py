@@ -21,7 +21,7 @@ from cdpipe.stages.sampling import COLUMNS, choose_vehicles, tally
 from cdpipe.stages.split import SplitBy, split
 
 NAME: Final = "train"
-VERSION: Final = 1
+VERSION: Final = 2
 
 Read = Callable[[Sequence[str] | None], Iterable[pd.DataFrame]]
 """Reads partitions one by one, all columns or some; may be called more than once."""
@@ -205,6 +205,7 @@ def _split(examples: Examples, params: TrainParams) -> NDArray[np.bool_]:
         row_number=examples.row_number,
         vehicle=examples.vehicle,
         time_us=examples.time_us,
+        coarse=examples.coarse,
     )
     label = examples.label[~test]
     if np.unique(label).size == 1:

@@ -32,7 +32,7 @@ BROKEN = {
     "missing-position.csv": (GOOD.replace("coreData_position_lat", "latitude"), "cleaning needs a position"),
     "missing-speed.csv": (GOOD.replace("coreData_speed", "speed"), "null in coreData_speed"),
     "twice.csv": (GOOD.replace("coreData_speed", "COREDATA_ID"), "are both 'coreData_id'"),
-    "one-array.json": ('[{"metadata": {}}]', "not an object"),
+    "one-array.json": ('[{"metadata": {}}]', "not a BSM"),
     "csv-in.json": (GOOD, "not JSON"),
     "json-in.csv": ('{"metadata": {}, "payload": {}}\n' * 3, None),
     "binary.csv": (bytes(range(256)) * 50, "not UTF-8"),
@@ -98,10 +98,11 @@ def test_latin_1_in_a_cell_costs_that_row_alone(tmp_path):
     assert (reject["line"], reject["code"]) == (5, "coreData_id: not UTF-8 text")
 
 
-def test_one_value_that_no_classifier_can_hold_costs_that_row_alone(tmp_path):
+def test_one_value_that_cannot_be_costs_that_row_alone(tmp_path):
     source = write(tmp_path / "huge.csv", GOOD.replace(",2000,", ",1e300,", 1))
     report = run(config_of([source], tmp_path, train=TINY, attack={**BY_ROW, "seed": 1}))
-    assert report.trained.ledger.dropped == {"coreData_elevation beyond the range of float32": 1}
+    assert report.ledgers["gather"].notes == {"coreData_elevation impossible, read as null": 1}
+    assert report.ledgers["clean"].dropped == {"null in coreData_elevation": 1}
 
 
 def test_a_good_file_beside_a_broken_one_is_not_read_in_silence(tmp_path):

@@ -73,7 +73,8 @@ def three_files(tmp_path_factory):
 def test_rejects_are_kept_with_file_line_and_reason(three_files, tmp_path, blocks):
     folder, expected, rows = three_files
     size = block_mb(folder / "a.csv", blocks)
-    config = config_of([folder / "*.csv"], tmp_path, gather={"columns": HEADER, "block_mb": size}, train=None)
+    gathering = {"columns": HEADER, "required": HEADER, "block_mb": size}
+    config = config_of([folder / "*.csv"], tmp_path, gather=gathering, train=None)
     report = run(config)
     found = read_rejects(tmp_path / "out")
     assert [(each["file"], each["line"], each["code"]) for each in found] == expected

@@ -185,4 +185,6 @@ def test_frames_that_were_never_cleaned_have_the_same_vehicles(dtype):
     attacked, _ = attack(frame, OffsetConstPerId(ratio=0.4))
     made, _ = features(attacked, FeatureParams(columns=("coreData_id", "x_pos", "y_pos")))
     judge(made, IDS)
-    pd.testing.assert_frame_equal(made, run(PATHS["pandas, text"](cut(1), None), OPTIONAL)[0], check_exact=True)
+    expected = run(PATHS["pandas, text"](cut(1), None), OPTIONAL)[0]
+    marked = ["time_is_coarse"]  # this frame has no second marks
+    pd.testing.assert_frame_equal(made.drop(columns=marked), expected.drop(columns=marked), check_exact=True)

@@ -80,9 +80,10 @@ def test_the_command_prints_rows_metrics_and_hits(tmp_path):
 
 def test_malformed_records_are_counted_and_kept(tmp_path):
     source = made_files.write_broken_json(tmp_path / "broken.json")
-    # Without its own timestamp a record cannot be cleaned unless that is asked for; rejects are kept all the same.
+    # Without its own timestamp a record cannot be cleaned unless that is asked for; some tell when they were received.
     required = {"timestamp_parts": False, "required": []}
-    report = run(config_of([source], tmp_path, train=None, attack=BY_ROW, clean=required))
+    read = {"missing_time": "received", "required": ["coreData_speed", "coreData_id", "coreData_position_lat"]}
+    report = run(config_of([source], tmp_path, train=None, attack=BY_ROW, clean=required, gather=read))
     ledger, rejects = report.ledgers["gather"], read_rejects(tmp_path / "out")
     expected = made_files.make_broken_lines()
     assert ledger.rows_in == len(expected)
@@ -111,10 +112,8 @@ def test_raw_j2735_integers_are_no_dot_csv_and_the_error_says_what_is_missing(tm
     assert "cleaning needs a position, coreData_position_lat and coreData_position_long" in done.output
 
 
-@pytest.mark.parametrize(
-    ("name", "said"), [("simulated.csv.gz", "the suffix '.gz' tells no format"), ("simulated.csv", "needs a position")]
-)
-def test_another_data_set_s_csv_is_refused_by_its_columns(tmp_path, name, said):
+@pytest.mark.parametrize("name", ["simulated.csv.gz", "simulated.csv"])
+def test_another_data_set_s_csv_is_refused_by_its_columns(tmp_path, name):
     done = command_run(tmp_path, made_files.write_simulated_csv(tmp_path / name))
     assert done.exit_code == 1
-    assert said in done.output
+    assert "needs a position" in done.output

@@ -7,7 +7,8 @@ import pytest
 
 from cdpipe.engine.identity import IdentityError
 from cdpipe.engine.inputs import Inputs, find_unseen, require_visible
-from cdpipe.engine.sources import SourceError, find_sources
+from cdpipe.engine.sources import SourceError, SourceFile, find_sources
+from cdpipe.stages.conventions import Convention
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def files(tmp_path):
 
 def key_of(*paths):
     inputs = Inputs(list(map(str, paths)), cached=True)
-    return inputs.key(dict.fromkeys(inputs.paths, "csv"))
+    return inputs.key({path: SourceFile(path, "csv", 0, ()) for path in inputs.paths})
 
 
 def test_files_and_their_order_are_the_key(files):
@@ -27,6 +28,13 @@ def test_files_and_their_order_are_the_key(files):
     keys = [key_of(a), key_of(b), key_of(a, b), key_of(b, a)]
     assert len(set(keys)) == len(keys)
     assert key_of(files / "*.csv") == key_of(a, b)
+
+
+def test_how_a_file_is_read_is_of_the_key(files):
+    path = str(files / "a.csv")
+    inputs, file = Inputs([path], cached=True), SourceFile(path, "csv", 0, ())
+    others = [file._replace(convention=each) for each in (Convention(format="json"), Convention(whole_seconds=False))]
+    assert len({inputs.key({path: each}) for each in (file, *others)}) == 3
 
 
 def test_a_file_that_is_named_twice_is_refused(files):
@@ -58,7 +66,8 @@ def test_what_cannot_tell_whether_it_changed_is_read_but_not_kept(files):
     twice = [Inputs([str(files / "pipe.csv")], cached=False) for _ in range(2)]
     for each in twice:
         each.require_unchanged()
-    first, second = (each.key({str(files / "pipe.csv"): "csv"}) for each in twice)
+    pipe = str(files / "pipe.csv")
+    first, second = (each.key({pipe: SourceFile(pipe, "csv", 0, ())}) for each in twice)
     assert first != second
 
 

@@ -134,7 +134,7 @@ def test_columns_one_by_one_say_what_the_whole_table_does(tmp_path_factory, tabl
             )
             pd.testing.assert_frame_equal(plain(frame), plain(other), check_exact=True)
             assert ledger == same
-            row += count_rows(block)
+            row += count_rows(block).rows
 
 
 def test_typed_columns_may_be_written_to_and_share_nothing(tmp_path):

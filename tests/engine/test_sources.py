@@ -200,7 +200,7 @@ def test_blocks_are_whole_lines_in_order_and_give_the_same_rows_and_rejects(tmp_
     row, parts = 7, []
     for block in blocks:
         parts.append(read_block(block, columns=COLUMNS, first_row=row, rows_before_file=7))
-        row += count_rows(block)
+        row += count_rows(block).rows
     # Each block numbers its labels for itself; what they say must be the same.
     together, expected = (
         pd.concat([frame.astype({"coreData_id": "str"}) for frame in frames], ignore_index=True)
@@ -235,7 +235,7 @@ def test_records_with_line_ends_within_quotes_are_not_parted(tmp_path_factory, b
         row, parts = 0, []
         for block in blocks:
             parts.append(read_block(block, columns=COLUMNS, first_row=row, rows_before_file=0))
-            row += count_rows(block)
+            row += count_rows(block).rows
     assert [reject for part in parts for reject in part.rejects] == expected.rejects
     assert sum(part.ledger.rows_in for part in parts) == expected.ledger.rows_in
     numbers = [number for part in parts for number in part.frame["row_number"]]
@@ -273,7 +273,7 @@ def test_lines_are_counted_piece_by_piece_as_in_one(tmp_path_factory, data, draw
 def test_a_header_alone_is_a_block_of_nothing(tmp_path):
     (file,) = find_sources([written(tmp_path, b"")])
     (block,) = cut(file, block_bytes=100)
-    assert count_rows(block) == 0
+    assert count_rows(block).rows == 0
     assert read_block(block, columns=COLUMNS, first_row=0, rows_before_file=0).frame.empty
 
 

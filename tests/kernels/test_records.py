@@ -12,9 +12,13 @@ from cdpipe.kernels import csv, numbers, records, timestamps
 PLAIN = load_plain("records")
 NAT = np.iinfo(np.int64).min
 KINDS = ("floats", "integers", "times", "texts")
+LIMITS = (-1e9, 12345.0)
+SPAN = (-5, 10**12)
 number = st.from_regex(rb"-?[0-9]{0,19}(\\.[0-9]{0,18})?", fullmatch=True)
+RARE = [b"2020-02-20T21:45Z", b"2020-02-20T21:45:20[Asia/Tokyo]"]
+"""Times that are read the long way."""
 time = st.datetimes().map(lambda t: t.strftime("%m/%d/%Y %I:%M:%S %p").encode()) | st.sampled_from(
-    [b"2020-02-20T21:45:20.5Z", b"2020-02-20T21:45:20 [ET]", b"1582234444123", b"2020-13-01T00:00:00Z"]
+    [b"2020-02-20T21:45:20.5Z", b"2020-02-20T21:45:20 [ET]", b"1582234444123", b"2020-13-01T00:00:00Z", *RARE]
 )
 odd = st.sampled_from(
     [b"", b" ", b"nan", b"x", b".", b"-", b"255", b"12.75", b"5e-324", b'"7"', b'"a""b"', b'"a,b"', b'"', b'a"b']
@@ -37,11 +41,14 @@ def expect(data, places, fields):
     return cells, good, {kind: [next(columns) for _ in places[kind]] for kind in KINDS}
 
 
-def check(data, places, fields, nulls=((), ()), module=records):
+def check(data, places, fields, nulls=((), ()), module=records, naive_is_utc=True):
     wanted = module.want(
         **places,
         float_nulls=[nulls[0]] * len(places["floats"]),
         integer_nulls=[nulls[1]] * len(places["integers"]),
+        float_limits=[LIMITS] * len(places["floats"]),
+        integer_spans=[SPAN] * len(places["integers"]),
+        naive_is_utc=naive_is_utc,
     )
     with np.errstate(over="ignore"):
         found = module.read_records(data, wanted, fields=fields)
@@ -50,14 +57,19 @@ def check(data, places, fields, nulls=((), ()), module=records):
     assert found.line_starts.tolist() == cells.line_starts[good].tolist()
     lost = (cells.line_index, cells.line_starts, cells.line_stops, cells.status)
     assert found.rejected.tolist() == [each[~good].tolist() for each in lost]
-    faults = iter(found.faults.tolist())
+    faults, impossible = iter(found.faults.tolist()), iter(found.impossible.tolist())
     for values, (starts, stops, _) in zip(found.floats, columns["floats"], strict=True):
         texts = [data[a:b] for a, b in zip(starts, stops, strict=True)]
         expected, status = [read_float(text)[0] for text in texts], [read_float(text)[1] for text in texts]
         if not next(faults):
             assert MALFORMED not in status
-            assert bits(values) == bits([np.nan if v in nulls[0] else v for v in expected])
+            possible = [LIMITS[0] < v < LIMITS[1] or np.isnan(v) for v in expected]
+            fit = [good and v not in nulls[0] for good, v in zip(possible, expected, strict=True)]
+            assert bits(values) == bits([v if good else np.nan for v, good in zip(expected, fit, strict=True)])
+            coded = [v in nulls[0] for v in expected]
+            assert next(impossible) == sum(not a and not b for a, b in zip(possible, coded, strict=True))
         else:
+            next(impossible)
             # Only Python can tell some subnormal numbers and some of many digits.
             assert MALFORMED in status or any(
                 abs(v) < 2.3e-308 or len(t) > 19 for v, t in zip(expected, texts, strict=True)
@@ -65,12 +77,17 @@ def check(data, places, fields, nulls=((), ()), module=records):
     for values, null, (starts, stops, _) in zip(found.integers, found.null, columns["integers"], strict=True):
         expected, status = numbers.parse_integer(data, starts, stops)
         assert next(faults) == (MALFORMED in status)
-        assert null.tolist() == ((status != OK) | np.isin(expected, nulls[1])).tolist()
+        known = (status == OK) & ~np.isin(expected, nulls[1])
+        outside = known & ((expected < SPAN[0]) | (expected > SPAN[1]))
+        assert null.tolist() == (~known | outside).tolist()
+        assert next(impossible) == outside.sum()
         assert values[~null].tolist() == expected[~null].tolist()
     for values, (starts, stops, _) in zip(found.times, columns["times"], strict=True):
         expected, status, zone = timestamps.parse_timestamps(data, starts, stops)
-        assert next(faults) == bool(MALFORMED in status or zone.any())
-        assert values.tolist() == np.where(status == OK, expected, NAT).tolist()
+        settled = (timestamps.UTC, timestamps.NAIVE) if naive_is_utc else (timestamps.UTC,)
+        rare = np.array([data[a:b] in RARE for a, b in zip(starts, stops, strict=True)], np.bool_)
+        assert next(faults) == bool(rare.any() or MALFORMED in status or not np.isin(zone, settled).all())
+        assert values.tolist() == np.where((status == OK) & ~rare, expected, NAT).tolist()
     for packed, offsets, (starts, stops, escaped) in zip(found.packed, found.offsets, columns["texts"], strict=True):
         texts = [data[a:b] for a, b in zip(starts, stops, strict=True)]
         assert offsets.tolist() == np.cumsum([0, *map(len, texts)]).tolist()
@@ -89,11 +106,11 @@ def places_of(draw, fields):
 
 
 @pytest.mark.parametrize("module", [records, PLAIN], ids=["compiled", "plain"])
-@given(lines, st.integers(2, 5), st.sampled_from([b"\n", b"\r\n", b"\r\r\n"]), st.booleans(), st.data())
+@given(lines, st.integers(2, 5), st.sampled_from([b"\n", b"\r\n", b"\r\r\n"]), st.booleans(), st.booleans(), st.data())
 @settings(max_examples=60, deadline=None)
-def test_columns_rows_and_rejects_are_those_of_the_other_kernels(module, table, fields, end, ended, draw):
+def test_columns_rows_and_rejects_are_those_of_the_other_kernels(module, table, fields, end, ended, naive_is_utc, draw):
     data = end.join(table) + (end if ended else b"")
-    check(data, places_of(draw, fields), fields, ((255.0, 12.75), (255,)), module)
+    check(data, places_of(draw, fields), fields, ((255.0, 12.75), (255,)), module, naive_is_utc)
 
 
 @pytest.mark.parametrize("module", [records, PLAIN], ids=["compiled", "plain"])

@@ -1,4 +1,5 @@
 import datetime as dt
+import decimal
 import re
 
 import numba
@@ -16,58 +17,105 @@ from cdpipe.kernels import calendar, memory, timestamps
 PLAIN, PLAIN_CALENDAR = load_plain("timestamps"), load_plain("calendar")
 EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose
 US = dt.timedelta(microseconds=1)
-CLOCK = rb"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
-AMERICAN = re.compile(rb"([0-9]{2})/([0-9]{2})/([0-9]{4}) " + CLOCK + rb"(?: ([aApP])[mM])?")
-ISO = re.compile(
-    rb"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]" + CLOCK + rb"(Z|Z\[UTC\]|\[UTC\]| \[ET\]|[+-][0-9]{2}:?[0-9]{2})?"
+UTC, EASTERN, NAIVE, NAMED = timestamps.UTC, timestamps.EASTERN, timestamps.NAIVE, timestamps.NAMED
+MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August"]
+MONTHS += ["September", "October", "November", "December"]
+NAME = "(?P<n>(?i:" + "|".join(name[:length] for length in (9, 3) for name in MONTHS) + "))"
+CLOCK = r"(?P<H>[0-9]{1,2}):(?P<M>[0-9]{2})(?::(?P<S>[0-9]{2})(?:[.,](?P<f>[0-9]+))?)?"
+BASIC_CLOCK = r"(?P<H>[0-9]{2})(?P<M>[0-9]{2})(?:(?P<S>[0-9]{2})(?:[.,](?P<f>[0-9]+))?)?"
+ZONE = (
+    r"(?P<half> (?i:[AP]M))?(?: (?P<et>\[ET\])|"
+    r"(?P<utc> ?(?:[Zz]|UTC|GMT|(?P<sign>[+-])(?P<oh>[0-9]{2})(?::?(?P<om>[0-9]{2}))?))?(?P<name>\[[\w+/:-]+\])?)"
 )
-EPOCH_MS = re.compile(rb"[1-9][0-9]{10,13}")
+MOMENTS = [
+    re.compile(form + ZONE, re.ASCII)
+    for form in (
+        rf"(?P<y>[0-9]{{4}})(?P<mark>[-/])(?P<m>[0-9]{{1,2}})(?P=mark)(?P<d>[0-9]{{1,2}})(?:[Tt]|,? ){CLOCK}",
+        rf"(?P<y>[0-9]{{4}})(?P<mark>[-/ ]){NAME}(?P=mark)(?P<d>[0-9]{{1,2}})(?:[Tt]|,? ){CLOCK}",
+        rf"(?P<y>[0-9]{{4}})(?P<m>[0-9]{{2}})(?P<d>[0-9]{{2}})(?:[Tt]|,? ){BASIC_CLOCK}",
+        rf"(?P<m>[0-9]{{1,2}})/(?P<d>[0-9]{{1,2}})/(?P<y>[0-9]{{4}}),? {CLOCK}",
+        rf"{NAME} (?P<d>[0-9]{{1,2}}),? (?P<y>[0-9]{{4}}),? {CLOCK}",
+        rf"(?P<d>[0-9]{{1,2}})(?P<mark>[- ]){NAME}(?P=mark)(?P<y>[0-9]{{4}}),? {CLOCK}",
+    )
+]
+EPOCH_MS = re.compile(r"[1-9][0-9]*(\.[0-9]+)?(e[+]?[0-9]+)?", re.IGNORECASE)
 FORMS = ["%m/%d/{y} %I:%M:%S %p", "%m/%d/{y} %H:%M:%S.%f", "{y}-%m-%dT%H:%M:%S.%fZ", "{y}-%m-%d %H:%M:%S.%f [ET]"]
 FORMS += ["{y}-%m-%dT%H:%M:%S", "{y}-%m-%dT%H:%M:%SZ[UTC]", "{y}-%m-%dT%H:%M:%S.%f[UTC]", "{y}-%m-%d %H:%M:%S+05:45"]
+FORMS += ["{y}/%m/%d %I:%M:%S.%f %p", "{y} %b %d %I:%M:%S %p", "%b %d, {y} %I:%M %p", "%d-%B-{y} %H:%M:%S GMT"]
+FORMS += [
+    "{y}%m%dT%H%M%S,%fZ",
+    "{y}%m%d %H%M",
+    "{y}-%m-%dt%H:%MZ[UTC]",
+    "{y}-%m-%dT%H:%M:%S.%f-05:00[America/New_York]",
+]
+FORMS += ["{y}-%m-%dT%H:%M:%S[America/New_York]", "{y}-%m-%d %H:%M:%S+00", "{y}-%m-%d %H:%M:%S.%f000 UTC"]
 moments = st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59, 999999))  # noqa: DTZ001
 MALFORMED_TEXTS = """13/01/2019 10:00:00 AM|31/07/2019 10:00:00 AM|02/30/2019 10:00:00 AM|02/29/2019 10:00:00 AM
 02/29/1900 10:00:00|07/31/2019 13:00:00 PM|07/31/2019 00:00:00 AM|07/31/2019 12:60:00 PM|07/31/2019 12:41:60 PM
-07/31/2019 24:00:00|7/31/2019 1:00:00 PM|07/31/2019|07-31-2019 12:41:59|07/31/2019 12:41:59 XM|07/31/2019 12:41:59PM
+07/31/2019 24:00:00|07/31/2019|07/31/19 12:41:59|07-31-2019 12:41:59|07/31/2019 12:41:59 XM|07/31/2019 12:41:59PM
 07/31/2019 12:41:59. PM|07/31/2019T12:41:59|07/31/2019 12:41:59 PMs|07/31/2019 12:41:59 P|07/31/0000 12:41:59
 2019-13-01T00:00:00|2019-00-01T00:00:00|2019-04-31T00:00:00|2019-04-00T00:00:00|2100-02-29T00:00:00|0000-01-01T00:00:00
-2019-07-31|2019-07-31T12:41|2019-07-31T12:41:59.|2019-07-31T12:41:59.12a|2019-07-31T12:41:59.1234567a
-2019-07-31T24:00:00|2019-07-31T12:41:60|2019-07-31t12:41:59|2019-07-31T12:41:59z|2019-07-31T12:41:59ZZ
-2019-07-31T12:41:59Z [ET]|2019-07-31T12:41:59 [et]|2019-07-31T12:41:59[ET]|2019-07-31T12:41:59 [MT]
+2019-07-31|2019-07-31T12|2019-07-31T12:4|2019-07-31T12:41.5|2019-07-31T12:41:59.|2019-07-31T12:41:59.12a|2019-07-31T12:41:59.1234567a
+2019-07-31T24:00:00|2019-07-31T12:41:60|2019-07-31T23:59:60Z|2016-12-31T23:59:60-05:00|2016-12-31T23:59:60 [ET]
+2016-12-31T23:59:61Z|1971-12-31T23:59:60Z|2016-12-31T22:59:60Z|2019-07-31T12:41:59ZZ|2019-07-31T12:41:59Z[]
+2019-07-31T12:41:59Z[A B]|2019-07-31T12:41:59[UTC|2019-07-31T12:41:59 utc|2019-07-31T12:41:59 EST
+2019-07-31T12:41:59 [Asia/Tokyo]
+2019 07 31 12:41:59|2019-07/31 12:41:59|Jul 31 12:41:59 2019|Jul 31, 19 12:41:59|Juli 31, 2019 12:41:59
+31 Ju 2019 12:41:59
+Jul 31, 2019|31/Jul/2019 12:41:59|Jul-31-2019 12:41:59|Jul 32, 2019 12:41:59|31-Jul-2019T12:41:59|July 31, 2019T12:41:59
+20190731T12:41:59|20190731T1241.5|20190731T124|20190731|2019073T124159|2019-07-31T124159|20191301T000000
+1.564576919E9|1564576919.5|1.564576919E12x|1.564576919E|1.564576919E+|1.E12|1564576919000.|1564576919E-3|.1E14|0.1564576919E13
+999999999.9E1|1E15|1E999999999999|15645769190000.0e1|-1.5E12|+1.5E12
+2019-07-31T12:41:59Z [ET]|2019-07-31T12:41:59 [et]|2019-07-31T12:41:59 [MT]
 2019-07-31T12:41:59 [UTC]
-2019-07-31T12:41:59+24:00|2019-07-31T12:41:59+05:60|2019-07-31T12:41:59+5:00|2019-07-31T12:41:59+0a00|2019-07-31T12:41:59+05
+2019-07-31T12:41:59+24:00|2019-07-31T12:41:59+05:60|2019-07-31T12:41:59+5:00|2019-07-31T12:41:59+0a00|2019-07-31T12:41:59+05:
 2019-07-31T12:41:59+05:300|2019-07-31T12:41:59+053000
-2019/07/31 12:41:59|0001-01-01T00:00:00+00:01|9999-12-31T23:59:59-00:01|now|1564576919|0564576919000|-1564576919000
-1564576919000.0|156457691900000|1564576919x00|12:41:59|//////////|----------"""
+0001-01-01T00:00:00+00:01|9999-12-31T23:59:59-00:01|now|1564576919|0564576919000|-1564576919000
+15645769190000|20190731124159|1564576919x00|12:41:59|//////////|----------"""
 
 
 def read_timestamp(text):
     """Say by Python's own means what `parse_timestamps` must make of a cell: (microseconds, status, zone)."""
-    word = strip(text)
-    if word.lower() in NULL_WORDS:
+    if strip(text).lower() in NULL_WORDS:
         return 0, NULL, 0
-    offset, zone = dt.timedelta(0), 0
-    if match := AMERICAN.fullmatch(word):
-        month, day, year, hour, minute, second = (int(part) for part in match.groups()[:6])
-        fraction, half = match[7], match[8]
-        if half and not 1 <= hour <= 12:
-            return 0, MALFORMED, 0
-        hour = hour if half is None else hour % 12 + 12 * (half in b"pP")
-    elif match := ISO.fullmatch(word):
-        year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
-        fraction, mark = match[7], match[8] or b""
-        zone = int(mark == b" [ET]")
-        if mark[:1] in (b"+", b"-"):
-            hours, minutes = int(mark[1:3]), int(mark[-2:])
-            if hours > 23 or minutes > 59:
-                return 0, MALFORMED, 0
-            offset = dt.timedelta(hours=hours, minutes=minutes) * (1 if mark[:1] == b"+" else -1)
-    else:
-        return (int(word) * 1000, OK, 0) if EPOCH_MS.fullmatch(word) else (0, MALFORMED, 0)
-    micro = int((fraction or b"0")[:6].ljust(6, b"0"))
+    word = strip(text).decode("latin-1")
+    if EPOCH_MS.fullmatch(word):
+        with decimal.localcontext(prec=60, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN):
+            number = decimal.Decimal(word)
+            return (int(number * 1000), OK, 0) if 10**10 <= number < 10**13 else (0, MALFORMED, 0)
     try:
-        return (dt.datetime(year, month, day, hour, minute, second, micro) - offset - EPOCH) // US, OK, zone  # noqa: DTZ001
+        (part,) = [match.groupdict() for form in MOMENTS if (match := form.fullmatch(word))]
+        zone = zone_of(part)
+        return read_parts(part, zone), OK, zone
     except (ValueError, OverflowError):
         return 0, MALFORMED, 0
+
+
+def zone_of(part):
+    if part["utc"] or part["name"] == "[UTC]":
+        return UTC
+    if part["et"]:
+        return EASTERN
+    return NAMED if part["name"] else NAIVE
+
+
+def read_parts(part, zone):
+    month = int(part["m"]) if "m" in part else 1 + [name[:3] for name in MONTHS].index(part["n"][:3].title())
+    hour, minute, second = int(part["H"]), int(part["M"]), int(part["S"] or 0)
+    if part["half"]:
+        hour = dt.datetime.strptime(f"{hour:02}{part['half']}", "%I %p").hour  # noqa: DTZ007
+    leap = dt.timedelta(seconds=second == 60)
+    micro = int((part["f"] or "0")[:6].ljust(6, "0"))
+    moment = dt.datetime(int(part["y"]), month, int(part["d"]), hour, minute, second - leap.seconds, micro)  # noqa: DTZ001
+    if part["sign"]:
+        if int(part["oh"]) > 23 or int(part["om"] or 0) > 59:
+            raise ValueError("an offset is less than a day")
+        moment -= dt.timedelta(hours=int(part["oh"]), minutes=int(part["om"] or 0)) * (1 if part["sign"] == "+" else -1)
+    if leap and (
+        zone in (EASTERN, NAMED) or moment.year < 1972 or f"{moment:%m-%d %H:%M}" not in ("06-30 23:59", "12-31 23:59")
+    ):
+        raise ValueError("no leap second")
+    return (moment + leap - EPOCH) // US
 
 
 def check(texts, module=timestamps):
@@ -79,34 +127,70 @@ def check(texts, module=timestamps):
 @pytest.mark.parametrize(
     ("text", "expected", "zone"),
     [
-        ("07/31/2019 12:41:59 PM", "2019-07-31T12:41:59", 0),
-        ("07/31/2019 12:00:00 AM", "2019-07-31T00:00:00", 0),
-        ("07/08/2019 01:02:03 pm", "2019-07-08T13:02:03", 0),
-        ("07/31/2019 11:59:59.25 PM", "2019-07-31T23:59:59.250000", 0),
-        ("07/31/2019 23:59:59.1234569", "2019-07-31T23:59:59.123456", 0),
-        ("2018-11-06T16:38:55.678Z[UTC]", "2018-11-06T16:38:55.678000", 0),
-        ("2019-04-30T18:30:12.345 [ET]", "2019-04-30T18:30:12.345000", 1),
-        ("2020-02-29 00:00:00[UTC]", "2020-02-29T00:00:00", 0),
-        (" 2019-01-01T00:30:00+01:00\t", "2018-12-31T23:30:00", 0),
-        ("2019-01-01T00:30:00.5-0730", "2019-01-01T08:00:00.500000", 0),
-        ("1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999", 0),
-        ("1564576919123", "2019-07-31T12:41:59.123000", 0),
-        ("10000000000", "1970-04-26T17:46:40", 0),
-        ("99999999999999", "5138-11-16T09:46:39.999000", 0),
-        ("0001-01-01T00:00:00", "0001-01-01T00:00:00", 0),
-        ("9999-12-31T23:59:59.9999999", "9999-12-31T23:59:59.999999", 0),
+        ("07/31/2019 12:41:59 PM", "2019-07-31T12:41:59", NAIVE),
+        ("07/31/2019 12:00:00 AM", "2019-07-31T00:00:00", NAIVE),
+        ("07/08/2019 01:02:03 pm", "2019-07-08T13:02:03", NAIVE),
+        ("07/31/2019 11:59:59.25 PM", "2019-07-31T23:59:59.250000", NAIVE),
+        ("07/31/2019 23:59:59.1234569", "2019-07-31T23:59:59.123456", NAIVE),
+        ("2018-11-06T16:38:55.678Z[UTC]", "2018-11-06T16:38:55.678000", UTC),
+        ("2019-04-30T18:30:12.345 [ET]", "2019-04-30T18:30:12.345000", EASTERN),
+        ("2020-02-29 00:00:00[UTC]", "2020-02-29T00:00:00", UTC),
+        (" 2019-01-01T00:30:00+01:00\t", "2018-12-31T23:30:00", UTC),
+        ("2019-01-01T00:30:00.5-0730", "2019-01-01T08:00:00.500000", UTC),
+        ("1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999", UTC),
+        ("1564576919123", "2019-07-31T12:41:59.123000", UTC),
+        ("10000000000", "1970-04-26T17:46:40", UTC),
+        ("9999999999999", "2286-11-20T17:46:39.999000", UTC),
+        ("0001-01-01T00:00:00", "0001-01-01T00:00:00", NAIVE),
+        ("9999-12-31T23:59:59.9999999", "9999-12-31T23:59:59.999999", NAIVE),
+        ("2017-12-05T16:33Z[UTC]", "2017-12-05T16:33:00", UTC),
+        ("2017-12-05T16:33Z", "2017-12-05T16:33:00", UTC),
+        ("2017-12-05 16:33", "2017-12-05T16:33:00", NAIVE),
+        ("12/5/2017 16:33", "2017-12-05T16:33:00", NAIVE),
+        ("12/5/2017, 4:33:58 PM", "2017-12-05T16:33:58", NAIVE),
+        ("1/2/2017 04:33:58 PM -0500", "2017-01-02T21:33:58", UTC),
+        ("2017/12/05 04:33:58 PM", "2017-12-05T16:33:58", NAIVE),
+        ("2017/12/05 16:33:58.5", "2017-12-05T16:33:58.500000", NAIVE),
+        ("2017 Dec 05 04:33:58 PM", "2017-12-05T16:33:58", NAIVE),
+        ("2017-Dec-05 16:33:58", "2017-12-05T16:33:58", NAIVE),
+        ("Dec 5, 2017 4:33:58 PM", "2017-12-05T16:33:58", NAIVE),
+        ("September 05, 2017, 12:33 am", "2017-09-05T00:33:00", NAIVE),
+        ("05-DEC-2017 16:33:58 UTC", "2017-12-05T16:33:58", UTC),
+        ("5 may 2017 16:33:58Z", "2017-05-05T16:33:58", UTC),
+        ("2017-12-05 16:33:58 UTC", "2017-12-05T16:33:58", UTC),
+        ("2017-12-05 16:33:58.000 GMT", "2017-12-05T16:33:58", UTC),
+        ("2017-12-05 16:33:58+00", "2017-12-05T16:33:58", UTC),
+        ("2017-12-05 16:33:58-07", "2017-12-05T23:33:58", UTC),
+        ("2017-12-05T16:33:58.123456789Z", "2017-12-05T16:33:58.123456", UTC),
+        ("2017-12-05T16:33:58,123Z", "2017-12-05T16:33:58.123000", UTC),
+        ("2017-12-05T11:33:58-05:00[America/New_York]", "2017-12-05T16:33:58", UTC),
+        ("2017-12-05T16:33:58Z[Etc/GMT+1]", "2017-12-05T16:33:58", UTC),
+        ("2017-12-05T11:33:58[America/New_York]", "2017-12-05T11:33:58", NAMED),
+        ("20171205T163358Z", "2017-12-05T16:33:58", UTC),
+        ("20171205 1633", "2017-12-05T16:33:00", NAIVE),
+        ("20171205T113358.25-0500", "2017-12-05T16:33:58.250000", UTC),
+        ("2017-12-05t16:33:58z", "2017-12-05T16:33:58", UTC),
+        ("1512491638000.0", "2017-12-05T16:33:58", UTC),
+        ("1512491638000.5", "2017-12-05T16:33:58.000500", UTC),
+        ("1512491638000.0009999", "2017-12-05T16:33:58", UTC),
+        ("1.512491638E12", "2017-12-05T16:33:58", UTC),
+        ("1.5124916381234567e+12", "2017-12-05T16:33:58.123456", UTC),
+        ("15124916380e2", "2017-12-05T16:33:58", UTC),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00", UTC),
+        ("2017-01-01T08:59:60.75+09:00", "2017-01-01T00:00:00.750000", UTC),
+        ("06/30/2015 11:59:60 PM", "2015-07-01T00:00:00", NAIVE),
     ],
 )
 def test_forms_met_in_files(module, text, expected, zone):
     values, status, zones = module.parse_timestamps(*as_cells([text.encode()]))
     assert (EPOCH + int(values[0]) * US).isoformat() == expected
     assert (status[0], zones[0]) == (OK, zone)
-    assert (timestamps.UTC, timestamps.EASTERN) == (0, 1)
 
 
 @pytest.mark.parametrize("module", [timestamps, PLAIN], ids=["compiled", "plain"])
 def test_what_is_no_moment_is_malformed(module):
     texts = [text.encode() for line in MALFORMED_TEXTS.splitlines() for text in line.split("|")]
+    texts += [b"\0na", b"\0nan", b"\0", b"\x002019-07-31T12:41:59Z", b"2019-07-31T12:41:59Z\0", b"1564576919000\0"]
     values, status, zones = module.parse_timestamps(*as_cells(texts))
     assert [text for text, code in zip(texts, status, strict=True) if code != MALFORMED] == []
     assert not values.any()
@@ -129,7 +213,7 @@ def test_damaged_moments_compiled_and_plain(moment, form, place, patch, length):
     check(texts, PLAIN)
 
 
-@given(st.lists(st.binary(max_size=30) | st.text("0123456789-/:.TZ[]UE +APM", max_size=30).map(str.encode)))
+@given(st.lists(st.binary(max_size=30) | st.text("0123456789-/:.,TZtz[]UECGe +APMDec", max_size=30).map(str.encode)))
 @settings(max_examples=100, deadline=None)
 def test_hostile_bytes_compiled_and_plain(texts):
     check(texts)
@@ -221,8 +305,14 @@ def test_parts_are_of_int64_alone_in_any_layout(module):
             module.calendar_parts(wrong)
 
 
-def refine_by_python(us, mark_ms):
-    return [t + mark % 1000 * 1000 if t % 1_000_000 == 0 else t for t, mark in zip(us, mark_ms, strict=True)]
+def refine_by_python(us, mark_ms, coarse):
+    """Say of each the nearest moment with that mark among those of the minutes around, as Python counts."""
+    for time, mark, rough in zip(us, mark_ms, coarse, strict=True):
+        if not (rough and 0 <= mark <= 60_999):
+            yield time, rough
+            continue
+        minute = time // 60_000_000 * 60_000_000 + mark * 1000
+        yield min((minute + shift for shift in (0, -60_000_000, 60_000_000)), key=lambda each: abs(each - time)), 0
 
 
 SECONDS = (st.integers(-3, 3) | st.integers(-(2**43), 2**43)).map(lambda second: 1_000_000 * second)
@@ -234,41 +324,51 @@ MARKS = (
 )
 
 
-@pytest.mark.parametrize("module", [calendar, PLAIN_CALENDAR], ids=["compiled", "plain"])
-@given(pairs=st.lists(st.tuples(INSTANTS, MARKS), max_size=30), repeats=st.integers(1, 3))
-def test_whole_seconds_are_refined_as_python_does(module, pairs, repeats):
-    us, marks = ([pair[i] for pair in pairs for _ in range(repeats)] for i in (0, 1))
-    refined = module.refine_seconds(np.array(us, np.int64), np.array(marks, np.int64))
-    assert refined.dtype == np.int64
-    assert refined.tolist() == refine_by_python(us, marks)
+CALENDARS = pytest.mark.parametrize("module", [calendar, PLAIN_CALENDAR], ids=["compiled", "plain"])
 
 
-@pytest.mark.parametrize("module", [calendar, PLAIN_CALENDAR], ids=["compiled", "plain"])
-def test_a_null_time_stays_null_and_the_next_is_refined(module):
-    us = np.array([np.iinfo(np.int64).min, 0, np.iinfo(np.int64).min, -1_000_000])
-    with np.errstate(over="ignore"):
-        refined = module.refine_seconds(us, np.full(4, 5))
-    assert refined.tolist() == [us[0], 5_000, us[0], -995_000]
+@CALENDARS
+@given(triples=st.lists(st.tuples(INSTANTS, MARKS, st.integers(0, 1)), max_size=30), repeats=st.integers(1, 3))
+def test_coarse_times_are_refined_as_python_does(module, triples, repeats):
+    us, marks, coarse = ([triple[i] for triple in triples for _ in range(repeats)] for i in range(3))
+    given_ = np.array(us, np.int64), np.array(marks, np.int64), np.array(coarse, np.int8)
+    refined, still, distant = module.refine_seconds(*given_)
+    expected = list(refine_by_python(us, marks, coarse))
+    assert (refined.dtype, still.dtype) == (np.int64, np.int8)
+    assert refined.tolist() == [moment for moment, _ in expected]
+    assert still.tolist() == [rough for _, rough in expected]
+    assert distant == sum(abs(moment - time) > 1_000_000 for (moment, _), time in zip(expected, us, strict=True))
 
 
-@pytest.mark.parametrize("module", [calendar, PLAIN_CALENDAR], ids=["compiled", "plain"])
+@CALENDARS
+@given(us=st.lists(INSTANTS, max_size=40), repeats=st.integers(1, 3))
+def test_whole_seconds_are_marked_and_finer_times_counted(module, us, repeats):
+    us = [time for time in us for _ in range(repeats)]
+    marks, finer = module.mark_whole_seconds(np.array(us, np.int64))
+    assert marks.dtype == np.int8
+    assert marks.tolist() == [int(time % 1_000_000 == 0) for time in us]
+    assert finer == sum(time % 1_000_000 != 0 and time != LEAST for time in us)
+
+
+@CALENDARS
 def test_refining_leaves_its_input_and_wants_a_mark_for_each_time(module):
-    wide = np.array([[0, 1_001], [5, 2_002], [2_000_000, 59_003]])
+    wide = np.array([[0, 1_001], [5, 2_002], [2_000_000, 3]])
     wide.flags.writeable = False
-    refined = module.refine_seconds(wide[:, 0], wide[:, 1])
-    assert refined.tolist() == [1_000, 5, 2_003_000]
+    refined, _, _ = module.refine_seconds(wide[:, 0], wide[:, 1], np.int8([1, 0, 1]))
+    assert refined.tolist() == [1_001_000, 5, 3_000]
     refined[:] = 7
     assert wide[:, 0].tolist() == [0, 5, 2_000_000]
-    with pytest.raises(ValueError, match="2 timestamps but 1 second marks"):
-        module.refine_seconds(np.zeros(2, np.int64), np.zeros(1, np.int64))
+    with pytest.raises(ValueError, match="2 timestamps, 1 second marks and 2 flags"):
+        module.refine_seconds(np.zeros(2, np.int64), np.zeros(1, np.int64), np.zeros(2, np.int8))
     with pytest.raises(TypeError, match="int64"):
-        module.refine_seconds(np.zeros(1, np.int64), np.zeros(1))
+        module.refine_seconds(np.zeros(1, np.int64), np.zeros(1), np.zeros(1, np.int8))
 
 
 @pytest.mark.parametrize("module", [timestamps, PLAIN], ids=["compiled", "plain"])
 @given(
     texts=st.lists(
-        st.sampled_from([b"", b" ", b"x", b"soon", b"1564576919000", b"2564576919000", b"2019-07-31T12:41:59Z",
+        st.sampled_from([b"", b" ", b"x", b"soon", b"1564576919000", b"2019-07-31T12:41:59 ",
+                         b"2564576919000", b"2019-07-31T12:41:59Z",
                          b"2019-07-31T12:41:58Z", b"2019-07-31 12:41:59 [ET]", b"07/31/2019 12:41:59 PM",
                          b"07/31/2019 12:41:59 AM", b"nan", b"2019-07-31T12:41:5xZ"]),
         max_size=12,

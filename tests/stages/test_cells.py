@@ -11,13 +11,14 @@ from vehicle_ids import NULLS, is_null
 
 from cdpipe.columns import BY_NAME, SOURCE, Column
 from cdpipe.stages.arrays import Cells, text_cells
-from cdpipe.stages.cells import type_cells, type_series
+from cdpipe.stages.cells import type_cells
+from cdpipe.stages.framecells import type_series
 
 SPEED, COUNT, TIME, ID = (
-    BY_NAME[name] for name in ("coreData_speed", "coreData_msgCnt", "metadata_generatedAt", "coreData_id")
+    BY_NAME[name]
+    for name in ("coreData_speed", "metadata_serialId_serialNumber", "metadata_generatedAt", "coreData_id")
 )
 PLAIN = Column("plain", "float", "", "no codes")
-EASTERN = ZoneInfo("America/New_York")
 
 
 def read(column, *texts):
@@ -97,43 +98,86 @@ def test_day_and_month_are_never_swapped():
     assert typed.series[0] == pd.Timestamp("2019-07-31 12:41:59")
 
 
-def eastern(wall):
-    """UTC of a US Eastern wall clock: fold=1 is standard time; in the gap, the first moment behind it."""
-    aware = wall.replace(tzinfo=EASTERN, fold=1)
-    utc = aware.astimezone(dt.UTC)
-    if utc.astimezone(EASTERN).replace(tzinfo=None) != wall:
-        day = dt.datetime(wall.year, wall.month, wall.day, 3, tzinfo=EASTERN)
-        utc = day.astimezone(dt.UTC)
-    return utc.replace(tzinfo=None)
+def moments_of(wall, zone):
+    """Return the UTC moments at which a zone's clocks showed a time: none, one or two, the first first."""
+    found = {wall.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1)}
+    return sorted(utc.replace(tzinfo=None) for utc in found if utc.astimezone(zone).replace(tzinfo=None) == wall)
 
 
-@given(
-    wall=st.datetimes(
-        min_value=dt.datetime.fromisoformat("2007-03-01"), max_value=dt.datetime.fromisoformat("2037-01-01")
-    )
-)
-def test_eastern_times_are_read_as_zoneinfo_has_them(wall):
-    assert read(TIME, f"{wall:%Y-%m-%dT%H:%M:%S.%f} [ET]").series[0] == pd.Timestamp(eastern(wall))
+WALLS = st.datetimes(min_value=dt.datetime.fromisoformat("1990-01-01"), max_value=dt.datetime(2100, 1, 1))  # noqa: DTZ001
+CHANGES = st.tuples(
+    st.sampled_from(
+        ["2019-03-10T01:30", "2019-11-03T00:30", "2019-03-31T01:30", "2019-10-27T00:30", "2018-11-03T23:00"]
+    ),
+    st.integers(0, 3 * 3_600_000_000),
+).map(lambda pair: dt.datetime.fromisoformat(pair[0]) + dt.timedelta(microseconds=pair[1]))
+ZONES = ["America/New_York", "America/Denver", "Europe/Dublin", "Asia/Kolkata", "America/Sao_Paulo", "Asia/Tokyo"]
+
+
+@given(walls=st.lists(WALLS | CHANGES, min_size=1, max_size=8), zone=st.sampled_from(ZONES), how=st.sampled_from(
+    ["naive", "named", "eastern", "series", "aware"]))  # fmt: skip
+def test_local_times_are_read_as_zoneinfo_has_them(walls, zone, how):
+    zone = "America/New_York" if how == "eastern" else zone
+    column = TIME.in_zone(zone) if how in ("naive", "series") else TIME
+    moments = [moments_of(wall, ZoneInfo(zone)) for wall in walls]
+    if how == "aware":
+        moments = [each for each in moments if each]
+        walls = [pd.Timestamp(each[0], tz="UTC").tz_convert(zone) for each in moments]
+    if how in ("series", "aware"):
+        typed = type_series(column, pd.Series(walls, dtype=None if walls else "datetime64[us]"))
+    else:
+        mark = {"naive": "", "named": f"[{zone}]", "eastern": " [ET]"}[how]
+        typed = read(column, *(f"{wall:%Y-%m-%dT%H:%M:%S.%f}{mark}" for wall in walls))
+    assert values(typed) == [pd.Timestamp(each[0]) if each else None for each in moments]
+    assert typed.bad.tolist() == [not each for each in moments]
+    assert (typed.problem == "not a timestamp") | (not typed.bad.any())
+    twice = 0 if how == "aware" else sum(len(each) == 2 for each in moments)
+    assert dict(typed.notes) == ({f"{TIME.name} ambiguous local time, the first taken": twice} if twice else {})
 
 
 @pytest.mark.parametrize(
     ("wall", "utc"),
     [
         ("2020-03-08T01:59:59.999999", "2020-03-08T06:59:59.999999"),  # the last moment of winter
-        ("2020-03-08T02:00:00", "2020-03-08T07:00:00"),  # an hour that no clock showed
-        ("2020-03-08T02:30:00", "2020-03-08T07:00:00"),
+        ("2020-03-08T02:00:00", None),  # an hour that no clock showed
+        ("2019-03-10 02:15:00.000", None),
+        ("2020-03-08T02:59:59.999999", None),
         ("2020-03-08T03:00:00", "2020-03-08T07:00:00"),
         ("2020-11-01T00:59:59", "2020-11-01T04:59:59"),
-        ("2020-11-01T01:00:00", "2020-11-01T06:00:00"),  # an hour that clocks showed twice: the second, standard time
-        ("2020-11-01T01:59:59", "2020-11-01T06:59:59"),
+        ("2020-11-01T01:00:00", "2020-11-01T05:00:00"),  # an hour that clocks showed twice: the first, daylight time
+        ("2019-11-03 01:30:00.250", "2019-11-03T05:30:00.250"),
+        ("2020-11-01T01:59:59", "2020-11-01T05:59:59"),
         ("2020-11-01T02:00:00", "2020-11-01T07:00:00"),
         ("2020-07-01T12:00:00", "2020-07-01T16:00:00"),
     ],
 )
 def test_eastern_times_at_the_edges_of_summer(wall, utc):
-    assert pd.Timestamp(eastern(dt.datetime.fromisoformat(wall))) == pd.Timestamp(utc)
     mixed = read(TIME, "2020-01-01T00:00:00Z", f"{wall} [ET]", "", "2020-06-01T00:00:00")
-    assert values(mixed) == [pd.Timestamp("2020-01-01"), pd.Timestamp(utc), None, pd.Timestamp("2020-06-01")]
+    expected = utc and pd.Timestamp(utc)
+    assert values(mixed) == [pd.Timestamp("2020-01-01"), expected, None, pd.Timestamp("2020-06-01")]
+    assert mixed.bad.tolist() == [False, utc is None, False, False]
+
+
+@pytest.mark.parametrize(
+    "name", ["ET", "Nowhere/City", "America", "localtime", "/etc/localtime", "GMT+01:00", "Etc/UTC/", "-05:00"]
+)
+def test_a_zone_that_none_knows_makes_the_time_unreadable(name):
+    typed = read(TIME, f"2020-07-01T12:00:00[{name}]", "2020-07-01T12:00:00[America/Denver]")
+    assert values(typed) == [None, pd.Timestamp("2020-07-01T18:00:00")]
+    assert typed.bad.tolist() == [True, False]
+
+
+def test_a_zone_of_the_column_is_only_for_times_that_name_none():
+    texts = ["2020-07-01T12:00:00", "07/01/2020 12:00:00 PM", "2020-07-01T12:00:00Z", "2020-07-01T12:00:00-05:00",
+             "2020-07-01T12:00:00 [ET]", "1593604800000", "2020-07-01T12:00Z[UTC]"]  # fmt: skip
+    typed = read(TIME.in_zone("America/Denver"), *texts)
+    assert [value.hour for value in typed.series] == [18, 18, 12, 17, 16, 12, 12]
+
+
+def test_a_time_that_its_zone_moves_out_of_the_calendar_is_bad():
+    typed = read(TIME, "9999-12-31T23:00:00[America/New_York]", "0001-01-01T01:00:00[Asia/Tokyo]")
+    assert typed.bad.tolist() == [True, True]
+    assert typed.series.isna().all()
 
 
 CODED = [(column, code) for column in SOURCE for code in column.unavailable]
@@ -144,10 +188,13 @@ CODED = [(column, code) for column in SOURCE for code in column.unavailable]
 def test_unavailable_codes_are_null_and_their_neighbours_are_not(column, code, dtype):
     if code != int(code) and dtype in ("int64", "Int64"):
         code = next(raw for raw in column.unavailable if raw == int(raw))
-    near = code + 1 if dtype == "str" else code // 2
+    possible = column.counts.greatest // column.counts.per_unit // 2
+    near = possible + 0.5 * (column.kind == "float" and "int" not in dtype.lower())
     number = int if column.kind == "integer" else float
     typed = type_series(column, pd.Series([number(code), near], dtype=dtype))
-    assert typed.series.isna().tolist() == [True, False]
+    # The nearest float32 to these two codes is a pole, and the meridian of 180 degrees.
+    is_position = dtype == "float32" and code in (90.0000001, 180.0000001)
+    assert typed.series.isna().tolist() == [not is_position, False]
     assert not typed.bad.any()
 
 
@@ -181,17 +228,36 @@ def test_an_infinite_number_is_bad_as_its_text_is():
     assert (values(typed), typed.bad.tolist()) == ([1.5, None, None, None], [False, True, True, False])
 
 
-@pytest.mark.parametrize("dtype", ["int64", "Int64", "float64"])
-def test_numbers_in_a_time_column_are_epoch_milliseconds(dtype):
-    typed = type_series(TIME, pd.Series([1564577000123, 0], dtype=dtype))
+EPOCHS = [1564577000123, 10**10, 10**13 - 1, 10**10 - 1, 10**13, 1564577000, 0, -1564577000123]
+
+
+@pytest.mark.parametrize("dtype", ["int64", "Int64", "float64", "Float64", "object", "int64[pyarrow]"])
+def test_numbers_in_a_time_column_are_what_their_text_is(dtype):
+    """Milliseconds of 11 to 13 digits: seconds are refused, never taken for the spring of 1970."""
+    typed = type_series(TIME, pd.Series(EPOCHS, dtype=dtype))
     assert typed.series.dtype == "datetime64[us]"
-    assert values(typed) == [pd.Timestamp(1564577000123, unit="ms"), pd.Timestamp(0)]
+    assert values(typed) == [pd.Timestamp(ms * 1000, unit="us") for ms in EPOCHS[:3]] + [None] * 5
+    assert typed.bad.tolist() == [False] * 3 + [True] * 5
+    assert typed.problem == "not a timestamp"
+    assert values(typed) == values(read(TIME, *map(str, EPOCHS)))
 
 
-def test_epoch_milliseconds_may_be_null_and_those_beyond_the_calendar_are_bad():
-    typed = type_series(TIME, pd.Series([1564577000123, None, 10**18, -(10**18)], dtype="Int64"))
-    assert typed.bad.tolist() == [False, False, True, True]
-    assert typed.series.isna().tolist() == [False, True, True, True]
+@given(ms=st.lists(st.floats(1e9, 2e13) | st.integers(10**9 * 2**10, 10**13 * 2**10).map(lambda n: n / 2**10)))
+def test_epoch_milliseconds_with_a_fraction_are_what_their_text_is(ms):
+    expected = read(TIME, *map(repr, ms))
+    for dtype in ("float64", "Float64", "object"):
+        typed = type_series(TIME, pd.Series(ms, dtype=dtype))
+        assert values(typed) == values(expected)
+        assert typed.bad.tolist() == expected.bad.tolist()
+
+
+def test_nulls_among_numbers_of_times_stay_nulls():
+    for dtype in ("Int64", "float64", "object"):
+        typed = type_series(TIME, pd.Series([1564577000123, None, 10**18], dtype=dtype))
+        assert typed.bad.tolist() == [False, False, True]
+        assert typed.series.isna().tolist() == [False, True, True]
+    typed = type_series(TIME, pd.Series([1564577000123.0, math.inf, math.nan]))
+    assert typed.bad.tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
@@ -213,7 +279,7 @@ def test_timestamps_of_any_resolution_and_zone_become_naive_utc_microseconds(uni
         (ID, pd.Series([1, 2], dtype="category")),
         (ID, pd.Series(pd.Categorical(["A", 1]))),
         (ID, pd.Series([True, False])),
-        (SPEED, pd.Series([1.5, 2.5], dtype="category")),
+        (ID, pd.Series([dt.datetime(2020, 1, 1)])),  # noqa: DTZ001
         (SPEED, pd.to_datetime(pd.Series(["2020-01-01"]))),
         (TIME, pd.Series(pd.to_timedelta([1], unit="s"))),
         (TIME, pd.Series([dt.date(2020, 1, 1)])),

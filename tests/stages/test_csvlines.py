@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdpipe.kernels.csv import count_lines
-from cdpipe.stages.csvlines import gather_csv, read_header
+from cdpipe.stages.csvlines import first_cells, gather_csv, read_header
 
 NAMES = ("coreData_id", "coreData_speed", "coreData_msgCnt", "metadata_generatedAt")
 LINE = b"A1,1.5,7,2020-02-20T21:45:20Z"
@@ -16,9 +16,14 @@ HEADER = b"coreData_id,coreData_speed,coreData_msgCnt,metadata_generatedAt\n"
 
 
 def gather(*lines, header=HEADER, columns=NAMES, end=b"\n", first_row=0, first_line=2):
-    data = end.join(lines) + end
     return gather_csv(
-        data, file="f.csv", header=read_header(header), columns=columns, first_row=first_row, first_line=first_line
+        end.join(lines) + end,
+        file="f.csv",
+        header=read_header(header),
+        columns=columns,
+        first_row=first_row,
+        first_line=first_line,
+        required=columns,
     )
 
 
@@ -28,9 +33,9 @@ def cells(frame, name):
 
 def test_a_plain_line_becomes_a_typed_row():
     frame = gather(LINE).frame
-    assert list(frame) == ["row_number", *NAMES]
-    assert frame.dtypes.astype(str).tolist() == ["int64", "category", "float64", "Int64", "datetime64[us]"]
-    assert frame.iloc[0].tolist() == [0, "A1", 1.5, 7, pd.Timestamp("2020-02-20T21:45:20")]
+    assert list(frame) == ["row_number", *NAMES, "time_is_coarse"]
+    assert frame.dtypes.astype(str).tolist() == ["int64", "category", "float64", "Int64", "datetime64[us]", "int8"]
+    assert frame.iloc[0].tolist() == [0, "A1", 1.5, 7, pd.Timestamp("2020-02-20T21:45:20"), 1]
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
@@ -214,7 +219,8 @@ def test_a_long_line_and_a_long_value_are_cut_in_the_reject():
 
 def test_no_lines_give_a_frame_of_the_right_types():
     gathered = gather_csv(b"", file="f", header=read_header(HEADER), columns=NAMES, first_row=0, first_line=2)
-    assert gathered.frame.dtypes.astype(str).tolist() == ["int64", "category", "float64", "Int64", "datetime64[us]"]
+    types = ["int64", "category", "float64", "Int64", "datetime64[us]", "int8"]
+    assert gathered.frame.dtypes.astype(str).tolist() == types
     assert gathered.ledger.rows_in == 0
 
 
@@ -236,3 +242,20 @@ def test_rows_numbers_and_rejects_do_not_depend_on_how_lines_are_cut_into_blocks
     )
     pd.testing.assert_frame_equal(together, expected)
     assert [reject for part in parts for reject in part.rejects] == whole.rejects
+
+
+def test_first_cells_are_those_of_whole_records_however_they_are_quoted():
+    header = read_header(b"coreData_id,coreData_speed,note\n")
+    lines = [
+        b'A1,1.5,"{\\"a\\": 1, \\"b\\": 2}"\r\r',
+        b'A2,2.5,"x',
+        b'y"',
+        b"",
+        b'"A""4",4.5,"{""a"": 1, ""b"": 2}"',
+        b"A5,5.5",
+        b"A6,6.5,cut",
+    ]
+    found = first_cells(
+        b"coreData_id,coreData_speed,note\n" + b"\n".join(lines), header, ["coreData_speed", "coreData_id", "absent"]
+    )
+    assert found == {"coreData_speed": ["1.5", "2.5", "4.5"], "coreData_id": ["A1", "A2", 'A"4']}

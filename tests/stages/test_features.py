@@ -13,7 +13,7 @@ from cdpipe.stages.clean import CleanParams
 from cdpipe.stages.features import FeatureParams
 from cdpipe.synth import SynthParams, synthesize_frame
 
-KEYS = ["row_number", "vehicle", "time_us"]
+KEYS = ["row_number", "vehicle", "time_us", "time_is_coarse"]
 XY = ["coreData_id", "x_pos", "y_pos", "coreData_elevation"]
 PARTS = ["month", "day", "year", "hour", "minute", "second", "pm"]
 ATTACKED = attack(clean(synthesize_frame(SynthParams(rows=800, vehicles=12)), CleanParams())[0], OffsetConst())[0]
@@ -117,8 +117,8 @@ def test_keys_and_the_label_have_the_vocabulary_s_types_whatever_they_were(numbe
     given_ = ids("A1", "B2").assign(isAttacker=pd.Series([1, 0]).astype(flag), coreData_speed=[1.5, 2.5])
     made, _ = features(given_.astype({"row_number": number}), FeatureParams(columns=("coreData_speed",)))
     assert made.dtypes.astype(str).to_dict() == {
-        "row_number": "int64", "vehicle": "uint64", "time_us": "int64", "coreData_speed": "float64",
-        "isAttacker": "int8",
+        "row_number": "int64", "vehicle": "uint64", "time_us": "int64", "time_is_coarse": "int8",
+        "coreData_speed": "float64", "isAttacker": "int8",
     }  # fmt: skip
     assert made[["row_number", "isAttacker"]].to_numpy().tolist() == [[0, 1], [1, 0]]
 
@@ -153,21 +153,40 @@ def test_nulls_of_numbers_are_kept():
 
 
 @pytest.mark.parametrize(
-    ("time", "mark", "order"),
+    ("time", "mark", "order", "coarse"),
     [
-        ("2020-01-01T00:00:05", 5_123, "2020-01-01T00:00:05.123"),  # whole seconds: secMark refines them
-        ("2020-01-01T00:00:05", 60_999, "2020-01-01T00:00:05.999"),  # a leap second
-        ("2020-01-01T00:00:05", None, "2020-01-01T00:00:05"),
-        ("2020-01-01T00:00:05.478", 19_850, "2020-01-01T00:00:05.478"),  # a finer timestamp speaks for itself
-        ("1969-12-31T23:59:59", 59_001, "1969-12-31T23:59:59.001"),
+        ("2020-01-01T00:00:05", 5_123, "2020-01-01T00:00:05.123", 0),  # whole seconds: secMark refines them
+        ("2020-01-01T00:01:00", 59_950, "2020-01-01T00:00:59.950", 0),  # to the nearest moment, of the minute before
+        ("2020-01-01T00:00:59", 40, "2020-01-01T00:01:00.040", 0),  # and of the minute after
+        ("2020-01-01T00:00:00", 60_999, "2020-01-01T00:00:00.999", 0),  # a leap second
+        ("2020-01-01T00:00:05", 61_000, "2020-01-01T00:00:05", 1),  # reserved: no mark
+        ("2020-01-01T00:00:05", -1, "2020-01-01T00:00:05", 1),
+        ("2020-01-01T00:00:05", None, "2020-01-01T00:00:05", 1),
+        ("2020-01-01T00:00:05.478", 19_850, "2020-01-01T00:00:05.478", 0),  # a finer timestamp speaks for itself
+        ("1969-12-31T23:59:59", 59_001, "1969-12-31T23:59:59.001", 0),
     ],
 )
-def test_whole_second_timestamps_are_refined_by_sec_mark(time, mark, order):
+def test_whole_second_timestamps_are_refined_by_sec_mark(time, mark, order, coarse):
     frame = ids("A").assign(coreData_secMark=pd.array([mark], "Int64"))
     frame["metadata_generatedAt"] = np.array([time], "M8[us]")
     made, _ = features(frame, FeatureParams(columns=("coreData_id",)))
     assert made["time_us"].dtype == "int64"
     assert made["time_us"].tolist() == [np.datetime64(order, "us").astype(np.int64)]
+    assert made["time_is_coarse"].tolist() == [coarse]
+
+
+def test_a_frame_that_says_which_times_are_coarse_is_believed():
+    frame = ids("A", "A").assign(coreData_secMark=pd.array([123, 123], "Int64"), time_is_coarse=np.int8([0, 1]))
+    made, _ = features(frame, FeatureParams(columns=("coreData_id",)))
+    start = np.datetime64("2020-01-01", "us").astype(np.int64)
+    assert made["time_us"].tolist() == [start, start + 123_000]
+    assert made["time_is_coarse"].tolist() == [0, 0]
+
+
+def test_second_marks_far_from_their_times_are_counted():
+    frame = ids("A", "A", "A").assign(coreData_secMark=pd.array([500, 20_000, 59_500], "Int64"))
+    _, ledger = features(frame, FeatureParams(columns=("coreData_id",)))
+    assert ledger.notes == {"second marks more than a second from the recorded time": 1}
 
 
 def test_without_sec_mark_the_timestamp_orders():

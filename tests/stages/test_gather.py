@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from cdpipe.stages.gather import GatherParams, gather_json, gather_table
+from cdpipe.stages.gather import MUST, GatherParams, gather_json, gather_table
 from cdpipe.synth import SynthParams, synthesize, synthesize_frame
 
 COLUMNS = ("coreData_id", "coreData_speed", "coreData_secMark", "metadata_generatedAt")
@@ -22,8 +22,10 @@ def table(**changed):
     return pd.DataFrame({**made, **changed})
 
 
-def gather(frame, columns=COLUMNS, first_row=0, first_line=1):
-    return gather_table(frame, file="t.parquet", columns=columns, first_row=first_row, first_line=first_line)
+def gather(frame, columns=COLUMNS, first_row=0, first_line=1, required=MUST):
+    return gather_table(
+        frame, file="t.parquet", columns=columns, first_row=first_row, first_line=first_line, required=required
+    )
 
 
 def plain(frame):
@@ -39,8 +41,9 @@ def test_a_table_of_any_spelling_gets_the_vocabulary_s_names_types_and_nulls():
     given = table()
     before = given.copy(deep=True)
     frame = gather(given, first_row=40).frame
-    assert list(frame) == ["row_number", *COLUMNS]
-    assert frame.dtypes.astype(str).tolist() == ["int64", "category", "float64", "Int64", "datetime64[us]"]
+    assert list(frame) == ["row_number", *COLUMNS, "time_is_coarse"]
+    assert frame.dtypes.astype(str).tolist() == ["int64", "category", "float64", "Int64", "datetime64[us]", "int8"]
+    assert frame["time_is_coarse"].tolist() == [0, 1, 0]
     assert frame["row_number"].tolist() == [40, 41, 42]
     assert values(frame, "coreData_id") == ["00A1", "0017", None]
     assert values(frame, "coreData_speed") == [1.5, None, None]
@@ -76,9 +79,25 @@ def test_ids_held_as_numbers_are_refused():
         gather(table(COREDATA_ID=[17, 18, 19]))
 
 
-def test_rows_with_bad_cells_are_rejected_one_by_one_with_their_place():
+def test_unreadable_cells_of_other_columns_are_null_and_counted():
+    gathered = gather(table(coreData_secMark=[1.5, 100.0, np.inf]))
+    assert values(gathered.frame, "coreData_secMark") == [None, 100, None]
+    assert gathered.rejects == []
+    assert gathered.ledger.notes["coreData_secMark not readable, read as null"] == 2
+
+
+def test_impossible_values_are_null_and_counted():
+    gathered = gather(table(coredata_Speed=[-3.0, 163.82, 170.0], coreData_secMark=[-1, 61_000, 60_999]))
+    assert values(gathered.frame, "coreData_speed") == [None, None, None]
+    assert values(gathered.frame, "coreData_secMark") == [None, None, 60_999]
+    assert gathered.ledger.notes["coreData_speed impossible, read as null"] == 2
+    assert gathered.ledger.notes["coreData_secMark impossible, read as null"] == 2
+
+
+def test_rows_with_bad_required_cells_are_rejected_one_by_one_with_their_place():
     frame = table(coreData_secMark=[1.5, 100.0, np.inf])
-    gathered = gather(frame.drop(columns="unused"), first_row=10, first_line=501)
+    required = ("coreData_secMark",)
+    gathered = gather(frame.drop(columns="unused"), first_row=10, first_line=501, required=required)
     assert gathered.frame["row_number"].tolist() == [11]
     assert [(r.file, r.line, r.code, r.reason) for r in gathered.rejects] == [
         ("t.parquet", 501, "coreData_secMark: not an integer", "coreData_secMark: '1.5' is not an integer"),
@@ -126,7 +145,8 @@ def test_the_three_forms_of_a_file_give_the_same_frame(tmp_path):
     frames = [plain(frame) for frame in frames]
     pd.testing.assert_frame_equal(frames[0], frames[1])
     pd.testing.assert_frame_equal(frames[0], frames[2])
-    pd.testing.assert_frame_equal(frames[0], plain(synthesize_frame(params, names=(*COLUMNS, "coreData_position_lat"))))
+    frame = frames[0].drop(columns="time_is_coarse")
+    pd.testing.assert_frame_equal(frame, plain(synthesize_frame(params, names=(*COLUMNS, "coreData_position_lat"))))
 
 
 @pytest.mark.parametrize(

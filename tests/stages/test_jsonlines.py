@@ -40,7 +40,7 @@ def record(**core):
 
 def parse(*lines, columns=ALL, first_line=1):
     data = b"\n".join(line if isinstance(line, bytes) else orjson.dumps(line) for line in lines)
-    return parse_json_lines(data, first_line=first_line, columns=columns)
+    return parse_json_lines(data, first_line=first_line, columns=columns, required=columns)
 
 
 def codes(parsed):
@@ -49,7 +49,7 @@ def codes(parsed):
 
 def test_every_published_line_gives_the_row_that_json_says(tmp_path):
     data = made_files.write_ode_json(tmp_path / "ode.json").read_bytes()
-    parsed = parse_json_lines(data, first_line=1, columns=ALL)
+    parsed = parse_json_lines(data, first_line=1, columns=ALL, required=ALL)
     assert parsed.rejects == []
     assert parsed.line_numbers.tolist() == list(range(1, made_files.EVENT_ROWS + 1))
     records = [json.loads(line) for line in data.splitlines()]
@@ -64,7 +64,7 @@ def test_every_published_line_gives_the_row_that_json_says(tmp_path):
 
 def test_errors_as_validators_are_tested_with_are_each_a_reject_that_names_field_and_value(tmp_path):
     data = made_files.write_broken_json(tmp_path / "broken.json").read_bytes()
-    parsed = parse_json_lines(data, first_line=1, columns=ALL)
+    parsed = parse_json_lines(data, first_line=1, columns=ALL, required=ALL)
     lines = {2 * index + 1: each for index, each in enumerate(made_files.make_broken_lines())}
     assert [(bad.line_number, bad.code) for bad in parsed.rejects] == [
         (number, code) for number, (_, code) in lines.items() if code
@@ -98,9 +98,12 @@ def test_types_are_those_of_the_vocabulary_with_times_and_labels_as_text_even_wi
         (b"# a remark", "comment"),
         (b"speed,heading", "not JSON"),
         (orjson.dumps(record())[:-30], "not JSON"),
-        (orjson.dumps(record()) + b"{}", "not JSON"),
-        (b'{"payload":{"data":{"coreData":{"speed":NaN}}}}', "not JSON"),
-        (b'{"payload":{"data":{"coreData":{"speed":1e999}}}}', "not JSON"),
+        (orjson.dumps(record())[:-1] + b"}}", "not JSON"),
+        (b'{"payload":{"data":{"coreData":{"speed":NaN}}}}', "coreData_speed: not a number"),
+        (b'{"payload":{"data":{"coreData":{"speed":-Infinity}}}}', "coreData_speed: not a number"),
+        (b'{"payload":{"data":{"coreData":{"speed":1e999}}}}', "coreData_speed: not a number"),
+        (b'{"payload":{"data":{"coreData":{"secMark":-1e999}}}}', "coreData_secMark: not an integer"),
+        (b'{"payload":{"data":{"coreData":{"secMark":%s}}}}' % (b"9" * 400), "not JSON"),
         (b'{"payload":{"data":{"coreData":{"id":"\\ud800"}}}}', "not JSON"),
         (b'{"a":"\x00"}', "not JSON"),
         (b"\xff\xfe{\x00", "not JSON"),
@@ -150,6 +153,36 @@ def test_a_row_with_two_faults_is_one_reject_by_its_first_column():
     assert codes(parsed) == ["coreData_secMark: not an integer"]
 
 
+def test_an_unreadable_cell_that_is_not_required_is_null_and_counted():
+    records = [
+        record(),
+        record(secMark="soon", accelSet={"accelYaw": [1]}),
+        record(accelSet="none", accuracy=7),
+        record(secMark=2.5, speed="fast"),
+        {**record(), "metadata": "none"},
+    ]
+    lines = [*map(orjson.dumps, records), orjson.dumps(record()).replace(b'"accelYaw":0.5', b'"accelYaw":NaN')]
+    columns = ("metadata_generatedAt", "coreData_secMark", "coreData_accelset_accelYaw", "coreData_speed",
+               "coreData_accuracy_semiMajor", "coreData_id")  # fmt: skip
+    parsed = parse_json_lines(b"\n".join(lines), first_line=1, columns=columns, required=("coreData_speed",))
+    assert [(bad.line_number, bad.code) for bad in parsed.rejects] == [(4, "coreData_speed: not a number")]
+    assert parsed.line_numbers.tolist() == [1, 2, 3, 5, 6]
+    assert parsed.notes == {
+        "coreData_secMark not readable, read as null": 1,
+        "coreData_accelset_accelYaw not readable, read as null": 3,
+        "coreData_accuracy_semiMajor not readable, read as null": 1,
+        "metadata_generatedAt not readable, read as null": 1,
+    }
+    null = parsed.frame.isna().to_numpy().tolist()
+    assert null == [
+        [False] * 6,
+        [False, True, True, False, False, False],
+        [False, False, True, False, True, False],
+        [True, False, False, False, False, False],
+        [False, False, True, False, False, False],
+    ]
+
+
 def test_numbers_in_quotes_blanks_and_nulls():
     parsed = parse(
         record(speed=" 1.5e1 ", secMark="42", position={"latitude": "40.56", "longitude": None, "elevation": ""}),
@@ -187,18 +220,24 @@ def test_duplicate_keys_count_as_said_last_and_nul_in_text_survives():
 def test_line_ends_blank_lines_and_byte_order_mark():
     line = orjson.dumps(record())
     parsed = parse_json_lines(
-        b"\xef\xbb\xbf" + line + b"\r\n\r\n  \n\t" + line + b"\r\n#x\r\n", first_line=1, columns=ALL
+        b"\xef\xbb\xbf" + line + b"\r\n\r\n  \n\t" + line + b"\r\n#x\r\n", first_line=1, columns=ALL, required=ALL
     )
     assert parsed.line_numbers.tolist() == [1, 4]
     assert [(bad.line_number, bad.text) for bad in parsed.rejects] == [(5, "#x")]
-    assert codes(parse_json_lines(b"\xef\xbb\xbf" + line, first_line=2, columns=ALL)) == ["not JSON"]
+    # Files put together have such marks on later lines too.
+    parsed = parse(line, b"\xef\xbb\xbf" + line, b"\xef\xbb\xbf \r", b" " + line)
+    assert parsed.line_numbers.tolist() == [1, 2, 4]
+    assert parsed.rejects == []
 
 
-def test_a_file_that_is_one_array_gives_no_rows():
-    spread = json.dumps([record(), record()], indent=1).encode()
-    parsed = parse_json_lines(spread, first_line=1, columns=ALL)
-    assert len(parsed.frame) == 0
-    assert len(parsed.rejects) == spread.count(b"\n") + 1
+def test_a_record_over_several_lines_is_one_reject_and_its_other_lines_are_counted():
+    spread = json.dumps(record(partII=[1, "a", {"b": 2}, [{"c": True}]]), indent=1).encode()
+    parsed = parse(record(id="11111111"), spread, record(id="22222222"))
+    lines = spread.count(b"\n") + 1
+    assert [(bad.line_number, bad.code) for bad in parsed.rejects] == [(2, "not JSON")]
+    assert "jq -c . FILE" in parsed.rejects[0].reason
+    assert parsed.notes == {"lines inside records over several lines": lines - 1}
+    assert parsed.line_numbers.tolist() == [1, lines + 2]
 
 
 def test_unavailable_codes_stay_as_recorded():
@@ -233,6 +272,7 @@ JSON = st.recursive(
 def test_any_value_anywhere_gives_a_row_or_a_reject(changes):
     lines = [record(**{key: value}) for key, value in changes]
     parsed = parse(*lines)
+    assert parsed.notes == {}
     seen = sorted([*parsed.line_numbers.tolist(), *(bad.line_number for bad in parsed.rejects)])
     assert seen == list(range(1, len(lines) + 1))
 
@@ -241,7 +281,11 @@ def test_any_value_anywhere_gives_a_row_or_a_reject(changes):
 def test_any_bytes_give_rows_or_rejects(noise, cut):
     line = orjson.dumps(record())
     data = line[:cut] + noise + line[cut:] + b"\n" + line
-    parsed = parse_json_lines(data, first_line=1, columns=ALL)
-    filled = sum(bool(part.strip()) for part in data.split(b"\n"))
-    assert len(parsed.frame) + len(parsed.rejects) == filled
+    parsed = parse_json_lines(data, first_line=1, columns=ALL, required=ALL)
+    taken = {*parsed.line_numbers.tolist(), *(bad.line_number for bad in parsed.rejects)}
+    filled = {i for i, part in enumerate(data.split(b"\n"), 1) if part.strip()}
+    passed = len(filled - taken)  # a byte order mark alone is blank
+    assert taken <= filled
+    assert passed == sum(parsed.notes.values()) + data.split(b"\n").count(b"\xef\xbb\xbf")
+    assert len({*parsed.rows.tolist()}) == len(parsed.frame)
     assert parsed.line_numbers[-1] == data.count(b"\n") + 1

@@ -52,9 +52,22 @@ def test_the_last_messages_test_with_ties_in_the_order_of_rows():
     assert set(np.flatnonzero(test)) == set(order[350:])
 
 
+def test_messages_of_a_second_that_a_coarse_time_is_among_go_by_row_number():
+    given_keys = {
+        "row_number": np.arange(5),
+        "vehicle": np.array([1, 1, 2, 1, 2], np.uint64),
+        "time_us": np.array([900_000, 0, 100_000, 1_000_000, 50_000]),
+    }
+    assert split(by="time", test_ratio=0.4, seed=0, **given_keys).tolist() == [True, False, False, True, False]
+    coarse = np.int8([0, 1, 0, 0, 0])  # vehicle 1 in second 0: rows 0 and 1 both at its beginning
+    test = split(by="time", test_ratio=0.4, seed=0, **given_keys, coarse=coarse)
+    assert test.tolist() == [False, False, True, True, False]
+
+
 @pytest.mark.parametrize("by", SPLITS)
 def test_the_order_of_rows_does_not_matter(by):
     given_keys = keys(400, 20)
+    given_keys["coarse"] = (given_keys["row_number"] % 7 == 0).astype(np.int8)
     shuffle = np.random.default_rng(1).permutation(400)
     straight = split(by=by, test_ratio=0.25, seed=9, **given_keys)
     mixed = split(by=by, test_ratio=0.25, seed=9, **{name: each[shuffle] for name, each in given_keys.items()})
