@@ -1,7 +1,7 @@
 """Outputs of stages kept on disk by what they depend on: written whole or not at all, bounded in size, shared safely.
 
-Layout: `<key[:2]>/<key>/` is an entry; `drafts/` has those being written, `pins/` what live runs use, `trash/` what
-is being deleted; `hits` and `misses` have one byte a lookup.
+Layout: `CACHEDIR.TAG` marks the folder; `<key[:2]>/<key>/` is an entry; `drafts/` has those being written, `pins/` what
+live runs use, `trash/` what is being deleted; `hits` and `misses` have one byte a lookup.
 """
 
 import errno
@@ -15,8 +15,9 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from cdpipe.engine.cachefolder import DRAFTS, PINS, ForeignFolderError, claim_folder
 from cdpipe.engine.entries import MANIFEST, DamageError, Draft, Entry, read_entry
-from cdpipe.engine.eviction import PINS, Removal, discard, in_place, remove_beyond, scan_entries
+from cdpipe.engine.eviction import Removal, discard, in_place, remove_beyond, scan_entries
 from cdpipe.engine.identity import IdentityError, identify, key
 from cdpipe.engine.locks import HeldLock
 
@@ -80,7 +81,7 @@ class Store:
     Raises
     ------
     CacheError
-        If the folder cannot be made or written to.
+        If the folder cannot be made or written to, or holds what is no cache of cdpipe.
     """
 
     def __init__(self, params: CacheParams | None = None) -> None:
@@ -90,6 +91,8 @@ class Store:
         self._pins: HeldLock | None = None
         self._used = False
         if self.params.enabled:
+            with self._explained():
+                claim_folder(self.directory)
             with self._explained(), in_place(self.directory):
                 self._pins = HeldLock(self.directory / PINS / uuid4().hex)
 
@@ -145,7 +148,7 @@ class Store:
         """
         self._open_pins()
         with self._explained():
-            return Draft(key, self.directory / "drafts")
+            return Draft(key, self.directory / DRAFTS)
 
     def commit(
         self,
@@ -242,6 +245,10 @@ class Store:
             yield
         except DamageError as error:
             raise CacheError(f"nothing was cached in {self.directory}: {error}") from None
+        except ForeignFolderError as error:
+            raise CacheError(
+                f"cache {error} in cache.directory, or turn the cache off with cache.enabled = false"
+            ) from None
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 remedy = "free some space, lower cache.limit_gb, or set cache.directory to another disk"

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import uuid4
 
+from cdpipe.engine.cachefolder import DRAFTS, PINS, TRASH, list_entries, list_own
 from cdpipe.engine.entries import MANIFEST, OWNER, delete_folder
 from cdpipe.engine.locks import is_held, locked
 
 ABANDONED_SECONDS: Final = 900.0
 """A draft whose owner is gone is removed once nothing in it has changed for so long."""
 
-PINS: Final = "pins"
-_TRASH: Final = "trash"
 _LOCK: Final = "lock"
 
 
@@ -43,18 +42,18 @@ def in_place(directory: Path) -> AbstractContextManager[None]:
 
 def scan_entries(directory: Path) -> Iterator[Usage]:
     """Yield what each entry takes, in no order; their manifests are not read."""
-    for place in directory.glob("[0-9a-f][0-9a-f]/*"):
+    for place in list_entries(directory):
         try:
             status = {file.name: file.stat() for file in os.scandir(place)}
             used = status[MANIFEST] if MANIFEST in status else place.stat()
-        except FileNotFoundError:
-            continue  # removed meanwhile
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # removed meanwhile, or a file, which no entry is
         yield Usage(used.st_mtime_ns, sum(each.st_size for each in status.values()), place)
 
 
 def discard(directory: Path, place: Path) -> None:
     """Take an entry away at once for all who look, then delete it."""
-    trash = directory / _TRASH / uuid4().hex
+    trash = directory / TRASH / uuid4().hex
     trash.parent.mkdir(exist_ok=True)
     try:
         place.rename(trash)
@@ -89,7 +88,7 @@ def remove_beyond(directory: Path, limit_bytes: int) -> Removal:
 def _read_pins(directory: Path) -> set[str]:
     """Return the keys that live runs use, and remove the lists of dead ones."""
     keys: set[str] = set()
-    for pins in (directory / PINS).glob("*"):
+    for pins in list_own(directory, PINS):
         if is_held(pins):
             keys.update(pins.read_text(encoding="ascii").split())
         else:
@@ -99,9 +98,9 @@ def _read_pins(directory: Path) -> set[str]:
 
 def _clean_up(directory: Path) -> None:
     """Delete what crashed runs left: half-deleted entries, and drafts without owner that nobody touches."""
-    for trash in (directory / _TRASH).glob("*"):
+    for trash in list_own(directory, TRASH):
         delete_folder(trash)
-    for draft in (directory / "drafts").glob("*"):
+    for draft in list_own(directory, DRAFTS):
         try:
             newest = max(path.stat().st_mtime for path in (draft, *draft.iterdir()))
         except FileNotFoundError:

@@ -84,7 +84,7 @@ def test_leftovers_of_crashes_go_when_old_and_not_while_alive(params, store):
     assert run_all(die_with_draft, 1, params) == [0]
     drafts = params.directory / "drafts"
     (left,) = drafts.iterdir()
-    (params.directory / "trash" / "half-deleted").mkdir(parents=True)
+    (params.directory / "trash" / "0123456789abcdef0123456789abcdef").mkdir(parents=True)
     with store.begin(name(9)) as live:
         write_part(FRAME, live.part_path(0))
         make_old(live.directory)
