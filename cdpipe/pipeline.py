@@ -23,6 +23,7 @@ from cdpipe.engine.outputs import (
     publish_rejects,
     refuse_others,
     scratch_folder,
+    sole_run,
 )
 from cdpipe.engine.parts import read_part
 from cdpipe.engine.projection import Projection, project_streaming, project_training, require_fit
@@ -79,11 +80,18 @@ def run(
     ValueError
         If stages do not fit together, results would replace an input, or there is nothing to learn from.
     """
+    with ExitStack() as held:  # until the report is written
+        return _run(config, held, on_partition=on_partition, tell=say or (lambda _sentence: None), metering=metering)
+
+
+def _run(
+    config: RunConfig, held: ExitStack, *, on_partition: OnPartition | None, tell: Say, metering: Metering
+) -> RunReport:
+    """Run the pipeline; from the first thing written on, no other run can write to the output folder."""
     start, out = time.perf_counter(), config.output.directory
-    tell = say or (lambda _sentence: None)
     with ExitStack() as stack:
         inputs = Inputs(config.input.paths, cached=config.cache.enabled)
-        make_scratch = cache(lambda: stack.enter_context(scratch_folder(out)))
+        make_scratch = cache(lambda: _make_scratch(out, held, stack))
         sources, absent = _plan(config, inputs, make_scratch)
         scratch = make_scratch()
         conventions = {source.block.file.path: source.block.file.convention for source in sources}
@@ -126,6 +134,12 @@ def run(
     if failure is not None:
         raise failure
     return report
+
+
+def _make_scratch(out: Path, held: ExitStack, stack: ExitStack) -> Path:
+    """Make the run's scratch folder, in an output folder that is its own as long as `held` is open."""
+    held.enter_context(sole_run(out))
+    return stack.enter_context(scratch_folder(out))
 
 
 def _describe_unpacked(sources: list[Raw]) -> Iterator[str]:

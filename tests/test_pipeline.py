@@ -194,7 +194,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused_and_not_kept(configure,
     """First half of a file that somebody writes, then all of it; or another one of the same size in its place."""
     path, text = tmp_path / "growing.csv", source.read_bytes()
     path.write_bytes(text[: len(text) // 2] if whole else text)
-    settings = configure(train=None, input={"paths": [str(path)]}, cache={"enabled": True})
+    settings = configure(train=None, input={"paths": [str(path)]}, cache={"directory": str(tmp_path / "cache")})
 
     def finish(*_):
         path.write_bytes(text if whole else text.replace(b"A", b"B"))
@@ -225,7 +225,9 @@ def test_a_packed_file_gives_what_the_plain_one_does_and_its_room_back(configure
         archive.write(source, "m.csv")
     found = []
     for path in (str(source), str(packed), f"zip://m.csv::file://{tmp_path / 'm.zip'}"):
-        settings = configure(train=None, input={"paths": [path]}, cache={"enabled": cached})
+        settings = configure(
+            train=None, input={"paths": [path]}, cache={"enabled": cached, "directory": str(tmp_path / "cache")}
+        )
         report = run(settings, say=sentences.append)
         found.append((report.ledgers, dataset(tmp_path / "out")))
         assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["dataset", "rejects.jsonl", "report.json"]

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from cdpipe.engine.cachefolder import DRAFTS, PINS, ForeignFolderError, claim_folder
+from cdpipe.engine.cachefolder import DRAFTS, HITS, MISSES, PINS, ForeignFolderError, claim_folder
 from cdpipe.engine.entries import MANIFEST, DamageError, Draft, Entry, read_entry
 from cdpipe.engine.eviction import Removal, discard, in_place, remove_beyond, scan_entries
 from cdpipe.engine.identity import IdentityError, identify, key
@@ -131,7 +131,7 @@ class Store:
                     self._used = True
                     self._pins.append(key)
                     os.utime(entry.directory / MANIFEST)
-            _append_byte(self.directory / ("misses" if entry is None else "hits"))
+            _append_byte(self.directory / (MISSES if entry is None else HITS))
             if damage is not None:
                 discard(self.directory, self._place(key))
         if damage is not None:
@@ -203,7 +203,7 @@ class Store:
     def clear(self) -> Removal:
         """Remove every entry that no live run uses, and count hits and misses anew."""
         with self._explained():
-            for name in ("hits", "misses"):
+            for name in (HITS, MISSES):
                 (self.directory / name).unlink(missing_ok=True)
             return remove_beyond(self.directory, 0)
 
@@ -220,7 +220,7 @@ class Store:
             count = by_stage.setdefault(stage, {"entries": 0, "bytes": 0})
             count["entries"] += 1
             count["bytes"] += usage.bytes
-        hits, misses = _size(self.directory / "hits"), _size(self.directory / "misses")
+        hits, misses = _size(self.directory / HITS), _size(self.directory / MISSES)
         return {
             "directory": str(self.directory),
             "entries": len(usages),

@@ -19,6 +19,11 @@ _MARK: Final = (
 PINS: Final = "pins"
 TRASH: Final = "trash"
 DRAFTS: Final = "drafts"
+LOCK: Final = "lock"
+HITS: Final = "hits"
+MISSES: Final = "misses"
+_FILES: Final = frozenset((LOCK, HITS, MISSES))
+_PREFIX: Final = re.compile(r"[0-9a-f]{2}")
 _RANDOM: Final = re.compile(r"[0-9a-f]{32}")
 _NAMES: Final = {
     PINS: _RANDOM,
@@ -35,17 +40,19 @@ class ForeignFolderError(OSError):
 def claim_folder(directory: Path) -> None:
     """Make a cache folder and mark it, or check that it is marked.
 
+    One that an older cdpipe made, without a mark, is marked if it holds nothing but what has a name of a cache.
+
     Raises
     ------
     ForeignFolderError
-        If it holds anything and is not marked.
+        If it holds anything else and is not marked.
     OSError
         If it cannot be made or written to.
     """
     directory.mkdir(parents=True, exist_ok=True)
     tag = directory / TAG
     try:
-        if not any(directory.iterdir()):
+        if not any(directory.iterdir()) or (not tag.exists() and _is_old_cache(directory)):
             descriptor = os.open(tag, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             try:
                 os.write(descriptor, _MARK)
@@ -59,6 +66,20 @@ def claim_folder(directory: Path) -> None:
         raise ForeignFolderError(
             f"{directory} is not empty and no cache of cdpipe, so it is left alone; name an empty or a new folder"
         )
+
+
+def _is_old_cache(directory: Path) -> bool:
+    """Return True if a folder has the lock of a cache, and nothing but what a cache has."""
+    names = {path.name for path in directory.iterdir()}
+    rooms = names - _FILES
+    own = [*list_entries(directory), *(path for room in _NAMES for path in list_own(directory, room))]
+    there = [path for room in rooms for path in (directory / room).glob("*")]
+    return (
+        LOCK in names
+        and all(room in _NAMES or _PREFIX.fullmatch(room) for room in rooms)
+        and all((directory / room).is_dir() for room in rooms)
+        and set(own) == set(there)
+    )
 
 
 def list_entries(directory: Path) -> Iterator[Path]:

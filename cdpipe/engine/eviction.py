@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import uuid4
 
-from cdpipe.engine.cachefolder import DRAFTS, PINS, TRASH, list_entries, list_own
+from cdpipe.engine.cachefolder import DRAFTS, LOCK, PINS, TRASH, list_entries, list_own
 from cdpipe.engine.entries import MANIFEST, OWNER, delete_folder
 from cdpipe.engine.locks import is_held, locked
 
 ABANDONED_SECONDS: Final = 900.0
 """A draft whose owner is gone is removed once nothing in it has changed for so long."""
-
-_LOCK: Final = "lock"
 
 
 class Removal(NamedTuple):
@@ -37,7 +35,7 @@ class Usage(NamedTuple):
 
 def in_place(directory: Path) -> AbstractContextManager[None]:
     """Keep the entries of a cache folder where they are; any number of processes may do so at once."""
-    return locked(directory / _LOCK, exclusive=False)
+    return locked(directory / LOCK, exclusive=False)
 
 
 def scan_entries(directory: Path) -> Iterator[Usage]:
@@ -67,7 +65,7 @@ def remove_beyond(directory: Path, limit_bytes: int) -> Removal:
 
     Entries larger than the limit go first, then the least recently used. Pinned ones stay.
     """
-    with locked(directory / _LOCK, exclusive=True):
+    with locked(directory / LOCK, exclusive=True):
         pinned = _read_pins(directory)
         usages = sorted(scan_entries(directory), key=lambda usage: (usage.bytes <= limit_bytes, usage.last_used_ns))
         # What is pinned and larger than the limit is not counted: removing all others would not make it fit.

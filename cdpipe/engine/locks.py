@@ -5,6 +5,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+_LONGEST_NOTE: Final = 1000
 
 
 class HeldLock:
@@ -33,6 +36,54 @@ class HeldLock:
             self.path.unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = None
+
+
+class TakenError(RuntimeError):
+    """Another process holds a lock; the message is what it noted in the file."""
+
+
+@contextmanager
+def sole(path: Path, note: str) -> Iterator[None]:
+    """Hold a lock that one process at a time can have; it is there for whoever asks next if that process dies.
+
+    Parameters
+    ----------
+    path
+        The lock's file, removed at the end.
+    note
+        Who holds it, for those who ask meanwhile.
+
+    Raises
+    ------
+    TakenError
+        If another process holds it, or this one does already.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            noted = os.pread(descriptor, _LONGEST_NOTE, 0).decode("utf-8", "replace")
+            os.close(descriptor)
+            raise TakenError(noted) from None
+        if _names(path, descriptor):
+            break
+        os.close(descriptor)  # whoever held it removed the file between the two calls
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, note.encode())
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _names(path: Path, descriptor: int) -> bool:
+    """Return True if a path is still that of an open file."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def is_held(path: Path) -> bool:

@@ -1,14 +1,16 @@
 """The output folder of runs: what appears there is whole, belongs to one run, and is never what a run reads."""
 
 import os
+import platform
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final
 
-from cdpipe.engine.locks import HeldLock, is_held
+from cdpipe.engine.locks import HeldLock, TakenError, is_held, sole
 from cdpipe.engine.rejects import REJECTS
 from cdpipe.engine.streams import local_path
 
@@ -17,7 +19,10 @@ REPORT: Final = "report.json"
 PICTURES: Final = "confusion_*.png"
 _PART: Final = f"part-{'[0-9]' * 6}.parquet"
 _SCRATCH: Final = ".scratch-"
-_OWNER: Final = "owner"
+_OWNER: Final = ".cdpipe-run"
+"""In a scratch folder, and held by its run: without it a folder of that name is somebody else's."""
+
+_LOCK: Final = ".cdpipe-lock"
 
 
 class OutputError(ValueError):
@@ -45,6 +50,27 @@ def refuse_others(out: Path, paths: Sequence[str]) -> None:
         raise OutputError(
             f"{foreign[0]}: is not of a run, and results would replace it; choose another output.directory"
         )
+
+
+@contextmanager
+def sole_run(out: Path) -> Iterator[None]:
+    """Keep other runs out of an output folder, which is made; one that was killed keeps nobody out.
+
+    Raises
+    ------
+    OutputError
+        If another run writes there; it names that run's process, machine and beginning.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
+    note = f"process {os.getpid()} on {platform.node()}, since {since}"
+    try:
+        with sole(out / _LOCK, note):
+            yield
+    except TakenError as error:
+        raise OutputError(
+            f"{out}: another run writes there ({error}); wait for its end, or choose another output.directory"
+        ) from None
 
 
 @contextmanager

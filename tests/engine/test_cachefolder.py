@@ -3,7 +3,7 @@
 import multiprocessing
 
 import pytest
-from making import kept, put
+from making import kept, name, put
 
 from cdpipe.engine.cache import CacheError, CacheParams, Store
 from cdpipe.engine.cachefolder import TAG, claim_folder
@@ -66,6 +66,20 @@ def test_what_somebody_puts_into_a_cache_outlives_eviction_and_clearing(params):
     assert kept(params) == set()
     assert not (params.directory / "trash" / ("0" * 32)).exists()
     assert_theirs(params.directory)
+
+
+def test_a_cache_of_before_there_were_marks_is_marked_unless_it_holds_anything_else(params):
+    with Store(params) as store:
+        put(store, 0)
+        store.lookup("0" * 64)
+    (params.directory / TAG).unlink()
+    (params.directory / "ab" / "photos").mkdir(parents=True)
+    with pytest.raises(CacheError, match="no cache of cdpipe"):
+        Store(params)
+    (params.directory / "ab" / "photos").rmdir()
+    with Store(params) as store:
+        assert store.lookup(name(0)) is not None
+    assert (params.directory / TAG).exists()
 
 
 def claim(folder, barrier):
