@@ -1,4 +1,4 @@
-"""What a run says of itself: its configuration, machine, accounts, seconds, memory and metrics."""
+"""Run report: a run's configuration, machine, accounts, seconds, memory and metrics."""
 
 import json
 import os

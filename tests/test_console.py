@@ -25,7 +25,7 @@ LEDGERS = {
         {"null in coreData_accelset_accelYaw": 4_000_000, "coreData_position: not POINT (lon lat)": 1_000_000},
     ),
     "attack": Ledger("attack", MANY, MANY, notes={"messages of attackers": 13_500_000}),
-    "features": Ledger("features", MANY, MANY, notes={"ids that are not hexadecimal": 12_345_678}),
+    "features": Ledger("features", MANY, MANY, notes={"ids that are no hexadecimal number of 64 bits": 12_345_678}),
 }
 TRAINED = Trained(
     tuple(Fitted(name, METRICS, 1234.5, 98.7) for name in CLASSIFIERS),

@@ -350,7 +350,7 @@ def test_fault_09_one_bad_hex_id_nulled_a_whole_partition(synthetic):
     out, ledger = features(frame, FeatureParams(columns=("coreData_id", "x_pos")))
     expected = [0xA0F1B2C3, None, 0xA1B2C3D4, 0x0012345678, 0x12345678, None, 2**64 - 1]
     assert [None if pd.isna(value) else int(value) for value in out["coreData_id"]] == expected
-    assert ledger.notes == {"ids that are not hexadecimal": 2}
+    assert ledger.notes == {"ids that are no hexadecimal number of 64 bits": 2}
 
 
 def test_fault_09_ids_silently_became_floats(tmp_path):

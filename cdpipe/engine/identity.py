@@ -1,4 +1,4 @@
-"""What an input or an intermediate result is, as a digest: equal only if nothing that matters differs."""
+"""Identity of an input or a result: a digest that is equal only if nothing that matters differs."""
 
 import hashlib
 import json

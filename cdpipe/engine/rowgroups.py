@@ -15,6 +15,7 @@ from cdpipe.stages.cells import make_nulls
 from cdpipe.stages.conventions import USUAL, Convention
 from cdpipe.stages.gather import Gathered, gather_typed
 
+_TICKS_PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _RECURRING: Final = frozenset(("label", "time"))
 _PACKED_BYTES: Final = 8
 """A value of a column of texts takes no more if most are noted as numbers of a dictionary's entries."""
@@ -115,6 +116,10 @@ def first_values(path: str, names: Collection[str], *, rows: int) -> dict[str, l
 
 
 def _list_values(values: pa.Array) -> list[object]:
+    """Return values as Python's; times as milliseconds since 1970, for not every one has a Python date."""
+    if pa.types.is_timestamp(values.type):
+        per_second = _TICKS_PER_SECOND[values.type.unit]
+        return [None if ticks is None else ticks * 1000 / per_second for ticks in values.cast(pa.int64()).to_pylist()]
     return [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values.to_pylist()]
 
 

@@ -1,4 +1,4 @@
-"""Where messages come from: files found, cut into blocks of whole lines or row groups, and read one block at a time."""
+"""Sources of messages: files, cut into blocks of whole lines or row groups, and read one block at a time."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial

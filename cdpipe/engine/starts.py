@@ -1,4 +1,4 @@
-"""Where each block's rows begin, as tasks: row numbers do not depend on how files were cut."""
+"""Starts of blocks, as tasks: row numbers that do not depend on how files were cut."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise

@@ -6,15 +6,14 @@ later row cannot change it: one that contradicts it is counted.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from math import isfinite
 from typing import Final, Literal, NamedTuple
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
 from cdpipe.columns import BY_NAME, GENERATED_AT, LATITUDE, LONGITUDE, SOURCE, Column
 from cdpipe.stages.params import Params
+from cdpipe.stages.timecells import is_zone
 
 FIRST_RECORDS: Final = 1000
 """Records at a file's beginning that a decision rests on."""
@@ -33,8 +32,6 @@ _LEAST_IMPOSSIBLE: Final = 2
 _FRACTION: Final = re.compile(r"\d[.,]\d{0,5}[1-9]")
 _NUMBER: Final = re.compile(r"\s*\d+(\.\d*)?(e\+?\d+)?\s*", re.ASCII | re.IGNORECASE)
 _MS: Final = 1000
-_OF_THIS_MACHINE: Final = "localtime"
-"""A file of some time zone databases: what it says depends on where a run happens."""
 
 
 class ConventionParams(Params):
@@ -55,11 +52,7 @@ class ConventionParams(Params):
     @field_validator("time_zone")
     @classmethod
     def _is_known(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, OSError, ValueError):
-            name = _OF_THIS_MACHINE
-        if name == _OF_THIS_MACHINE:
+        if not is_zone(name):
             raise ValueError("is no time zone; use UTC or a name such as America/Denver")
         return name
 
@@ -204,8 +197,6 @@ def _numbers(column: Column, values: Sequence[object]) -> list[float]:
 
 def _has_fraction(value: object) -> bool:
     """Return True if a time says more than the whole second."""
-    if isinstance(value, datetime):
-        return value == value and bool(value.microsecond or getattr(value, "nanosecond", 0))  # noqa: PLR0124 - NaT
     if isinstance(value, str) and not _NUMBER.fullmatch(value):
         return _FRACTION.search(value) is not None
     try:

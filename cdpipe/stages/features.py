@@ -143,7 +143,7 @@ def _hex_ids(ids: Cells, codes: NDArray[np.int32], notes: dict[str, int]) -> obj
     if codes.size and (status.any() or codes.min() < 0):
         null = spread(codes, status != 0, of_null=True)
         if null.any():  # a text that is not hexadecimal may be one that no row has
-            notes["ids that are not hexadecimal"] = int(np.count_nonzero(null))
+            notes["ids that are no hexadecimal number of 64 bits"] = int(np.count_nonzero(null))
     return pd.arrays.IntegerArray(spread(codes, values, of_null=0), null)
 
 

@@ -332,14 +332,26 @@ def gather_typed(
     frame, faults, notes = assemble(typed, row_numbers=row_numbers, required=required, convention=convention)
     rejects = []
     if faults:
-        rows_at_fault = show(list(faults))
+        shown = show(list(faults))
+        kinds = shown.dtypes.to_dict().items()
+        times: dict[str, Any] = {
+            str(name): _spell_times(shown[name]) for name, dtype in kinds if pd.api.types.is_datetime64_any_dtype(dtype)
+        }
+        shown = shown.assign(**times)
         # pandas writes no NaN of 32 bits as JSON.
-        narrow = [name for name, dtype in rows_at_fault.dtypes.items() if dtype in (np.float16, np.float32)]
-        wide = rows_at_fault.astype(dict.fromkeys(narrow, "float64"))
+        wide = shown.astype({name: "float64" for name, dtype in kinds if dtype in (np.float16, np.float32)})
         for at, (place, code) in enumerate(faults.items()):
             text = wide.iloc[at].to_json()[:KEPT_TEXT]
-            rejects.append(bad_cell(file, first_line + place, code, rows_at_fault.iloc[at], text))
+            rejects.append(bad_cell(file, first_line + place, code, shown.iloc[at], text))
     return Gathered(frame, account(rows, frame, rejects, notes), rejects)
+
+
+def _spell_times(series: "pd.Series[Any]") -> list[str | None]:
+    """Return times as text, those too beyond the calendar, for which neither Python nor pandas has words."""
+    is_aware = isinstance(series.dtype, pd.DatetimeTZDtype)
+    ticks = (series.dt.tz_convert("UTC").dt.tz_localize(None) if is_aware else series).to_numpy()
+    texts = np.datetime_as_string(ticks, timezone="UTC" if is_aware else "naive")
+    return [None if null else text for text, null in zip(texts.tolist(), np.isnat(ticks), strict=True)]
 
 
 def _line_text(line: bytes) -> str:

@@ -106,7 +106,7 @@ def _find_name(cells: Cells, row: int) -> str:
 
 
 @cache
-def _is_zone(name: str) -> bool:
+def is_zone(name: str) -> bool:
     """Return True for a name of the time zone database; what it calls local is another on each machine."""
     return name != _OF_THE_MACHINE and name in available_timezones()
 
@@ -119,7 +119,7 @@ def _convert(times: Times, rows: NDArray[np.intp], zone: str) -> None:
     if zone == _UTC or not rows.size:
         return
     local = times.us[rows]
-    is_fit = (local >= LEAST_US + DAY_US) & (local <= GREATEST_US - DAY_US) & _is_zone(zone)
+    is_fit = (local >= LEAST_US + DAY_US) & (local <= GREATEST_US - DAY_US) & is_zone(zone)
     times.bad[rows[~is_fit]] = True
     rows = rows[is_fit]
     if rows.size:

@@ -1,7 +1,12 @@
 """Inputs of the kinds that people met have their right values, in every form of file, however it is cut."""
 
+import json
+
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from contract_data import read_rejects
 from message_files import FORMS, messages, run_plain, write_messages
 
 from cdpipe import clean, features
@@ -67,6 +72,23 @@ def test_each_file_has_its_own_convention(tmp_path):
     report, frame = run_plain(paths, tmp_path)
     assert instants(frame) == ["20:26:28.950", "11:17:33.900", "11:17:34.000", "11:17:34.101"]
     assert [each.whole_seconds for each in report.conventions.values()] == [True, False]
+
+
+@pytest.mark.parametrize(("unit", "whole"), [("s", True), ("ms", False), ("us", False), ("ns", False)])
+def test_a_parquet_time_beyond_the_calendar_is_a_reject_and_the_others_decide(tmp_path, unit, whole):
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
+    ticks = [1_564_576_919 * per_second + (not whole) * per_second // 10, 10**12 if unit == "s" else None]
+    table = pa.table({**{name: [value] * 2 for name, value in messages({})[0].items() if name != GENERATED}})
+    path = tmp_path / "m.parquet"
+    pq.write_table(table.append_column(GENERATED, pa.array(ticks, pa.timestamp(unit, "UTC"))), path)
+    report, frame = run_plain([path], tmp_path)
+    assert report.conventions[str(path)].whole_seconds is whole
+    assert instants(frame) == ["12:41:59.000" if whole else "12:41:59.100"]
+    if unit == "s":
+        (reject,) = read_rejects(tmp_path / "out")
+        assert json.loads(reject["text"])[GENERATED] == "33658-09-27T01:46:40.000Z"
+    lost = {**report.ledgers["gather"].dropped, **report.ledgers["clean"].dropped}
+    assert lost == {"metadata_generatedAt: not a timestamp" if unit == "s" else "null in metadata_generatedAt": 1}
 
 
 COUNTS = {

@@ -163,7 +163,7 @@ def test_one_id_is_one_vehicle_in_attack_split_and_feature(path, partitions, tmp
     offsets = moved_from(made, IDS)
     assert (offsets.max() - offsets.min()).max(axis=None) < 1e-8
     without = sum(number is None or number >= 2**64 for number in map(number_of, IDS))
-    assert ledgers[2].notes == {"ids that are not hexadecimal": without}
+    assert ledgers[2].notes == {"ids that are no hexadecimal number of 64 bits": without}
 
 
 @pytest.mark.parametrize("path", PATHS)

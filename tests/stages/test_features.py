@@ -84,7 +84,7 @@ def test_an_id_that_is_not_hexadecimal_is_null_and_counted_and_touches_no_other(
     frame, ledger = features(given_, FeatureParams(columns=("coreData_id",)))
     assert frame["coreData_id"].dtype == "UInt64"
     assert [None if pd.isna(x) else x for x in frame["coreData_id"]] == [0xA1, None, None, 0x17, None, 0x17, None]
-    assert ledger.notes == {"ids that are not hexadecimal": 4}
+    assert ledger.notes == {"ids that are no hexadecimal number of 64 bits": 4}
     assert ledger.rows_out == 7
 
 
