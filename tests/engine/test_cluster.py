@@ -249,6 +249,7 @@ def test_existing_scheduler(tmp_path):
 LATE = pytest.param(True, marks=pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("late", [False, LATE])
 def test_other_versions_are_told_readably(tmp_path, monkeypatch, late):
     # As a client connects, Dask compares it with the workers that have joined by then: without any, nothing differs.

@@ -42,6 +42,7 @@ def test_the_values_whose_bit_is_set_go_next_to_each_other_and_nothing_outside_i
     assert out[-1] == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("features", ["+sse2", "+sse2,+ssse3,+avx,+avx2"], ids=["without AVX2", "with AVX2 alone"])
 def test_it_does_the_same_on_processors_that_have_less(features):
     lacking = [each for each in features.split(",") if f"{each[1:]} " not in Path("/proc/cpuinfo").read_text()]

@@ -114,6 +114,7 @@ def finish(process: subprocess.Popen) -> int:
     return int(out)
 
 
+@pytest.mark.slow
 def test_processes_that_compile_at_once_agree_and_the_next_one_compiles_nothing(copy):
     assert all(hits in (0, 1) for hits in [finish(process) for process in [use(copy) for _ in range(3)]])
     assert finish(use(copy)) == 1
@@ -152,6 +153,7 @@ def test_a_part_works_in_its_kernel_and_by_itself_and_raises_from_both(tmp_path)
     assert [lines[1:] for lines in told] == [["True", "0"], ["True", "3"]]
 
 
+@pytest.mark.slow
 def test_a_later_process_neither_compiles_nor_loads_the_compiler(tmp_path):
     """Every stage and attack, so that machine code which needs more than the loader gives shows itself here."""
     import cdpipe
