@@ -173,7 +173,8 @@ class ClusterSession(Session):
         return sum(worker["nthreads"] for worker in self._known_workers().values())
 
     def _known_workers(self) -> dict[str, Any]:
-        workers: dict[str, Any] = self.client.scheduler_info()["workers"]
+        # Not `client.scheduler_info()`: what that returns is replaced every few seconds by an answer without workers.
+        workers: dict[str, Any] = self.client.sync(self.client.scheduler.identity, n_workers=-1)["workers"]
         return workers
 
 

@@ -265,7 +265,7 @@ def _compare(before: _End, after: _End, wall_seconds: float) -> dict[str, Any]:
         pairs = [(before.counters[place][name], after.counters[place][name]) for place in before.counters]
         known = [new - old for old, new in pairs if old is not None and new is not None]
         figures[name] = sum(known) if len(known) == len(pairs) else None
-    if figures["cpu_seconds"] is not None:
+    if figures["cpu_seconds"] is not None and after.cores:  # none if all workers have gone
         figures["cpu_percent"] = 100 * figures["cpu_seconds"] / (wall_seconds * after.cores)
     read, asked = figures["read_bytes"], figures["syscall_read_bytes"]
     if read is not None and asked is not None:

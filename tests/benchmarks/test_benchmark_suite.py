@@ -175,7 +175,6 @@ def test_probed_run_lasts_long_enough_to_be_attributed(data_folder, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(_stage, "WARM_UP", TINY)
     record = Basic().used(TINY)
-    assert record["runs"] > 1
     assert record["wall_seconds"] * record["runs"] >= _stage.PROBED_S
     assert sum(record[f"share_{name}"] for name in _stage.SHARES) == pytest.approx(1)
     assert Basic().used(TINY) == record

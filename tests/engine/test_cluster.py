@@ -272,3 +272,14 @@ def test_other_versions_are_told_readably(tmp_path, monkeypatch, late):
             assert session.run([double(1)]) == [2]
         assert [each.filename for each in told if each.category is SessionWarning] == [__file__]
         start.join()
+
+
+def test_workers_are_known_while_the_client_refreshes_what_it_knows(monkeypatch):
+    with open_session(SessionParams(scheduler="local", workers=1, threads_per_worker=1, dashboard=False)) as session:
+        # As dask does by itself, every few seconds: an answer without workers.
+        monkeypatch.setattr(session.client, "_update_scheduler_info", lambda **_: _forget_workers(session.client))
+        assert (session.workers, session.threads) == (1, 1)
+
+
+async def _forget_workers(client):
+    client._scheduler_identity = {"workers": {}}
