@@ -13,8 +13,9 @@ from rich.text import Text
 
 from cdpipe.perf.blocks import NONE, Item, Section, tabulate
 from cdpipe.perf.findings import Report
+from cdpipe.perf.plain import show_plain
 from cdpipe.perf.quantities import format_percent, format_quantity
-from cdpipe.perf.report import print_section, render_json, render_markdown, render_text, show_plain
+from cdpipe.perf.report import print_section, render_json, render_markdown, render_text
 from cdpipe.stages.ledger import Ledger
 
 DASK_REPORT: Final = "dask-report.html"
@@ -86,9 +87,11 @@ class Profile:
             print_section(section, console)
         console.print("About this run", style="bold")
         for line in self.notes():
-            console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
+            console.print(Padding(Text(show_plain(line)), (0, 0, 0, 2), expand=False))
         for line in self._name_files():
-            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)  # a path is to be copied whole
+            console.print(
+                f"  {show_plain(line)}", highlight=False, markup=False, emoji=False, soft_wrap=True
+            )  # a path is to be copied whole
 
     def notes(self) -> list[str]:
         """Say what the report's figures do not: where it ran, what came from the cache, what is not in them."""

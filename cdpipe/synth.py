@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, model_validator
+from pydantic import Field, NaiveDatetime, model_validator
 
 from cdpipe.columns import BY_NAME, GENERATED_AT, LATITUDE, LONGITUDE, POINT, ROW_NUMBER, SEC_MARK, VEHICLE_ID
 from cdpipe.messages import COLUMNS, EPOCH, RECEIVED_AT, WRITERS, Messages, replacing, typed_table
 from cdpipe.stages.framecells import type_series
+from cdpipe.stages.params import Params
 from cdpipe.trips import WAVE_MS, Fleet, Ints, Trips, draw_words, drive, make_trips, row_words
 
 _CHUNK_ROWS: Final = 100_000
@@ -56,10 +57,8 @@ _FAULTS: Final[tuple[tuple[str, ...] | dict[str, int], ...]] = (
 """What may be wrong with a dirty row: cells left empty, or J2735's "unavailable" codes. Equally likely."""
 
 
-class SynthParams(BaseModel):
+class SynthParams(Params):
     """What to make. Values out of bounds raise `pydantic.ValidationError`, a `ValueError`, naming value and limit."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rows: int = Field(ge=1, le=10**10, description="messages to make")
     vehicles: int | None = Field(None, ge=1, le=10**8, description="vehicles; by default one for 250 rows, 10 at least")

@@ -1,12 +1,18 @@
 import datetime as dt
 import json
+import math
 import tomllib
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from pydantic import BaseModel
 
 from cdpipe import RunConfig
 from cdpipe.config import ConfigError, load_config, override, parse_config
+from cdpipe.configfile import read_tables
 from cdpipe.example import example_config
+from cdpipe.stages.attacks import ATTACKS
 from cdpipe.stages.attacks.override_const import OverrideConst
 from cdpipe.stages.clean import CleanParams
 
@@ -209,6 +215,24 @@ def test_training_can_be_left_out_in_json(tmp_path):
             r"\[clean.filters\]: key 'kind'",
         ),
         ("a.json", b'{"clean": {}, "seed": 1, "clean": {}}', r"top level: key 'clean' is there twice"),
+        ("a.toml", b"a = " + b"[" * 900 + b"]" * 900, r"a.toml: line 1: goes more than 32 tables deep"),
+        ("a.toml", b"a = 1\n" + b"[" + b"a." * 900 + b"a]\n", r"a.toml: line 2: goes more than 32 tables deep"),
+        ("a.toml", b"a = '''\n[['''\n" + b'"a" . ' * 99_999 + b"a = 1", r"a.toml: line 3: goes more than 32"),
+        ("a.json", b'{"a":' * 900 + b"1" + b"}" * 900, r"a.json: line 1: goes more than 32 tables deep"),
+        ("a.toml", b"#" * 1_000_001, r"a.toml: is larger than 1,000,000 bytes"),
+        ("a.json", b'{"seed": 1' + b"0" * 5_000 + b"}", r"a.json: has a whole number of more digits"),
+        ("a.toml", b"seed = 1" + b"0" * 5_000, r"a.toml: has a whole number of more digits"),
+        ("a.toml", b"seed = 0x1" + b"0" * 5_000 + b"\ninput.paths = ['a']", "a whole number of thousands of digits"),
+        (
+            "a.json",
+            b'{"input": {"paths": ["a"]}, "cache": {"limit_gb": NaN}}',
+            "limit_gb = nan: must be a finite number",
+        ),
+        ("a.json", b'{"input": {"paths": ["\\ud800"]}}', "input.paths: holds a character that no name can have"),
+        ("a.json", b'{"input": {"a\\ud800b": 1}}', r"input.a\\ud800b: holds a character that no name can have"),
+        ("a.toml", b'output.directory = "a\\u0000"', "output.directory: holds a character that no name can have"),
+        ("a\0.toml", None, r"a.*toml: embedded null byte"),
+        ("a" * 300 + ".toml", None, "cannot be read .File name too long."),
         ("a.toml", b"# \xff\n", r"a.toml: byte 2 is not UTF-8"),
         ("a.toml", b"sede = 1\n[input]\npaths = ['a']\n", r"a.toml: top level: unknown key 'sede'"),
         ("", None, "cannot be read"),
@@ -239,3 +263,121 @@ def test_a_wrong_scheduler_on_the_command_line_is_a_configuration_error():
 def test_the_example_is_a_configuration(tmp_path):
     (tmp_path / "a.toml").write_text(example_config())
     assert load_config(tmp_path / "a.toml") == parse()
+
+
+@pytest.mark.parametrize(
+    "text", ['a = "' + "[" * 99 + '"', "a = '" + "a." * 99 + "'", "# " + "{" * 99, "a = 1 # ''' " + "[" * 99]
+)
+def test_depth_is_that_of_tables_not_of_text(tmp_path, text):
+    (tmp_path / "a.toml").write_text(text)
+    assert read_tables(tmp_path / "a.toml") == tomllib.loads(text)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_configuration(tmp_path):
+    for name, text in (("a.toml", "seed = 1"), ("a.json", '{"seed": 1}')):
+        (tmp_path / name).write_text(text, encoding="utf-8-sig")
+        assert read_tables(tmp_path / name) == {"seed": 1}
+
+
+@pytest.mark.parametrize("kind", ["broken link", "loop", "not allowed"])
+def test_a_file_that_cannot_be_opened_is_named(tmp_path, kind, monkeypatch):
+    path = tmp_path / "a.toml"
+    path.symlink_to(tmp_path / ("missing" if kind == "broken link" else "a.toml"))
+    if kind == "not allowed":  # the tests' user may be root, who may read everything
+        monkeypatch.setattr(Path, "open", Mock(side_effect=PermissionError(13, "Permission denied", str(path))))
+    with pytest.raises(ConfigError, match=r"a.toml: cannot be read \(.+\); name a TOML or JSON file"):
+        load_config(path)
+
+
+def test_of_many_problems_the_first_are_told_and_the_others_counted():
+    lines = refusal(**{f"key{number}": "x" * 10_000 for number in range(1_000)}).splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == "configuration: and 980 more like these"
+    assert len(refusal(seed="x" * 10_000)) < 200
+
+
+def test_a_name_cannot_write_to_the_terminal():
+    said = refusal(**{"a\x1b[31mb\nc": 1, "input": {"paths": ["a"], "\x9b": {"\x07": 1}}})
+    assert len(said.splitlines()) == 2
+    assert all(line.isprintable() for line in said.splitlines())
+
+
+def _numbers():
+    """Give each setting that is a number, as (tables, key, whether whole)."""
+
+    def walk(model, *tables):
+        for name, field in model.model_fields.items():
+            kinds = (field.annotation, *getattr(field.annotation, "__args__", ()))
+            inner = [each for each in kinds if isinstance(each, type) and issubclass(each, BaseModel)]
+            for each in inner:
+                yield from walk(each, *tables, name)
+            if not inner and {int, float} & set(kinds) and bool not in kinds:
+                yield (*tables, name), model
+
+    found = dict(walk(RunConfig))
+    for kind in ATTACKS:
+        found |= {("attack", *keys[1:]): kind for keys, _ in walk(kind, "attack")}
+    return sorted((".".join(keys), model) for keys, model in found.items())
+
+
+def _refusal_if_any(given):
+    try:
+        parse(**given)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+REST = {
+    "within": {"latitude": 1, "longitude": 1, "radius_m": 1},
+    "bbox": {"south": 1, "north": 2, "west": 1, "east": 2},
+    "centre": CENTRE,
+}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0, -1, 1e300, 1e-300, math.inf, math.nan, True, False, "5", "x", 10**400, pytest.param(10**5000, id="huge")],
+)
+def test_a_number_works_or_is_refused_with_its_key(value):
+    numbers = _numbers()
+    assert len(numbers) > 25
+    for dotted, model in numbers:
+        *tables, key = dotted.split(".")
+        given = {key: value}
+        for name in reversed(tables):
+            given = {**REST.get(name, {}), **given} if name in REST else given
+            given = {name: given}
+        if tables == ["attack"]:
+            given["attack"]["kind"] = model.model_fields["kind"].default
+            given["clean"] = {"centre": CENTRE}
+        if tables == ["session"]:
+            given["session"]["scheduler"] = "local"
+        said = _refusal_if_any(given)
+        if said is None:
+            assert not isinstance(value, bool), dotted
+            assert value in (0, -1, 1e300, 1e-300, "5"), dotted
+        else:
+            assert key in said, (dotted, said)
+            assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"cache": {"limit_gb": 1e300}}, "[cache]: limit_gb = 1e+300: must be at most 1e+09"),
+        ({"cache": {"limit_gb": True}}, "[cache]: limit_gb = true: must be a number"),
+        ({"session": {"memory_limit_gb": math.inf}}, "[session]: memory_limit_gb = inf: must be"),
+        ({"session": {"memory_limit_gb": 1e-300}}, "[session]: memory_limit_gb = 1e-300: must be at least 0.001"),
+        (
+            {"session": {"workers": 10**9, "scheduler": "local"}},
+            "[session]: workers = 1000000000: must be at most 1000",
+        ),
+        ({"session": {"threads_per_worker": 10**9}}, "[session]: threads_per_worker = 1000000000: must be at most"),
+        ({"seed": True}, "seed = true: must be a number"),
+        ({"gather": {"block_mb": 1e300}}, "[gather]: block_mb = 1e+300: must be at most"),
+        ({"gather": {"block_mb": 1e-9}}, "[gather]: block_mb = 1e-09: must be more than 0.0001"),
+    ],
+)
+def test_a_number_beyond_reason_is_named_with_the_limit(tables, message):
+    assert message in refusal(**tables)

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, Final, Self
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from cdpipe.engine.cachefolder import DRAFTS, HITS, MISSES, PINS, ForeignFolderError, claim_folder
 from cdpipe.engine.entries import MANIFEST, DamageError, Draft, Entry, read_entry
 from cdpipe.engine.eviction import Removal, discard, in_place, remove_beyond, scan_entries
 from cdpipe.engine.identity import IdentityError, identify, key
 from cdpipe.engine.locks import HeldLock
+from cdpipe.stages.params import Params
 
 __all__ = [
     "CacheError",
@@ -45,14 +46,14 @@ class CacheWarning(UserWarning):
     """The cache works, but an entry was damaged or is too large to stay."""
 
 
-class CacheParams(BaseModel):
+class CacheParams(Params):
     """Whether, where and how much to keep."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     enabled: bool = Field(True, description="keep outputs of stages, and take them from there next time")
     directory: Path | None = Field(None, description="default: cdpipe in XDG_CACHE_HOME, or in ~/.cache")
-    limit_gb: float = Field(20.0, gt=0, description="beyond this size the least recently used go, GB = 1e9 bytes")
+    limit_gb: float = Field(
+        20.0, ge=1e-9, le=1e9, description="beyond this size the least recently used go, GB = 1e9 bytes"
+    )
     stages: tuple[str, ...] = Field(("gather", "features"), description="stages whose output is kept")
 
     @field_validator("stages")

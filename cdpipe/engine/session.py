@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol, Self, TypedDict, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from cdpipe.engine.accounts import Account, Place
+from cdpipe.stages.params import Params
 
 GB: Final = 1e9
 """Bytes in a gigabyte: every `_gb` here is decimal (a GiB is 1.074 of them)."""
@@ -47,23 +48,23 @@ class SessionMemory(TypedDict):
     workers: dict[str, WorkerMemory]
 
 
-class SessionParams(BaseModel):
+class SessionParams(Params):
     """Where and how wide to run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     scheduler: str = Field("threads", description=f"where to run: {LEGAL_SCHEDULERS}")
     workers: int | None = Field(
-        None, ge=1, description="worker processes (scheduler 'local'); default: chosen from the cores"
+        None, ge=1, le=1_000, description="worker processes (scheduler 'local'); default: chosen from the cores"
     )
     threads_per_worker: int | None = Field(
         None,
         ge=1,
+        le=1_000,
         description="threads of each worker, or of this process (scheduler 'threads'); default: the cores",
     )
     memory_limit_gb: float | None = Field(
         None,
-        gt=0,
+        ge=0.001,
+        le=1e9,
         description="memory of each worker, or of this process, GB = 1e9 bytes; default: the machine's share",
     )
     dashboard: bool | Annotated[int, Field(ge=1, le=65535)] = Field(

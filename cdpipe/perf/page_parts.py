@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from cdpipe.perf.blocks import Item, Listing, Section, Table
 from cdpipe.perf.bounds import Bound
-from cdpipe.perf.report import show_plain
+from cdpipe.perf.plain import show_plain
 
 CLASSES: Final = {bound: bound.name.lower() for bound in Bound}
 """The CSS class that colours what is bound so."""

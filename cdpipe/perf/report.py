@@ -18,6 +18,7 @@ from rich.text import Text
 from cdpipe.perf.blocks import Section, Table
 from cdpipe.perf.bounds import Bound
 from cdpipe.perf.findings import Report, Rules, build_report
+from cdpipe.perf.plain import show_plain
 from cdpipe.perf.report_data import describe_report
 from cdpipe.perf.sections import lay_out
 from cdpipe.perf.wrapping import share_width, wrap_text
@@ -42,13 +43,6 @@ _STYLES: Final = {
     Bound.INSUFFICIENT: "dim",
 }
 _MARKDOWN_SIGNS: Final = re.compile(r"([\\`*\[\]<>|#~]|(?<!\w)_|_(?!\w))")
-
-
-def show_plain(text: str) -> str:
-    """Return a text with every character that does not print (escapes, line ends, bidi marks) written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def render_text(report: Report, console: Console) -> None:

@@ -40,10 +40,13 @@ class TrainParams(Params):
     test_ratio: float = Field(0.2, gt=0, lt=1, description="share that tests")
     seed: int = Field(42, ge=0, lt=2**63, description="seed of the sample, of the split and of the classifiers")
     sample_rows: int | None = Field(
-        None, ge=1, description="train and test on whole vehicles with at most so many messages; default: all"
+        None,
+        ge=1,
+        le=10**15,
+        description="train and test on whole vehicles with at most so many messages; default: all",
     )
-    trees: int = Field(100, ge=1, description="trees of the random forest")
-    neighbors: int = Field(5, ge=1, description="neighbours of KNeighbors")
+    trees: int = Field(100, ge=1, le=1_000_000, description="trees of the random forest")
+    neighbors: int = Field(5, ge=1, le=1_000_000, description="neighbours of KNeighbors")
     scale: bool = Field(False, description="KNeighbors: count distance in standard deviations of each feature")
     engine: Literal["scikit-learn", "intelex"] = Field(
         "scikit-learn", description="who grows the random forest: scikit-learn, or intelex (pip install cdpipe[fast])"
