@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,19 +17,30 @@ _MESSAGES: Final = Path("bsm.csv")
 
 @contextmanager
 def _explaining() -> Iterator[None]:
-    """Print an error that a user can mend as one message and exit with status 1; ours pass through."""
+    """Print an error as one message: status 1 if a user can mend it, 70 if it is a fault of cdpipe.
+
+    Errors of the command line pass through, and so does the end of who read the output.
+    """
     try:
         yield
     except (click.ClickException, click.exceptions.Exit):
         raise
     except Exception as error:
-        ours = type(error).__module__.startswith("cdpipe")
-        if click.get_current_context().find_root().params["debug"] or not (
-            ours or isinstance(error, ValueError | OSError | MemoryError)
-        ):
+        if click.get_current_context().find_root().params["debug"]:
             raise
-        click.echo(f"cdpipe: {error}", err=True)
-        raise SystemExit(1) from None
+        from cdpipe.terminal import ended_reader, tell_error
+
+        if isinstance(error, BrokenPipeError) and ended_reader():
+            raise
+        raise SystemExit(tell_error(error)) from None
+
+
+def _require_folder() -> None:
+    """Make sure that there is a folder that relative paths begin in."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise FileNotFoundError("the folder that you are in was removed; change to another and run again") from None
 
 
 class _Rows(click.ParamType[int]):
@@ -55,6 +65,12 @@ class _Rows(click.ParamType[int]):
 @click.option("--debug", is_flag=True, help="Show where an error arose.")
 def main(*, debug: bool) -> None:
     """Labelled misbehaviour data sets from connected-vehicle messages, and what limits their making."""
+    del debug  # read where errors are told
+    from cdpipe.terminal import open_streams
+
+    open_streams()
+    with _explaining():
+        _require_folder()
 
 
 @main.command()
@@ -76,8 +92,10 @@ def synth(rows: int, out: Path | None, seed: int) -> None:
         from cdpipe.synth import SynthParams, synthesize
 
         made = synthesize(out, SynthParams(rows=rows, seed=seed))
+    from cdpipe.perf.plain import show_plain
+
     click.echo(
-        f"{out}: {made.rows:,} messages of {made.vehicles:,} vehicles, "
+        f"{show_plain(str(out))}: {made.rows:,} messages of {made.vehicles:,} vehicles, "
         f"{made.bytes / 1e6:,.1f} MB in {made.seconds:.1f} s ({made.rows / made.seconds / 1e6:.2f} Mrows/s)"
     )
 
@@ -154,8 +172,7 @@ def profile_command(config: Path, scheduler: str | None, out: Path | None, rules
 def bottlenecks(results: Path, commit: str | None, machine: str | None, rules: str, history: int, format_: str) -> None:
     """Say what each stage is bound by, from asv's results, and what to do about it."""
     with _explaining():
-        from rich.console import Console
-
+        from cdpipe.console import open_console
         from cdpipe.perf.commits import resolve_commit
         from cdpipe.perf.report import Rules, build_report, render_json, render_markdown, render_text
 
@@ -163,7 +180,7 @@ def bottlenecks(results: Path, commit: str | None, machine: str | None, rules: s
             results, commit=commit and resolve_commit(commit), machine=machine, rules=Rules(rules), history=history
         )
         if format_ == "text":
-            render_text(report, Console(width=None if sys.stdout.isatty() else 100))
+            render_text(report, open_console())
         else:
             click.echo({"md": render_markdown, "json": render_json}[format_](report))
 

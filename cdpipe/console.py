@@ -10,9 +10,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from cdpipe.engine.graph import Outcome
 from cdpipe.engine.runner import OnPartition
+from cdpipe.perf.plain import show_plain
 from cdpipe.runreport import RunReport
 from cdpipe.stages.train import Trained
 
@@ -32,7 +34,7 @@ def show_run(run: Callable[[OnPartition, Callable[[str], None]], RunReport]) -> 
     run
         Runs the pipeline, given what to call for each partition and for each sentence.
     """
-    console = _console()
+    console = open_console()
     show_report(_follow(run, console), console)
 
 
@@ -41,8 +43,8 @@ def show_profile(profile: Callable[[OnPartition, Callable[[str], None]], Profile
 
     Where another program is to read it (`md`, `json`), progress and sentences go to standard error.
     """
-    console = _console()
-    made = _follow(profile, console if format_ == "text" else Console(stderr=True))
+    console = open_console()
+    made = _follow(profile, console if format_ == "text" else open_console(stderr=True))
     if format_ == "text":
         made.print(console)
     else:
@@ -52,15 +54,15 @@ def show_profile(profile: Callable[[OnPartition, Callable[[str], None]], Profile
 
 def _follow(run: Callable[[OnPartition, Callable[[str], None]], T], console: Console) -> T:
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[rate]}", markup=False),
         TimeElapsedColumn(),
         console=console,
     ) as progress:
         watch = _Watch(progress)
-        return run(watch.see, lambda sentence: progress.console.print(sentence, highlight=False, soft_wrap=True))
+        return run(watch.see, lambda sentence: _print_line(progress.console, sentence))
 
 
 class _Watch:
@@ -75,7 +77,7 @@ class _Watch:
     def see(self, label: str, done: int, total: int, outcome: Outcome | None) -> None:
         """Begin the bar of a pass, or move it on by one partition."""
         if outcome is None:
-            self._bars[label] = self._progress.add_task(label, total=total, rate="")
+            self._bars[label] = self._progress.add_task(show_plain(label), total=total, rate="")
             self._rows[label] = self._bytes[label] = 0
             return
         self._rows[label] += outcome.rows
@@ -89,35 +91,44 @@ class _Watch:
 
 def show_report(report: RunReport, console: Console | None = None) -> None:
     """Print a run's accounts, metrics and outputs."""
-    console = console or _console()
+    console = console or open_console()
     console.print(_ledger_table(report))
     for name, files in report.absent.items():
-        console.print(f"{name}: not in {', '.join(files)}; read as null", soft_wrap=True)
+        _print_line(console, f"{name}: not in {', '.join(files)}; read as null")
     if report.trained is not None and report.trained.fitted:
         console.print(_metrics_table(report.trained))
         console.print()
         if report.trained.majority_rate == 1.0:
-            console.print("every test message is of one class, so rates of the other are undefined (nan) and mcc is 0")
+            _print_line(
+                console, "every test message is of one class, so rates of the other are undefined (nan) and mcc is 0"
+            )
         for reason, rows in report.trained.ledger.dropped.items():
-            console.print(f"training left out {rows:,} messages: {reason}")
-    console.print(_usage(report), highlight=False)
+            _print_line(console, f"training left out {rows:,} messages: {reason}")
+    _print_line(console, _usage(report))
     for name, path in report.outputs.items():
-        console.print(f"{name}: {path}", soft_wrap=True, highlight=False)
+        _print_line(console, f"{name}: {path}")
 
 
 def show_cache(info: Mapping[str, Any]) -> None:
     """Print what the cache holds."""
-    console = _console()
+    console = open_console()
     rate = "no look-up yet" if info["hit_rate"] is None else f"{info['hit_rate']:.1%}"
-    console.print(f"{info['directory']}", soft_wrap=True, highlight=False)
-    console.print(f"{info['entries']} entries, {info['bytes'] / 1e9:,.3f} GB")
-    console.print(f"{info['hits']} hits, {info['misses']} misses, hit rate {rate}")
+    _print_line(console, str(info["directory"]))
+    _print_line(console, f"{info['entries']} entries, {info['bytes'] / 1e9:,.3f} GB")
+    _print_line(console, f"{info['hits']} hits, {info['misses']} misses, hit rate {rate}")
     for stage, held in info["by_stage"].items():
-        console.print(f"  {stage}: {held['entries']} entries, {held['bytes'] / 1e6:,.1f} MB")
+        _print_line(console, f"  {stage}: {held['entries']} entries, {held['bytes'] / 1e6:,.1f} MB")
 
 
-def _console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=_NARROWEST)
+def open_console(*, stderr: bool = False) -> Console:
+    """Return the terminal, or a file of `_NARROWEST` columns; text is printed as it is, brackets and colons too."""
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=None if is_terminal else _NARROWEST, markup=False, emoji=False, highlight=False)
+
+
+def _print_line(console: Console, text: str) -> None:
+    """Print a line that nothing breaks or colours; names in it cannot write to the terminal."""
+    console.print(Text(show_plain(text)), soft_wrap=True)
 
 
 def _ledger_table(report: RunReport) -> Table:
@@ -134,7 +145,7 @@ def _ledger_table(report: RunReport) -> Table:
             f"{ledger.rows_in:,}",
             f"{ledger.rows_out:,}",
             f"{ledger.rows_in - ledger.rows_out:,}",
-            "\n".join(why + notes),
+            Text("\n".join(map(show_plain, why + notes))),
             report.cache.get(name, ""),
             f"{report.seconds[name]:.2f}" if name in report.seconds else "-",
         )

@@ -33,6 +33,7 @@ from cdpipe.engine.runner import OnPartition, Prepared, Runner
 from cdpipe.engine.session import Session, open_session
 from cdpipe.kernels.ahead import compiling_ahead
 from cdpipe.plots import plot_confusion
+from cdpipe.remedies import explain_nothing
 from cdpipe.runreport import RunReport, describe_machine, describe_versions
 from cdpipe.stages import STAGES
 from cdpipe.stages.conventions import describe_conventions
@@ -228,7 +229,7 @@ def _train(
     on_part: OnPart,
 ) -> Trained | None:
     """Fit and measure the classifiers, if any are asked for and what they need fits."""
-    _require_rows(prepared)
+    _require_rows(config, prepared)
     if config.train is None or not config.train.classifiers:
         return None
     # Workers elsewhere have nothing to do meanwhile, so all processors are there for it.
@@ -244,19 +245,11 @@ def _train(
         return train_parts(read, config.train, rows=prepared.entry.manifest.rows, threads=threads)
 
 
-def _require_rows(prepared: Prepared) -> None:
+def _require_rows(config: RunConfig, prepared: Prepared) -> None:
     """Say where the messages went, if none is left."""
     if prepared.entry.manifest.rows == 0:
-        lost = [
-            f"{ledger.stage} dropped {rows:,}: {reason}"
-            for ledger in prepared.ledgers.values()
-            for reason, rows in ledger.dropped.items()
-        ]
-        read = next(iter(prepared.ledgers.values())).rows_in
-        if read == 0:
-            raise ValueError("no message was read: the input has columns but no record; check input.paths")
-        why = "; ".join(lost)
-        raise ValueError(f"no message of {read:,} is left ({why}); loosen what drops them")
+        filters = {each.reason: each.name for each in config.clean.active_filters}
+        raise ValueError(explain_nothing(prepared.ledgers, filters))
 
 
 def _publish(prepared: Prepared, out: Path, scratch: Path, *, dataset: bool) -> dict[str, Path]:

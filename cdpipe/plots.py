@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from cdpipe.oserrors import naming
 from cdpipe.stages.metrics import Metrics
 
 _LABELS: Final = ("honest", "attacker")
@@ -49,4 +50,5 @@ def plot_confusion(metrics: Metrics, title: str, path: Path) -> None:
     axes.set(xticks=(0, 1), yticks=(0, 1), xticklabels=_LABELS, yticklabels=_LABELS)
     axes.set(xlabel="predicted", ylabel="true", title=title)
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
-    figure.savefig(path)
+    with naming(path):
+        figure.savefig(path)

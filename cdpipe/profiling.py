@@ -14,6 +14,7 @@ from cdpipe.engine.graph import Outcome, sum_outcomes
 from cdpipe.engine.metering import Meter, PartsMeter, join_figures
 from cdpipe.engine.runner import ORDER, OnPartition
 from cdpipe.engine.session import Session
+from cdpipe.oserrors import naming
 from cdpipe.perf.findings import Rules
 from cdpipe.perf.measurements import Machine
 from cdpipe.perf.run_report import WHOLE, report_run
@@ -257,7 +258,7 @@ def _write_whole(path: Path, text: str) -> None:
     """Write a file beside, flush it to the disk, and only then give it its name."""
     beside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with beside.open("w", encoding="utf-8") as stream:
+        with naming(beside), beside.open("w", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from cdpipe.oserrors import naming
 from cdpipe.stages.conventions import Convention
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.train import Trained
@@ -92,7 +93,7 @@ class RunReport:
         """Write the report as JSON beside the file, flush it to the disk, and only then give it that name."""
         beside = path.with_name(f".{path.name}.{uuid4().hex}")
         try:
-            with beside.open("w", encoding="utf-8") as stream:
+            with naming(beside), beside.open("w", encoding="utf-8") as stream:
                 json.dump(self.as_dict(), stream, indent=2, allow_nan=False)
                 stream.write("\n")
                 stream.flush()

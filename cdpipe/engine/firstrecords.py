@@ -7,6 +7,7 @@ from cdpipe.engine.paths import SourceError
 from cdpipe.engine.rowgroups import first_values
 from cdpipe.engine.sources import SourceFile
 from cdpipe.engine.streams import open_stream
+from cdpipe.oserrors import give_reason
 from cdpipe.stages.conventions import FIRST_RECORDS, SAMPLED, ConventionParams, decide
 from cdpipe.stages.csvlines import first_cells
 from cdpipe.stages.jsonlines import parse_json_lines
@@ -35,12 +36,12 @@ def settle_convention(file: SourceFile, params: ConventionParams, *, read: Seque
     try:
         return file._replace(convention=decide(_first_values(file), params, read=read, format_=file.format))
     except (OSError, ValueError) as error:
-        raise SourceError(f"{file.path}: {error}") from error
+        raise SourceError(f"{file.path}: {give_reason(error)}") from error
 
 
 def _first_values(file: SourceFile) -> Mapping[str, Sequence[object]]:
     if file.format == "parquet":
-        return first_values(file.stored, SAMPLED, rows=FIRST_RECORDS)
+        return first_values(file.stored, SAMPLED, rows=FIRST_RECORDS, keys=dict(file.keys))
     with open_stream(file.stored) as stream:
         head = stream.read((file.header.bytes if file.header else 0) + _LOOKED_AT)
     if file.header is not None:

@@ -150,14 +150,16 @@ def _identify_url(url: str) -> str:
     head, _, archive = url.partition("::")
     if "://" in head and archive:  # a member changes with its archive
         return _digest_structure({"member": head, "archive": identify(archive)})
-    from fsspec.core import url_to_fs  # noqa: PLC0415 - only URLs need it
-    from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415
+    from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415 - only URLs need it
 
-    store, path = url_to_fs(url)
+    from cdpipe.engine.streams import find_store, reaching  # noqa: PLC0415
+
+    store, path = find_store(url)
     if isinstance(store, LocalFileSystem):
         return identify(path)
-    store.invalidate_cache()  # a listing kept from earlier would hide a replaced file
-    info = store.info(path)
+    with reaching(url):
+        store.invalidate_cache()  # a listing kept from earlier would hide a replaced file
+        info = store.info(path)
     marks = {
         name: str(value)
         for name, value in info.items()

@@ -10,6 +10,7 @@ from cdpipe.engine.identity import IdentityError, identify, key
 from cdpipe.engine.paths import SourceError, expand_paths
 from cdpipe.engine.session import Session
 from cdpipe.engine.sources import SourceFile
+from cdpipe.engine.streams import UrlError
 
 _NAMELESS: Final = "nameless-"
 """Begins the identity of a file that tells nothing: it is the same as no other."""
@@ -42,7 +43,11 @@ class Inputs:
 
     def key(self, files: Mapping[str, SourceFile]) -> str:
         """Return the key of the files' content, given how each of them is read."""
-        read = [[self._known[path], files[path].convention.as_dict()] for path in self.paths]
+        read = [
+            # A file that was moved to another folder is the same file, with other values.
+            [self._known[path], files[path].convention.as_dict(), *([files[path].keys] if files[path].keys else [])]
+            for path in self.paths
+        ]
         return key("source", 2, {"files": read}, "")
 
     def require_unchanged(self) -> None:
@@ -60,7 +65,7 @@ class Inputs:
     def _identify(self, path: str) -> str:
         try:
             return identify(path)
-        except OSError:
+        except (OSError, UrlError):
             return ""  # whoever looks into it says what is wrong
         except IdentityError:
             if self._cached:

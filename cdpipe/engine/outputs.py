@@ -13,6 +13,7 @@ from typing import Final
 from cdpipe.engine.locks import HeldLock, TakenError, is_held, sole
 from cdpipe.engine.rejects import REJECTS
 from cdpipe.engine.streams import local_path
+from cdpipe.oserrors import naming
 
 DATASET: Final = "dataset"
 REPORT: Final = "report.json"
@@ -140,8 +141,9 @@ def withdraw(out: Path) -> None:
 
 
 def _copy_flushed(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
-    _flush(target)
+    with naming(target):
+        shutil.copyfile(source, target)
+        _flush(target)
 
 
 def _flush(path: Path) -> None:

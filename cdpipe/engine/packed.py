@@ -22,6 +22,8 @@ from uuid import uuid4
 import fsspec
 import pyarrow as pa
 
+from cdpipe.oserrors import give_reason
+
 _PIECE: Final = 1 << 20
 _DECODERS: Final[dict[str, Callable[[Any], Any]]] = {
     ".gz": gzip.open,
@@ -69,6 +71,8 @@ def find_members(path: str) -> list[str]:
         If the archive cannot be read, or several files are in it and none is named.
     """
     protocol = _archive(path)
+    if is_member(path) and "::" not in path:
+        raise PackedError("names no archive; write MEMBER::ARCHIVE behind ://, or name the archive alone")
     if protocol is None and not is_member(path):
         return [path]
     if protocol is None:
@@ -81,8 +85,9 @@ def find_members(path: str) -> list[str]:
         names = sorted(store.glob(pattern) if pattern else filter(_is_visible, store.find("")))
     except FileNotFoundError:
         raise PackedError("there is no such archive; check input.paths") from None
-    except _ERRORS as error:
-        raise PackedError(f"cannot be read as an archive ({error}); unpack it and name the file") from None
+    except Exception as error:  # noqa: BLE001 - of an archive behind a URL, what that file system raises
+        said = give_reason(error)
+        raise PackedError(f"cannot be read as an archive ({said}); unpack it and name the file") from None
     if not names:
         raise PackedError(f"the archive holds no file {pattern}".rstrip() + "; check input.paths")
     if not pattern and len(names) > 1:
@@ -118,7 +123,7 @@ def unpack(path: str, folder: Path) -> str:
     except _ERRORS as error:
         target.unlink(missing_ok=True)
         raise PackedError(
-            f"cannot be unpacked to {folder} ({error}); unpack it where there is room, and name the file"
+            f"cannot be unpacked to {folder} ({give_reason(error)}); unpack it where there is room, and name the file"
         ) from error
     return str(target)
 
@@ -145,8 +150,8 @@ def _suffix(name: str) -> str:
 
 def is_member(path: str) -> bool:
     """Return True if a URL names a member of an archive, or a pattern of members."""
-    head, chained, _ = path.partition("::")
-    return bool(chained) and head.partition("://")[0] in _ARCHIVES.values()
+    protocol, is_url, _ = path.partition("://")
+    return bool(is_url) and protocol in _ARCHIVES.values()
 
 
 def _archive(path: str) -> str | None:

@@ -13,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cdpipe.engine.streams import open_arrow
+from cdpipe.oserrors import naming
 from cdpipe.stages.cells import label_values
 
 _KNOWN_TYPES: Final = 64
@@ -27,7 +29,7 @@ def write_part(frame: pd.DataFrame, path: Path) -> int:
     """
     beside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with beside.open("wb", buffering=0) as stream:
+        with naming(beside), beside.open("wb", buffering=0) as stream:
             pq.write_table(to_arrow(frame), stream, row_group_size=max(1, len(frame)), **_encode(frame))
             os.fsync(stream.fileno())
         size = beside.stat().st_size
@@ -39,7 +41,7 @@ def write_part(frame: pd.DataFrame, path: Path) -> int:
 
 def read_part(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a partition, or some of its columns, with the types it was written with."""
-    with pa.OSFile(str(path)) as stream:  # a path costs Arrow a search for file systems and data sets
+    with open_arrow(str(path)) as stream:  # a path costs Arrow a search for file systems and data sets
         return _to_frame(
             pq.ParquetFile(stream).read(columns=None if columns is None else list(columns), use_threads=False)
         )
@@ -47,7 +49,8 @@ def read_part(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
 
 def read_types(path: Path) -> pd.DataFrame:
     """Read a partition's columns without any row."""
-    return _to_frame(pq.read_schema(path).empty_table())
+    with open_arrow(str(path)) as stream:
+        return _to_frame(pq.read_schema(stream).empty_table())
 
 
 def _to_frame(table: pa.Table) -> pd.DataFrame:

@@ -172,7 +172,9 @@ def plan_sources(
     available = available_columns(files)
     made = {column.name for column in DERIVED}
     nameless = {name for file in files for name in file.doubled or () if name not in BY_NAME}
-    every = tuple(name for name in available if name not in made | nameless)
+    # Folders have names for other reasons too: what they tell is read if the vocabulary has it, or if it is asked for.
+    told = {name for file in files for name, _ in file.keys if name not in BY_NAME}
+    every = tuple(name for name in available if name not in made | nameless | told)
     try:
         columns = params.wanted(needed(available) if needed else (every if params.columns is None else ()))
     except KeyError as error:

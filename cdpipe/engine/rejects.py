@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from cdpipe.oserrors import naming
 from cdpipe.stages.gather import Reject
 
 REJECTS: Final = "rejects.jsonl"
@@ -13,14 +14,16 @@ REJECTS: Final = "rejects.jsonl"
 
 def write_rejects(rejects: Sequence[Reject], folder: Path, index: int) -> None:
     """Write a partition's rejects beside its part, as JSON lines (the fields of `Reject`)."""
-    with _piece(folder, index).open("w", encoding="utf-8") as stream:
+    piece = _piece(folder, index)
+    # A name that is not UTF-8 has halves of pairs, and their escapes are JSON's.
+    with naming(piece), piece.open("w", encoding="utf-8", errors="backslashreplace") as stream:
         stream.writelines(json.dumps(reject._asdict(), ensure_ascii=False) + "\n" for reject in rejects)
 
 
 def join_rejects(folder: Path) -> Path:
     """Put the partitions' rejects together in `rejects.jsonl`, in the order of their rows; an empty file if none."""
     whole = folder / REJECTS
-    with whole.open("wb") as stream:
+    with naming(whole), whole.open("wb") as stream:
         for piece in sorted(folder.glob("rejects-*.jsonl")):
             with piece.open("rb") as part:
                 shutil.copyfileobj(part, stream)

@@ -1,14 +1,16 @@
 """Row groups of a Parquet file -> typed messages, a column at a time: only one is in memory as the file held it."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cdpipe.columns import canonical
-from cdpipe.engine.streams import open_stream
+from cdpipe.engine.partitions import NO_KEYS
+from cdpipe.engine.streams import open_arrow
 from cdpipe.stages.arrays import name_canonically
 from cdpipe.stages.arrowcells import is_text, to_pandas, type_arrow
 from cdpipe.stages.cells import make_nulls
@@ -31,6 +33,7 @@ def read_groups(
     first_line: int,
     required: Collection[str],
     convention: Convention,
+    keys: Mapping[str, str | None] = NO_KEYS,
 ) -> Gathered:
     """Read some row groups of a file into a typed frame.
 
@@ -50,6 +53,8 @@ def read_groups(
         Columns in which an unreadable cell rejects the record.
     convention
         How the file writes its values.
+    keys
+        Values of all its rows that the names of its folders tell, by column.
 
     Raises
     ------
@@ -58,8 +63,7 @@ def read_groups(
     TypeError
         If a column's type cannot mean what the vocabulary says.
     """
-    # Arrow reads a file of its own without asking Python, and so without the GIL.
-    with open_stream(path) if "://" in path else pa.OSFile(path) as stream:
+    with open_arrow(path) as stream:
         plain = pq.ParquetFile(stream)
         if groups.stop > plain.num_row_groups:
             raise OSError("became shorter while it was read; run again on a file at rest")
@@ -72,12 +76,14 @@ def read_groups(
             column = convention.column_of(name)
             if name in names:
                 typed[name] = type_arrow(column, _read(packing, groups, [names[name]]).column(0))
+            elif keys.get(name) is not None:
+                typed[name] = type_arrow(column, _repeat(str(keys[name]), rows))
             else:
                 typed[name] = make_nulls(column, rows)
 
         def show(places: list[int]) -> pd.DataFrame:
             frame: pd.DataFrame = to_pandas(_read(plain, groups, [names[name] for name in columns if name in names]))
-            frame = name_canonically(frame).assign(**{name: None for name in columns if name not in names})
+            frame = name_canonically(frame).assign(**{name: keys.get(name) for name in columns if name not in names})
             return frame.iloc[places]
 
         return gather_typed(
@@ -92,7 +98,9 @@ def read_groups(
         )
 
 
-def first_values(path: str, names: Collection[str], *, rows: int) -> dict[str, list[object]]:
+def first_values(
+    path: str, names: Collection[str], *, rows: int, keys: Mapping[str, str | None] = NO_KEYS
+) -> dict[str, list[object]]:
     """Return values of a file's first rows, by column, for deciding how the file writes its values.
 
     Parameters
@@ -103,8 +111,10 @@ def first_values(path: str, names: Collection[str], *, rows: int) -> dict[str, l
         Columns to look at, in the vocabulary's spelling; those that the file lacks are left out.
     rows
         How many rows at most.
+    keys
+        As for `read_groups`.
     """
-    with open_stream(path) as stream:
+    with open_arrow(path) as stream:
         file = pq.ParquetFile(stream)
         spelling = {canonical(name): name for name in file.schema_arrow.names}
         wanted = {name: spelling[name] for name in names if name in spelling}
@@ -112,7 +122,16 @@ def first_values(path: str, names: Collection[str], *, rows: int) -> dict[str, l
             batch_size=rows, columns=list(wanted.values()), use_threads=False
         )
         first = next(batches, None)
-        return {} if first is None else {name: _list_values(first.column(given)) for name, given in wanted.items()}
+        if first is None:
+            return {}
+        told: dict[str, list[object]] = {name: [keys[name]] * len(first) for name in names if name in keys}
+        return told | {name: _list_values(first.column(given)) for name, given in wanted.items()}
+
+
+def _repeat(text: str, rows: int) -> pa.ChunkedArray:
+    """Return a column of one text, shape (rows,), which takes four bytes a row."""
+    codes = pa.array(np.zeros(rows, np.int32))
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(codes, pa.array([text], pa.large_string()))])
 
 
 def _list_values(values: pa.Array) -> list[object]:

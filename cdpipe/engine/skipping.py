@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from cdpipe.columns import BY_NAME, LATITUDE, LONGITUDE
 from cdpipe.engine.parts import find_nulls
+from cdpipe.engine.streams import open_arrow
 from cdpipe.stages.filters import Region, Span
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
@@ -26,7 +27,8 @@ def find_dropped(path: Path, stage: Stage, params: Params) -> Ledger | None:
     """Return what a stage would drop of a part, if the file's notes tell that it is every row; else None."""
     if stage.regions is None:
         return None
-    metadata = pq.read_metadata(path)
+    with open_arrow(str(path)) as stream:
+        metadata = pq.read_metadata(stream)
     regions = stage.regions(params, metadata.schema.names)
     # A message without a position, or with one off the globe, is dropped for that before any filter.
     settled = settle_groups(metadata, [region for _, region in regions], present=(LATITUDE, LONGITUDE))

@@ -9,9 +9,11 @@ import pyarrow.parquet as pq
 
 from cdpipe.columns import BY_NAME, DERIVED, SOURCE, find_doubled, resolve
 from cdpipe.engine.packed import SUFFIXES, is_packed, plain_name, temporary_folder, unpack
+from cdpipe.engine.partitions import find_keys
 from cdpipe.engine.paths import SourceError, expand_paths
 from cdpipe.engine.rowgroups import read_groups
 from cdpipe.engine.streams import count_lines_of, find_line_end, find_record_end, open_stream, read_bytes
+from cdpipe.oserrors import give_reason
 from cdpipe.stages.conventions import USUAL, Convention
 from cdpipe.stages.csvlines import Header, gather_csv, read_header
 from cdpipe.stages.gather import MUST, Gathered, gather_json
@@ -64,6 +66,8 @@ class SourceFile(NamedTuple):
         The indices of two columns that have one name, by that name: it cannot be read.
     unpacked
         What a compressed file, or a member of an archive, was unpacked to.
+    keys
+        Values of all its rows that the names of a Parquet file's folders tell, by column that it lacks.
     """
 
     path: str
@@ -76,6 +80,7 @@ class SourceFile(NamedTuple):
     layout: Layout = LINES
     doubled: Mapping[str, tuple[int, int]] | None = None
     unpacked: str = ""
+    keys: tuple[tuple[str, str | None], ...] = ()
 
     @property
     def stored(self) -> str:
@@ -176,7 +181,7 @@ def count_rows(block: Block) -> RowCount:
             return RowCount(*count_numbers(read_bytes(path, start, stop), block.file.layout))
         return RowCount(count_lines_of(path, start, stop))
     except OSError as error:
-        raise SourceError(f"{block.file.path}: {error}") from error
+        raise SourceError(f"{block.file.path}: {give_reason(error)}") from error
 
 
 def read_block(
@@ -218,10 +223,10 @@ def read_block(
         if file.format == "parquet":
             line = sum(file.group_rows[: block.start]) + 1
             groups = range(block.start, block.stop)
-            return gather(file.stored, groups, file=file.path, first_line=line)
+            return gather(file.stored, groups, file=file.path, first_line=line, keys=dict(file.keys))
         data = read_bytes(file.stored, block.start, block.stop)
     except (OSError, TypeError, ValueError) as error:
-        raise SourceError(f"{file.path}: {error}") from error
+        raise SourceError(f"{file.path}: {give_reason(error)}") from error
     line = first_row - rows_before_file - further + 1
     if file.header is None:
         text = data.tobytes()
@@ -276,7 +281,7 @@ def _inspect(path: str, format_: Format, folder: Callable[[], Path]) -> SourceFi
     try:
         unpacked = unpack(path, folder()) if is_packed(path) else ""
         if format_ == "parquet":
-            return _inspect_parquet(unpacked or path)._replace(path=path, unpacked=unpacked)
+            return _add_keys(_inspect_parquet(unpacked or path)._replace(path=path, unpacked=unpacked))
         with open_stream(unpacked or path) as stream:
             size = stream.seek(0, 2)
             stream.seek(0)
@@ -297,7 +302,7 @@ def _inspect(path: str, format_: Format, folder: Callable[[], Path]) -> SourceFi
     except PermissionError:
         raise SourceError(f"{path}: may not be read; check its permissions") from None
     except (OSError, ValueError) as error:
-        raise SourceError(f"{path}: {error}") from error
+        raise SourceError(f"{path}: {give_reason(error)}") from error
 
 
 def _inspect_parquet(path: str) -> SourceFile:
@@ -307,6 +312,12 @@ def _inspect_parquet(path: str) -> SourceFile:
         rows = tuple(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
         names = file.schema_arrow.names
         return SourceFile(path, "parquet", size, tuple(resolve(names)), None, rows, doubled=find_doubled(names))
+
+
+def _add_keys(file: SourceFile) -> SourceFile:
+    """Add the columns that the names of a file's folders tell, where it has none of that name itself."""
+    keys = {name: value for name, value in find_keys(file.path).items() if name not in file.columns}
+    return file._replace(columns=(*file.columns, *keys), keys=tuple(keys.items()))
 
 
 def _cut_groups(file: SourceFile, block_bytes: int) -> Iterator[Block]:

@@ -2,11 +2,14 @@
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import fsspec
 import numpy as np
+import pyarrow as pa
 from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
@@ -18,17 +21,84 @@ _PIECE: Final = 1 << 19
 _NEWLINE: Final = 10
 
 
-def open_stream(path: str) -> "fsspec.core.OpenFile":
+class UrlError(ValueError):
+    """A URL leads to no file; the message says why and what to do, and the caller names the URL."""
+
+
+@contextmanager
+def reaching(url: str) -> Iterator[None]:
+    """Turn whatever the file system of a URL raises in the block into errors that a caller expects.
+
+    Raises
+    ------
+    FileNotFoundError, PermissionError, IsADirectoryError
+        As they are.
+    UrlError
+        Instead of any other error.
+    """
+    if "://" not in url:
+        yield
+        return
+    try:
+        yield
+    except (UrlError, FileNotFoundError, PermissionError, IsADirectoryError, MemoryError):
+        raise
+    except ImportError as error:
+        raise UrlError(
+            f"its protocol needs a package that is not here ({error}); install it, or copy the file"
+        ) from None
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise UrlError(
+            f"is no whole URL of a file ({_say(error)}); complete it, or copy the file to this machine"
+        ) from error
+    except Exception as error:  # each of fsspec's many file systems has errors of its own
+        raise UrlError(f"cannot be reached ({_say(error)}); check the URL, or copy the file to this machine") from error
+
+
+def _say(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def find_store(url: str) -> tuple[Any, str]:
+    """Return the file system of a URL, and the path in it; errors as of `reaching`."""
+    with reaching(url):
+        store, path = fsspec.core.url_to_fs(url)
+        return store, path
+
+
+@contextmanager
+def open_stream(path: str) -> Iterator[Any]:
     """Open a file to read; a pipe is refused, for it can be read only once.
 
     Raises
     ------
     OSError, ValueError
-        If it cannot be.
+        If it cannot be, or while it is read.
     """
-    if "://" not in path and stat.S_ISFIFO(Path(path).stat().st_mode):
+    if "://" in path:
+        with reaching(path):
+            opened = fsspec.open(path, "rb").open()
+        with opened as stream:
+            try:
+                yield stream
+            except (OSError, TypeError, ValueError, MemoryError, ImportError):
+                raise
+            except Exception as error:
+                raise UrlError(
+                    f"cannot be read ({_say(error)}); try again, or copy the file to this machine"
+                ) from error
+        return
+    if stat.S_ISFIFO(Path(path).stat().st_mode):
         raise ValueError("is a pipe, which can be read only once; write it to a file first")
-    return fsspec.open(path, "rb").open() if "://" in path else Path(path).open("rb")
+    with Path(path).open("rb") as stream:
+        yield stream
+
+
+def open_arrow(path: str) -> AbstractContextManager[Any]:
+    """Open a file for Arrow to read: without Python, and so without the GIL, unless its name is no plain path."""
+    # Arrow takes a tilde at the beginning for a home.
+    is_plain = "://" not in path and not any("\udc80" <= sign <= "\udcff" for sign in path)
+    return pa.OSFile(f"./{path}" if path.startswith("~") else path) if is_plain else open_stream(path)
 
 
 def local_path(path: str) -> str:
@@ -45,7 +115,7 @@ def real_path(path: str) -> str:
     local = local_path(path)
     if "://" not in local:
         return os.path.realpath(local)
-    store, name = fsspec.core.url_to_fs(path)
+    store, name = find_store(path)
     return str(store.unstrip_protocol(name))
 
 

@@ -176,7 +176,7 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
     folder = tmp_path / "room"
     folder.mkdir()
     with pytest.raises(
-        SourceError, match=rf"m\.csv\.gz: cannot be unpacked to {folder} .*No space left.*there is room"
+        SourceError, match=rf"m\.csv\.gz: cannot be unpacked to {folder} .*the disk is full.*there is room"
     ):
         find_sources([str(tmp_path / "m.csv.gz")], folder=lambda: Path(folder))
     assert not list(folder.iterdir())
