@@ -63,7 +63,9 @@ def explain_os_error(error: OSError) -> str:
 
 def give_reason(error: Exception) -> str:
     """Return what is wrong and the way out, for a caller who names the path."""
-    if not isinstance(error, OSError) or error.errno is None:
-        return " ".join(map(str, error.args)) if isinstance(error, OSError) else str(error)
+    if not isinstance(error, OSError):
+        return str(error)
+    if error.errno is None:  # not of the system: Python's or a library's own words
+        return " ".join(map(str, error.args)) or type(error).__name__
     words = error.strerror or os.strerror(error.errno)
     return _REMEDIES.get(error.errno, f"{words[:1].lower()}{words[1:]}; check the path and the disk")

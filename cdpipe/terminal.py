@@ -46,6 +46,7 @@ def tell_error(error: Exception) -> int:
     Errors of ours, and of values, files and memory are sentences. Any other is a fault of cdpipe: what a developer
     needs of it is kept in a temporary file, for a run of hours is not soon repeated.
     """
+    _give_up_output(error)
     is_ours = type(error).__module__.partition(".")[0] == "cdpipe"
     if is_ours or isinstance(error, ValueError | OSError | MemoryError):
         _print(f"cdpipe: {word_error(error)}")
@@ -62,10 +63,26 @@ def word_error(error: Exception) -> str:
 
     if isinstance(error, OSError):
         return show_plain(explain_os_error(error))
+    if isinstance(error, UnicodeEncodeError):
+        return show_plain(
+            f"{error.object!r}: has signs beyond {error.encoding}, in which this system writes names; run with "
+            "LC_ALL=C.UTF-8, or choose another name"
+        )
     if isinstance(error, MemoryError) and not str(error):
         return "memory is used up; lower gather.block_mb or session.threads_per_worker"
     lines = str(error).split("\n") if isinstance(error, ConfigError) else [str(error)]
     return "\n".join(map(show_plain, lines)) or type(error).__name__
+
+
+def _give_up_output(error: Exception) -> None:
+    """Name standard output in an error if it is what cannot be written, and write no more to it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = "standard output"
+        # What is still to be written would fail again as Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _keep_trace(error: Exception) -> str:

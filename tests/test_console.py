@@ -164,3 +164,48 @@ def test_the_cache_s_figures_are_shown(capsys, rate, said):
     assert "2 entries, 0.005 GB" in text
     assert f"7 hits, 1 misses, hit rate {said}" in text
     assert "clean: 2 entries, 5.0 MB" in text
+
+
+HOSTILE = ("o[/b]", "o[red]x", ":smile:", "[link=x]y[/link]", "a\\[b]")
+SHOWN_AS = {
+    "a\x1b[31mb": r"a\x1b[31mb",
+    "a\nb": r"a\nb",
+    "a\x9bm": r"a\x9bm",
+    "caf\udce9": r"caf\udce9",
+    "a\rb": r"a\rb",
+}
+
+
+@pytest.mark.parametrize(("name", "seen"), [*((name, name) for name in HOSTILE), *SHOWN_AS.items()])
+def test_names_are_printed_as_they_are_and_write_nothing_else(capsys, name, seen):
+    ledger = Ledger("gather", 3, 0, {f"{name}: not a number": 2, "x": 1}, {f"{name} read as null": 1})
+    report = dataclasses.replace(
+        REPORT,
+        ledgers={"gather": ledger},
+        absent={name: (f"{name}.csv",)},
+        outputs={"report": Path(name) / "report.json"},
+        trained=dataclasses.replace(TRAINED, ledger=Ledger("train", 2, 0, {f"null in {name}": 2})),
+    )
+
+    def run(watch, say):
+        say(f"{name}: values in units")
+        watch(f"{name} → clean", 0, 1, None)
+        watch(f"{name} → clean", 1, 1, Outcome({}, {}, 1_500, 10**6))
+        return report
+
+    show_run(run)
+    show_cache(
+        {"directory": Path(name), "entries": 0, "bytes": 0, "hits": 0, "misses": 0, "hit_rate": None, "by_stage": {}}
+    )
+    text = capsys.readouterr().out
+    for said in (
+        f"{seen}: values in units\n",
+        f"{seen}: not in {seen}.csv; read as null\n",
+        f"report: {seen}/report.json\n",
+        f"training left out 2 messages: null in {seen}\n",
+        f"\n{seen}\n0 entries",
+    ):
+        assert said in text
+    assert f"2 {seen}: not a number" in shown(report, width=300)
+    assert f"(1 {seen} read as null)" in shown(report, width=300)
+    assert all(sign.isprintable() for sign in text.replace("\n", ""))

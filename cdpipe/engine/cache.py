@@ -87,7 +87,11 @@ class Store:
 
     def __init__(self, params: CacheParams | None = None) -> None:
         self.params = params or CacheParams()
-        self.directory = (self.params.directory or default_directory()).expanduser().absolute()
+        try:
+            self.directory = (self.params.directory or default_directory()).expanduser().absolute()
+        except RuntimeError:  # pathlib's, of a home that there is none of
+            named = self.params.directory or "~/.cache"
+            raise CacheError(f"cache {named}: there is no such home; set cache.directory to an absolute path") from None
         self.limit_bytes = int(self.params.limit_gb * GB)
         self._pins: HeldLock | None = None
         self._used = False
