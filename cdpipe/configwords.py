@@ -1,5 +1,6 @@
 """Words for a wrong configuration: each problem a line that names the key, its table, its value and the way out."""
 
+import datetime as dt
 import difflib
 import json
 from itertools import takewhile
@@ -83,6 +84,8 @@ def _show(value: object) -> str:
     """Return a value as it is written, on one line, and not beyond `_LONGEST` signs."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
     try:
         text = show_plain(repr(value))
     except ValueError:  # Python writes no whole number of more than 4,300 digits

@@ -1,4 +1,5 @@
 import json
+import random
 import re
 import tomllib
 
@@ -301,3 +302,52 @@ def test_a_profile_of_what_cannot_be_read_is_one_message(call, configured, tmp_p
     assert (status, out.strip()) == (1, "")
     assert err.startswith("cdpipe: ")
     assert not (tmp_path / "out").exists()
+
+
+def mutate(text, draw):
+    """Return an example of a configuration with keys switched on, values exchanged and bytes changed."""
+    lines = [line.removeprefix("# ") if " = " in line and draw.random() < 0.1 else line for line in text.splitlines()]
+    for at in draw.sample(range(len(lines)), 3):
+        key, is_set, _ = lines[at].partition(" = ")
+        if is_set:
+            lines[at] = f"{key} = {draw.choice(VALUES)}"
+    data = bytearray("\n".join(lines).encode())
+    for _ in range(draw.choice((0, 0, 0, 1, 3))):
+        at = draw.randrange(len(data))
+        data[at : at + draw.randint(0, 9)] = draw.choice(PIECES) * draw.randint(0, 50)
+    return bytes(data)
+
+
+VALUES = (
+    *(
+        "0",
+        "-1",
+        "1",
+        "1e300",
+        "1e-300",
+        "inf",
+        "nan",
+        "true",
+        "false",
+        "2020-01-01",
+        "[]",
+        "{}",
+        "[[[]]]",
+        "0x1F",
+        "1_0",
+    ),
+    *('""', '"5"', '"local"', '"tls://x:1"', '"/proc/x"', '"~no/x"', '"o[/b]"', r'"\u001b[31m"', r'"\u0000"', '"all"'),
+    *('"j2735"', '["coreData_id"]', '["x"]', '["zip://a"]', '["*.nope"]', "{latitude=1,longitude=1}"),
+)
+PIECES = (b"[", b"]", b"{", b'"', b"'", b"\0", b"\x1b", b"=", b".", b"\xff", b"\xc3\xa9", b"#", b"\n", b"9")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_mutated_configuration_never_ends_in_a_trace(call, tmp_path, seed):
+    draw, text = random.Random(seed), call("run", "--example")[1]
+    for number in range(50):
+        (tmp_path / "c.toml").write_bytes(mutate(text, draw))
+        status, out, err = call("run", "c.toml")  # whose input is missing, so that no run takes long
+        assert status == 1, (number, out)
+        assert err.startswith("cdpipe: "), number
+        assert err.replace("\n", "").isprintable(), number
