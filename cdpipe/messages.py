@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cdpipe.columns import BY_NAME, LATITUDE, LONGITUDE, POINT, SOURCE
+from cdpipe.oserrors import naming
 
 RECEIVED_AT: Final = "metadata_receivedAt"
 COLUMNS: Final = tuple(
@@ -242,7 +243,7 @@ def replacing(out: Path) -> Iterator[IO[bytes]]:
         why = f"cannot write {str(out)!r}: {error.strerror}; make its folder writable or choose another"
         raise OSError(error.errno, why) from error
     try:
-        with file:
+        with naming(out), file:
             yield file
             file.flush()
             os.fsync(file.fileno())

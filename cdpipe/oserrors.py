@@ -56,8 +56,9 @@ def explain_os_error(error: OSError) -> str:
     name, said = error.filename, give_reason(error)
     if error.errno is None:
         return said
-    if name is None:  # a library may have put it into the words
-        return f"{error.strerror}: {said}"
+    if name is None:  # the words may have it, and the way out too
+        words = str(error.strerror)
+        return words if ";" in words else f"{words}: {said}"
     return f"{os.fsdecode(name) if isinstance(name, bytes) else name}: {said}"
 
 

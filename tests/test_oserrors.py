@@ -47,6 +47,7 @@ def test_an_error_with_a_path_or_of_python_s_own_words_is_left():
         (OSError(), "OSError"),
         (FileNotFoundError(errno.ENOENT, "No such file", b"a\xff"), "a\udcff: is not there; check the name"),
         (OSError(errno.ECONNRESET, "Connection reset by peer", "u"), "u: connection reset by peer; check the path"),
+        (OSError(errno.ENOENT, "cannot write 'x'; choose another"), "cannot write 'x'; choose another"),
         (OSError(errno.ENOSPC, "Cannot write 'x'"), "Cannot write 'x': the disk is full"),
         (OSError(errno.EXDEV, "Cross-device link", "a", None, "b"), "a: cross-device link"),
     ],
