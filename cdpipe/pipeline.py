@@ -106,7 +106,19 @@ def _run(
         tell(f"projected memory, {projections[0]}")
         require_fit(projections[0])
         meter = stack.enter_context(metering(session))
-        prepared = _prepare(config, inputs, sources, session, stack, on_partition, meter.part, scratch=scratch)
+        store, kept = _open_store(config, stack, scratch)
+        runner = Runner(
+            _stage_params(config, sources),
+            files=inputs.keys({source.block.file.path: source.block.file for source in sources}),
+            require_unchanged=inputs.require_unchanged,
+            session=session,
+            store=store,
+            kept=kept,
+            on_partition=on_partition,
+            on_part=meter.part,
+            say=tell,
+        )
+        prepared = runner.prepare(sources)
         with meter.part("publish"):
             outputs = _publish(prepared, out, scratch, dataset=config.output.dataset)
         trained, failure = None, None
@@ -114,6 +126,8 @@ def _run(
             trained = _train(config, session, prepared, projections, tell, meter.part)
         except (ValueError, MemoryError) as error:
             failure = error  # the data set is there, so its report is written first
+        else:
+            store.forget(prepared.passing)
     outputs |= _write_pictures(trained, out)
     report = RunReport(
         config=config.model_dump(mode="json"),
@@ -190,34 +204,17 @@ def _project_training(config: RunConfig, params: TrainParams, prepared: Prepared
     )
 
 
-def _prepare(
-    config: RunConfig,
-    inputs: Inputs,
-    sources: list[Raw],
-    session: Session,
-    stack: ExitStack,
-    on_partition: OnPartition | None,
-    on_part: OnPart,
-    *,
-    scratch: Path,
-) -> Prepared:
-    """Take the messages through all stages before training, or take what the cache has of that."""
-    store = stack.enter_context(Store(config.cache))
-    passing = stack.enter_context(Store(CacheParams(directory=scratch / "stages", limit_gb=1e9)))
+def _stage_params(config: RunConfig, sources: list[Raw]) -> dict[str, Params]:
+    """Return the parameters of all stages before training, those of gathering as they are settled."""
     read = config.gather.model_copy(update={"columns": sources[0].columns, "required": sources[0].required})
-    params: dict[str, Params] = {GATHER: read, **{stage.name: getattr(config, stage.name) for stage in STAGES}}
-    runner = Runner(
-        params,
-        source_key=inputs.key({source.block.file.path: source.block.file for source in sources}),
-        require_unchanged=inputs.require_unchanged,
-        session=session,
-        store=store,
-        scratch=passing,
-        kept=config.cache.stages,
-        on_partition=on_partition,
-        on_part=on_part,
-    )
-    return runner.prepare(sources)
+    return {GATHER: read, **{stage.name: getattr(config, stage.name) for stage in STAGES}}
+
+
+def _open_store(config: RunConfig, stack: ExitStack, scratch: Path) -> tuple[Store, tuple[str, ...]]:
+    """Open what outputs of stages are written to, and say whose stay: with no cache, it goes with the scratch folder."""
+    if config.cache.enabled:
+        return stack.enter_context(Store(config.cache)), config.cache.stages
+    return stack.enter_context(Store(CacheParams(directory=scratch / "stages", limit_gb=1e9))), ()
 
 
 def _train(

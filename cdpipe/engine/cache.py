@@ -1,13 +1,14 @@
 """Outputs of stages kept on disk by what they depend on: written whole or not at all, bounded in size, shared safely.
 
 Layout: `CACHEDIR.TAG` marks the folder; `<key[:2]>/<key>/` is an entry; `drafts/` has those being written, `pins/` what
-live runs use, `trash/` what is being deleted; `hits` and `misses` have one byte a lookup.
+live runs use, `trash/` what is being deleted, `series/` which entries may have parts for one another; `hits` and
+`misses` have one byte a lookup.
 """
 
 import errno
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
@@ -20,6 +21,7 @@ from cdpipe.engine.entries import MANIFEST, DamageError, Draft, Entry, read_entr
 from cdpipe.engine.eviction import Removal, discard, in_place, remove_beyond, scan_entries
 from cdpipe.engine.identity import IdentityError, identify, key
 from cdpipe.engine.locks import HeldLock
+from cdpipe.engine.series import add_to_series, read_series
 from cdpipe.stages.params import Params
 
 __all__ = [
@@ -95,6 +97,7 @@ class Store:
         self.limit_bytes = int(self.params.limit_gb * GB)
         self._pins: HeldLock | None = None
         self._used = False
+        self._unwanted: set[str] = set()
         if self.params.enabled:
             with self._explained():
                 claim_folder(self.directory)
@@ -117,15 +120,37 @@ class Store:
             if self._used:
                 self.evict()
 
-    def lookup(self, key: str) -> Entry | None:
-        """Return the entry of a key, or None, and count a hit or a miss.
+    def forget(self, keys: Iterable[str]) -> None:
+        """Have entries removed, if they are there, as this store is closed; not those that other live runs use."""
+        self._unwanted.update(keys)
+        self._used = True
+
+    def relatives(self, series: str) -> Iterator[Entry]:
+        """Yield the newest entries of a series, the newest first; each then stays as one that was looked up."""
+        if self._pins is None:
+            return
+        with self._explained():
+            keys = read_series(self.directory, series)
+        yield from (entry for entry in map(self._look, keys) if entry is not None)
+
+    def lookup(self, key: str, *, counted: bool = True) -> Entry | None:
+        """Return the entry of a key, or None, and count a hit or a miss (unless that is not wanted).
 
         The entry counts as used now, and stays until this store is closed. A damaged one (a part missing or of
         another size, an unreadable manifest) is removed with a `CacheWarning` and counts as a miss.
         """
         if self._pins is None:
             return None
+        entry = self._look(key)
+        if counted:
+            with self._explained():
+                _append_byte(self.directory / (MISSES if entry is None else HITS))
+        return entry
+
+    def _look(self, key: str) -> Entry | None:
+        """Return the entry of a key, which then is used and stays, or None."""
         damage = entry = None
+        pins = self._open_pins()
         with self._explained():
             with in_place(self.directory):
                 try:
@@ -134,14 +159,17 @@ class Store:
                     damage = error
                 if entry is not None:
                     self._used = True
-                    self._pins.append(key)
+                    pins.append(key)
                     os.utime(entry.directory / MANIFEST)
-            _append_byte(self.directory / (MISSES if entry is None else HITS))
-            if damage is not None:
-                discard(self.directory, self._place(key))
         if damage is not None:
-            warnings.warn(f"cache entry {key} was damaged and is gone: {damage}", CacheWarning, stacklevel=2)
+            self.discard(key, damage)
         return entry
+
+    def discard(self, key: str, damage: DamageError) -> None:
+        """Take an entry away that turned out to be damaged, with a `CacheWarning`."""
+        with self._explained():
+            discard(self.directory, self._place(key))
+        warnings.warn(f"cache entry {key} was damaged and is gone: {damage}", CacheWarning, stacklevel=3)
 
     def begin(self, key: str) -> Draft:
         """Begin an entry in a folder of its own, to be committed, or dropped (at the end of a `with` block).
@@ -163,8 +191,13 @@ class Store:
         params: Mapping[str, Any],
         part_rows: Sequence[int],
         ledger: Mapping[str, Any],
+        series: str | None = None,
+        lasting: bool = True,
     ) -> Entry:
         """Make a draft the entry of its key, whole or not at all, then evict what is beyond the limit.
+
+        One that is not `lasting` (`forget` is to follow) counts toward the limit only as the store is closed. With a
+        `series` it is the newest entry of that.
 
         If another process committed that key first, its entry is returned and this draft dropped. All parts are
         written by now; `part_rows` has the rows of each, in order. `params` and `ledger` are JSON-able.
@@ -181,6 +214,10 @@ class Store:
             with in_place(self.directory):
                 pins.append(draft.key)
                 entry = self._publish(draft, place)
+                if series is not None:
+                    add_to_series(self.directory, series, draft.key)
+        if not lasting:
+            return entry
         if manifest.bytes > self.limit_bytes:
             warnings.warn(
                 f"cache entry of {stage!r} has {manifest.bytes / GB:.3g} GB, more than limit_gb = "
@@ -203,7 +240,7 @@ class Store:
             If something cannot be deleted.
         """
         with self._explained():
-            return remove_beyond(self.directory, self.limit_bytes)
+            return remove_beyond(self.directory, self.limit_bytes, unwanted=() if self._pins else self._unwanted)
 
     def clear(self) -> Removal:
         """Remove every entry that no live run uses, and count hits and misses anew."""

@@ -19,18 +19,20 @@ _MARK: Final = (
 PINS: Final = "pins"
 TRASH: Final = "trash"
 DRAFTS: Final = "drafts"
+SERIES: Final = "series"
 LOCK: Final = "lock"
 HITS: Final = "hits"
 MISSES: Final = "misses"
 _FILES: Final = frozenset((LOCK, HITS, MISSES))
 _PREFIX: Final = re.compile(r"[0-9a-f]{2}")
 _RANDOM: Final = re.compile(r"[0-9a-f]{32}")
+_ENTRY: Final = re.compile(r"[0-9a-f]{64}")
 _NAMES: Final = {
     PINS: _RANDOM,
     TRASH: _RANDOM,
     DRAFTS: re.compile(r".{1,16}[.][0-9a-f]{32}"),
+    SERIES: _ENTRY,
 }
-_ENTRY: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class ForeignFolderError(OSError):
@@ -90,7 +92,7 @@ def list_entries(directory: Path) -> Iterator[Path]:
 
 
 def list_own(directory: Path, room: str) -> Iterator[Path]:
-    """Yield what cdpipe has put into a room (`PINS`, `TRASH` or `DRAFTS`) of a cache folder, in no order."""
+    """Yield what cdpipe has put into a room (`PINS`, `TRASH`, `DRAFTS` or `SERIES`) of a cache folder, in no order."""
     for path in (directory / room).glob("*"):
         if _NAMES[room].fullmatch(path.name):
             yield path

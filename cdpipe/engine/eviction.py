@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -11,6 +11,7 @@ from uuid import uuid4
 from cdpipe.engine.cachefolder import DRAFTS, LOCK, PINS, TRASH, list_entries, list_own
 from cdpipe.engine.entries import MANIFEST, OWNER, delete_folder
 from cdpipe.engine.locks import is_held, locked
+from cdpipe.engine.series import forget_in_series
 
 ABANDONED_SECONDS: Final = 900.0
 """A draft whose owner is gone is removed once nothing in it has changed for so long."""
@@ -60,10 +61,11 @@ def discard(directory: Path, place: Path) -> None:
     delete_folder(trash)
 
 
-def remove_beyond(directory: Path, limit_bytes: int) -> Removal:
+def remove_beyond(directory: Path, limit_bytes: int, *, unwanted: Collection[str] = ()) -> Removal:
     """Remove entries until the rest is within `limit_bytes`, and what crashed runs left behind.
 
-    Entries larger than the limit go first, then the least recently used. Pinned ones stay.
+    The `unwanted` go whatever the limit, then entries larger than the limit, then the least recently used. Pinned
+    ones stay.
     """
     with locked(directory / LOCK, exclusive=True):
         pinned = _read_pins(directory)
@@ -73,11 +75,15 @@ def remove_beyond(directory: Path, limit_bytes: int) -> Removal:
             usage.bytes for usage in usages if usage.bytes <= limit_bytes or usage.place.name not in pinned
         )
         removed = []
-        for usage in usages:
-            if beyond > 0 and usage.place.name not in pinned:
+        gone = []
+        for usage in sorted(usages, key=lambda usage: usage.place.name not in unwanted):
+            if (beyond > 0 or usage.place.name in unwanted) and usage.place.name not in pinned:
                 discard(directory, usage.place)
                 removed.append(usage.bytes)
+                gone.append(usage.place.name)
                 beyond -= usage.bytes
+        if gone:
+            forget_in_series(directory, gone)
         _clean_up(directory)
     total = sum(usage.bytes for usage in usages)
     return Removal(len(removed), sum(removed), len(usages) - len(removed), total - sum(removed))

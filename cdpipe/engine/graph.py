@@ -9,7 +9,7 @@ import pandas as pd
 from dask.delayed import Delayed
 from dask.task_spec import TaskRef
 
-from cdpipe.columns import GENERATED_AT, RECEIVED_AT
+from cdpipe.columns import GENERATED_AT, RECEIVED_AT, ROW_NUMBER
 from cdpipe.engine.chains import hands_on
 from cdpipe.engine.facts import survey
 from cdpipe.engine.layers import Layer
@@ -35,11 +35,16 @@ class Stored(NamedTuple):
         The columns wanted of it (None: all).
     dropped
         What the first stage would drop of it, where that is known to be every row: then none is read.
+    block, gathered
+        Of a part of gathering, what it was gathered from (that the block takes so many row numbers is known), and its
+        account: its rows are numbered from the first of their file on (see `Keep.by_file`).
     """
 
     path: Path
     columns: tuple[str, ...] | None = None
     dropped: Ledger | None = None
+    block: Block | None = None
+    gathered: Ledger | None = None
 
 
 class Raw(NamedTuple):
@@ -72,10 +77,20 @@ class Apply(NamedTuple):
 
 
 class Keep(NamedTuple):
-    """Step: write the partition as it now is, and go on with it."""
+    """Step: write the partition as it now is, and go on with it.
+
+    Attributes
+    ----------
+    stage, folder
+        Whose output it is, and where it goes.
+    by_file
+        Number its rows from the first of their file on there: then the part serves wherever the file stands among
+        others. A stored part of gathering is one already, and is not written.
+    """
 
     stage: str
     folder: Path
+    by_file: bool = False
 
 
 class Look(NamedTuple):
@@ -101,6 +116,8 @@ class Outcome(NamedTuple):
         Rows that came in.
     read_bytes
         Bytes of the source.
+    numbers
+        Row numbers that the partition takes, where it is one of the input: those of rejected records too.
     survey
         What a `Look` found.
     """
@@ -109,6 +126,7 @@ class Outcome(NamedTuple):
     seconds: dict[str, float]
     rows: int
     read_bytes: int
+    numbers: int = 0
     survey: Any = None
 
 
@@ -138,10 +156,10 @@ def lay_chain(
     """
     name = steps[-1].stage if steps else GATHER
     layer = Layer(name)
-    starts = iter(add_starts(layer, [source.block for source in sources if isinstance(source, Raw)]))
+    starts = iter(add_starts(layer, [source.block for source in sources if source.block is not None]))
     chain = []
     for index, source in enumerate(sources):
-        start = next(starts) if isinstance(source, Raw) else ()
+        start = () if source.block is None else next(starts)
         chain.append(layer.add(name, index, run_chain, source, tuple(steps), index, *start, **(facts or {})))
     return layer.wrap(chain)
 
@@ -154,15 +172,23 @@ def run_chain(
     place: int = 0,
     **facts: Any,  # noqa: ANN401
 ) -> Outcome:
-    """Take one partition through its steps; this is the body of every task."""
+    """Take one partition through its steps; this is the body of every task.
+
+    `starts` has the start of its block at `place`, and that of what follows behind it.
+    """
     clock = time.perf_counter
     start = clock()
     outcome, frame = _load(source, index, starts[place])
     start += sum(outcome.seconds.values())  # what gathering took is counted; reading a part is the first step's
     ledgers, seconds = dict(outcome.ledgers), dict(outcome.seconds)
     found = None
+    before = starts[place].rows_before_file
     for step in steps:
         match step:
+            case Keep(by_file=True) if isinstance(source, Stored):
+                continue
+            case Keep(stage, folder, True):
+                write_part(_shift(frame, -before), folder / part_name(index))
             case Apply(stage, params):
                 frame, ledger = BY_NAME[stage].apply(frame, params, facts.get(stage))
                 ledgers[stage] = add_ledgers([ledger, ledgers[stage]]) if stage in ledgers else ledger
@@ -172,7 +198,13 @@ def run_chain(
                 found = survey(stage, frame, params)
         seconds[step.stage] = seconds.get(step.stage, 0.0) + clock() - start
         start = clock()
-    return outcome._replace(ledgers=ledgers, seconds=seconds, survey=found)
+    numbers = starts[place + 1].row - starts[place].row
+    return outcome._replace(ledgers=ledgers, seconds=seconds, numbers=numbers, survey=found)
+
+
+def _shift(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """Return the frame with row numbers greater by `rows`, its other columns shared."""
+    return frame.assign(**{ROW_NUMBER: frame[ROW_NUMBER] + rows}) if rows else frame
 
 
 def split_outcomes(outcomes: Sequence[Delayed]) -> tuple[list[Delayed], list[Delayed]]:
@@ -226,11 +258,13 @@ def read_raw(source: Raw, first: Start) -> Gathered:
 
 def _load(source: Raw | Stored, index: int, first: Start) -> tuple[Outcome, pd.DataFrame]:
     start = time.perf_counter()
-    if isinstance(source, Stored) and source.dropped is not None:
-        return Outcome({source.dropped.stage: source.dropped}, {}, source.dropped.rows_in, 0), read_types(source.path)
     if isinstance(source, Stored):
-        frame = read_part(source.path, source.columns)
-        return Outcome({}, {}, len(frame), source.path.stat().st_size), frame
+        known = [ledger for ledger in (source.gathered, source.dropped) if ledger is not None]
+        ledgers = {ledger.stage: ledger for ledger in known}
+        if source.dropped is not None:
+            return Outcome(ledgers, {}, source.dropped.rows_in, 0), read_types(source.path)
+        frame = _shift(read_part(source.path, source.columns), first.rows_before_file)
+        return Outcome(ledgers, {}, len(frame), source.path.stat().st_size), frame
     gathered = read_raw(source, first)
     if gathered.rejects and source.rejects is not None:
         write_rejects(gathered.rejects, source.rejects, index)

@@ -41,14 +41,12 @@ class Inputs:
         self._cached = cached
         self._known = {path: self._identify(path) for path in self.paths}
 
-    def key(self, files: Mapping[str, SourceFile]) -> str:
-        """Return the key of the files' content, given how each of them is read."""
-        read = [
-            # A file that was moved to another folder is the same file, with other values.
-            [self._known[path], files[path].convention.as_dict(), *([files[path].keys] if files[path].keys else [])]
-            for path in self.paths
-        ]
-        return key("source", 2, {"files": read}, "")
+    def keys(self, files: Mapping[str, SourceFile]) -> dict[str, str]:
+        """Return by path, in order, the key of what is read of each file: its name, content, and how it is read."""
+        return {
+            path: key("file", 1, {"path": path, **_describe_reading(files[path])}, known)
+            for path, known in self._known.items()
+        }
 
     def require_unchanged(self) -> None:
         """Make sure that the files are what they were.
@@ -100,3 +98,8 @@ def find_unseen(sizes: Mapping[str, int]) -> str:
         if not same:
             return path
     return ""
+
+
+def _describe_reading(file: SourceFile) -> dict[str, object]:
+    # A file that was moved to a folder of another partition is the same file, with other values.
+    return {"format": file.format, "convention": file.convention.as_dict(), "keys": file.keys}

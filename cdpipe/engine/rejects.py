@@ -14,7 +14,7 @@ REJECTS: Final = "rejects.jsonl"
 
 def write_rejects(rejects: Sequence[Reject], folder: Path, index: int) -> None:
     """Write a partition's rejects beside its part, as JSON lines (the fields of `Reject`)."""
-    piece = _piece(folder, index)
+    piece = piece_path(folder, index)
     # A name that is not UTF-8 has halves of pairs, and their escapes are JSON's.
     with naming(piece), piece.open("w", encoding="utf-8", errors="backslashreplace") as stream:
         stream.writelines(json.dumps(reject._asdict(), ensure_ascii=False) + "\n" for reject in rejects)
@@ -31,5 +31,6 @@ def join_rejects(folder: Path) -> Path:
     return whole
 
 
-def _piece(folder: Path, index: int) -> Path:
+def piece_path(folder: Path, index: int) -> Path:
+    """Return the file of a partition's rejects until they are joined; names sort as the rows do."""
     return folder / f"rejects-{index:06d}.jsonl"

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cdpipe.engine.cache import Draft, Entry, Store, key
+from cdpipe.engine.entries import DamageError
 from cdpipe.engine.facts import lay_facts
+from cdpipe.engine.gatheredfiles import GatheredFile, GatheredPart, load_entry, take_over, write_files
 from cdpipe.engine.graph import (
     Apply,
     Keep,
@@ -51,15 +53,19 @@ class Prepared(NamedTuple):
     ledgers
         By stage, in order, those of cached stages included.
     cache
-        By stage that the cache may keep: "hit" or "miss".
+        By stage that the cache may keep: "hit", "miss", of gathering also "2 of 3 files"; "resumed" if an interrupted
+        run left it.
     seconds
         By stage, over all threads.
+    passing
+        Keys of outputs that are kept only until the run succeeds, its own and those of interrupted ones.
     """
 
     entry: Entry
     ledgers: dict[str, Ledger]
     cache: dict[str, str]
     seconds: dict[str, float]
+    passing: tuple[str, ...]
 
 
 class Runner:
@@ -69,47 +75,52 @@ class Runner:
     ----------
     params
         Parameters by stage, those of gathering included.
-    source_key
-        What the input is: its files' identities.
+    files
+        By path, in the order of their rows, the key of what is read of each input file.
     session
         Where tasks run.
-    store, scratch
-        What keeps outputs for later runs, and for this run only.
+    store
+        What keeps outputs.
     kept
-        Stages whose output `store` keeps.
+        Stages whose output later runs may want. What else a pass ends with is there for a run that goes on where this
+        one was interrupted.
     require_unchanged
-        Fails if the input is not what `source_key` says any more; asked before what was read of it is kept.
+        Fails if the input is not what `files` says any more; asked before what was read of it is kept.
     on_partition
         Told of each partition as it is done.
     on_part
         Told the name of each survey and pass, which is then done in the block it returns.
+    say
+        Given sentences worth telling.
     """
 
     def __init__(
         self,
         params: Mapping[str, Params],
         *,
-        source_key: str,
+        files: Mapping[str, str],
         session: Session,
         store: Store,
-        scratch: Store,
         kept: Sequence[str],
         require_unchanged: Callable[[], None],
         on_partition: OnPartition | None = None,
         on_part: OnPart = nullcontext,
+        say: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
-        self._params = params
-        self._session = session
-        self._keys = _keys(params, source_key)
+        self._params, self._files = params, files
+        self._session, self._store, self._say = session, store, say
+        self._keys = _keys(params, files)
         self._on_partition, self._on_part = on_partition, on_part
         self._require_unchanged = require_unchanged
         surveyed = {ORDER[place - 1] for place in range(1, len(ORDER)) if self._needs_facts(ORDER[place])}
         unknown = [name for name in kept if name not in ORDER]
         if unknown:
             raise ValueError(f"cache.stages: there is no stage {unknown[0]!r}; choose among {', '.join(ORDER)}")
-        cached = {name for name in kept if store.params.enabled}
-        self._stores = {name: store if name in cached else scratch for name in cached | surveyed | {ORDER[-1]}}
-        self._cached = cached
+        self._kept = set(kept)
+        self._passing = {
+            name: key("passing", 1, {}, self._keys[name]) for name in (surveyed | {ORDER[-1]}) - self._kept
+        }
+        self._keys |= self._passing
         self._cache: dict[str, str] = {}
         self._ledgers: dict[str, Ledger] = {}
         self._seconds: dict[str, float] = {}
@@ -124,20 +135,38 @@ class Runner:
             entry, facts = self._run_pass(names, entry, sources, facts=facts, following=following)
         if entry is None:
             raise ValueError("there is no stage to run")
-        return Prepared(entry, {name: self._ledgers[name] for name in ORDER}, self._cache, self._seconds)
+        ledgers = {name: self._ledgers[name] for name in ORDER}
+        return Prepared(entry, ledgers, self._cache, self._seconds, tuple(self._passing.values()))
 
     def _newest(self) -> tuple[int, Entry | None]:
         """Look the stages' outputs up, the last one first; remember what is found of their accounts."""
         for place in range(len(ORDER) - 1, -1, -1):
-            if ORDER[place] not in self._cached:
+            name = ORDER[place]
+            if not self._keeps(name):
                 continue
-            entry = self._stores[ORDER[place]].lookup(self._keys[ORDER[place]])
-            self._cache[ORDER[place]] = "miss" if entry is None else "hit"
-            if entry is not None:
-                kept = (Ledger(**each) for each in entry.manifest.ledger["stages"])
-                self._ledgers = {ledger.stage: ledger for ledger in kept}
-                return place, entry
+            entry = self._find(name)
+            if name in self._kept:
+                self._cache[name] = "miss" if entry is None else "hit"
+            if entry is None:
+                continue
+            kept = (Ledger(**each) for each in entry.manifest.ledger["stages"])
+            self._ledgers = {ledger.stage: ledger for ledger in kept}
+            if name in self._passing:
+                self._cache[name] = "resumed"
+                done = next(" → ".join(names) for names in self._passes(0) if name in names)
+                self._say(f"resumed after {done}, which an interrupted run had finished")
+            return place, entry
         return -1, None
+
+    def _find(self, name: str) -> Entry | None:
+        entry = self._store.lookup(self._keys[name], counted=name in self._kept)
+        try:
+            if entry is not None and name == GATHER:
+                load_entry(entry)
+        except DamageError as error:
+            self._store.discard(self._keys[name], error)
+            return None
+        return entry
 
     def _passes(self, start: int) -> list[list[str]]:
         """Part the stages from place `start` on into passes; one that needs facts begins a new pass."""
@@ -159,20 +188,16 @@ class Runner:
         with self._on_part(label), ExitStack() as stack:
             given = {name: self._session.broadcast(value) for name, value in facts.items()}
             drafts = {
-                name: stack.enter_context(self._stores[name].begin(self._keys[name]))
-                for name in names
-                if name in self._stores
+                name: stack.enter_context(self._store.begin(self._keys[name])) for name in names if self._keeps(name)
             }
             first = next(iter(drafts.values()))
-            sources: list[Raw | Stored] = (
-                [source._replace(rejects=first.directory) for source in raw]
-                if entry is None
-                else [self._stored(path, names[0]) for path in entry.parts]
-            )
+            sources = self._begin(raw, drafts) if entry is None else self._go_on(entry, names[0])
             steps = [*self._steps(names, drafts), *([Look(following, self._params[following])] if following else [])]
             accounts, found = self._run_steps(label, sources, steps, facts=given, survey_for=following)
             if entry is None:
                 self._require_unchanged()
+            if GATHER in drafts:
+                write_files(drafts[GATHER].directory, self._tell_files(raw, accounts))
             rejects = join_rejects(first.directory) if entry is None else entry.directory / REJECTS
             return self._commit(drafts, accounts, rejects), found
 
@@ -195,8 +220,53 @@ class Runner:
         self._account(accounts)
         return accounts, {} if survey_for is None else {survey_for: done[-1]}
 
-    def _stored(self, path: Path, stage: str) -> Stored:
-        return Stored(path, dropped=find_dropped(path, BY_NAME[stage], self._params[stage]))
+    def _begin(self, raw: Sequence[Raw], drafts: Mapping[str, Draft]) -> list[Raw | Stored]:
+        """Return the input's blocks, or where an earlier run gathered their whole file, the parts it made of them."""
+        folder = next(iter(drafts.values())).directory
+        sources: list[Raw | Stored] = [source._replace(rejects=folder) for source in raw]
+        if GATHER not in drafts:
+            return sources
+        wanted: dict[str, list[int]] = {}
+        for place, source in enumerate(raw):
+            wanted.setdefault(self._files[source.block.file.path], []).append(place)
+        found = 0
+        for relative in self._store.relatives(self._series()):
+            try:
+                taken = take_over(relative, wanted, folder)
+            except DamageError as error:
+                self._store.discard(relative.manifest.key, error)
+                continue
+            for place, part in taken.items():
+                sources[place] = self._skip(part, ORDER[1])
+            wanted = {each: places for each, places in wanted.items() if isinstance(sources[places[0]], Raw)}
+            found = len(self._files) - len(wanted)
+            if not wanted:
+                break
+        if found:
+            self._cache[GATHER] = f"{found} of {len(self._files)} files"
+        return sources
+
+    def _go_on(self, entry: Entry, stage: str) -> list[Raw | Stored]:
+        """Return the parts of an entry as those that a stage starts from."""
+        return [self._skip(part, stage) for part in self._parts(entry)]
+
+    def _parts(self, entry: Entry) -> list[Stored]:
+        return load_entry(entry) if entry.manifest.stage == GATHER else [Stored(path) for path in entry.parts]
+
+    def _skip(self, part: Stored, stage: str) -> Stored:
+        """Note on a part what a stage would drop of it, if that is known to be every row."""
+        return part._replace(dropped=find_dropped(part.path, BY_NAME[stage], self._params[stage]))
+
+    def _tell_files(self, raw: Sequence[Raw], accounts: Sequence[Outcome]) -> list[GatheredFile]:
+        parts: dict[str, list[GatheredPart]] = {}
+        for source, account in zip(raw, accounts, strict=True):
+            part = GatheredPart(numbers=account.numbers, ledger=account.ledgers[GATHER])
+            parts.setdefault(self._files[source.block.file.path], []).append(part)
+        return [GatheredFile(key=each, parts=tuple(those)) for each, those in parts.items()]
+
+    def _series(self) -> str:
+        """Return the key of all gathering that is done in the same way, whatever the files."""
+        return key("series", 1, self._params[GATHER].model_dump(mode="json"), f"{GATHER} {GATHER_VERSION}")
 
     def _steps(self, names: Sequence[str], drafts: Mapping[str, Draft]) -> list[Step]:
         steps: list[Step] = []
@@ -204,7 +274,7 @@ class Runner:
             if name != GATHER:
                 steps.append(Apply(name, self._params[name]))
             if name in drafts:
-                steps.append(Keep(name, drafts[name].directory))
+                steps.append(Keep(name, drafts[name].directory, by_file=name == GATHER))
         return steps
 
     def _survey(self, name: str, entry: Entry | None) -> Facts:
@@ -212,7 +282,8 @@ class Runner:
         whole, params = BY_NAME[name].whole, self._params[name]
         if whole is None or entry is None:
             raise ValueError(f"stage {name!r} has nothing to survey")
-        sources, label = [Stored(path, whole.inputs(params)) for path in entry.parts], f"survey for {name}"
+        sources = [part._replace(columns=whole.inputs(params)) for part in self._parts(entry)]
+        label = f"survey for {name}"
         with self._on_part(label):
             return self._run_steps(label, sources, [Look(name, params)], facts={}, survey_for=name)[1]
 
@@ -228,12 +299,14 @@ class Runner:
             if not (draft.directory / REJECTS).exists():
                 shutil.copyfile(rejects, draft.directory / REJECTS)
             upstream = ORDER[: ORDER.index(name) + 1]
-            entry = self._stores[name].commit(
+            entry = self._store.commit(
                 draft,
                 stage=name,
                 params=self._params[name].model_dump(mode="json"),
                 part_rows=[account.ledgers[name].rows_out for account in accounts],
                 ledger={"stages": [self._ledgers[stage].as_dict() for stage in upstream]},
+                series=self._series() if name == GATHER else None,
+                lasting=name not in self._passing,
             )
             rejects = entry.directory / REJECTS
         if entry is None:
@@ -253,15 +326,18 @@ class Runner:
 
         return report
 
+    def _keeps(self, name: str) -> bool:
+        return name in self._kept or name in self._passing
+
     def _needs_facts(self, name: str) -> bool:
         return name != GATHER and BY_NAME[name].facts_needed(self._params[name]) is not None
 
 
-def _keys(params: Mapping[str, Params], source_key: str) -> dict[str, str]:
+def _keys(params: Mapping[str, Params], files: Mapping[str, str]) -> dict[str, str]:
     """Return the cache key of each stage's output: its parameters and version, and all that comes before it."""
     versions = {GATHER: GATHER_VERSION, **{stage.name: stage.version for stage in STAGES}}
     keys: dict[str, str] = {}
-    upstream = source_key
+    upstream = key("source", 3, {"files": list(files.values())}, "")
     for name in ORDER:
         upstream = keys[name] = key(name, versions[name], params[name].model_dump(mode="json"), upstream)
     return keys

@@ -31,11 +31,14 @@ class Start(NamedTuple):
     further: int = 0
 
 
-FIRST: Final = (Start(),)
+FIRST: Final = (Start(), Start())
+"""Of a partition alone: where it begins, and where what follows would."""
 
 
 def add_starts(layer: Layer, blocks: Sequence[Block]) -> list[tuple[Any, int]]:
     """Return for each block a sequence of starts, or the task that makes it, and which of them is the block's.
+
+    The one behind that is where the block ends.
 
     Lines of files that do not tell how many rows they have are counted by tasks, a few small blocks by one, for each
     task has its price. Every task depends on one short sequence, that of the blocks before.
@@ -52,7 +55,7 @@ def add_starts(layer: Layer, blocks: Sequence[Block]) -> list[tuple[Any, int]]:
             found += [(before, index) for index in range(len(group))]
         else:
             before = go_on(before, known, opens)
-            found += [((start,), 0) for start in before[:-1]]
+            found += [(pair, 0) for pair in pairwise(before)]
     return found
 
 

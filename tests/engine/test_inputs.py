@@ -20,7 +20,7 @@ def files(tmp_path):
 
 def key_of(*paths):
     inputs = Inputs(list(map(str, paths)), cached=True)
-    return inputs.key({path: SourceFile(path, "csv", 0, ()) for path in inputs.paths})
+    return tuple(inputs.keys({path: SourceFile(path, "csv", 0, ()) for path in inputs.paths}).values())
 
 
 def test_files_and_their_order_are_the_key(files):
@@ -34,7 +34,14 @@ def test_how_a_file_is_read_is_of_the_key(files):
     path = str(files / "a.csv")
     inputs, file = Inputs([path], cached=True), SourceFile(path, "csv", 0, ())
     others = [file._replace(convention=each) for each in (Convention(format="json"), Convention(whole_seconds=False))]
-    assert len({inputs.key({path: each}) for each in (file, *others)}) == 3
+    others.append(file._replace(format="json"))
+    assert len({inputs.keys({path: each})[path] for each in (file, *others)}) == 4
+
+
+def test_a_file_keeps_its_key_whatever_files_stand_beside_it(files):
+    a, b = files / "a.csv", files / "b.csv"
+    assert key_of(a, b) == (*key_of(a), *key_of(b))
+    assert key_of(b, a) == (*key_of(b), *key_of(a))
 
 
 def test_a_file_that_is_named_twice_is_refused(files):
@@ -67,7 +74,7 @@ def test_what_cannot_tell_whether_it_changed_is_read_but_not_kept(files):
     for each in twice:
         each.require_unchanged()
     pipe = str(files / "pipe.csv")
-    first, second = (each.key({pipe: SourceFile(pipe, "csv", 0, ())}) for each in twice)
+    first, second = (each.keys({pipe: SourceFile(pipe, "csv", 0, ())}) for each in twice)
     assert first != second
 
 

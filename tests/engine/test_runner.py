@@ -34,27 +34,25 @@ def source(tmp_path_factory):
 def prepare(source, tmp_path, threads):
     """Run the stages; returns what came out, the passes as they were seen, and how many partitions each had."""
 
-    def run(*, kept=("gather", "features"), enabled=True, source_key="s", **changed):
+    def run(*, kept=("gather", "features"), files=None, succeeds=True, **changed):
         params = {**PARAMS, **changed}
         sources, _ = plan_sources([str(source)], GATHER, needed=params["clean"].inputs)
         given = {"gather": GatherParams(columns=sources[0].columns, block_mb=GATHER.block_mb), **params}
         seen = []
-        with (
-            Store(CacheParams(directory=tmp_path / "cache", enabled=enabled)) as store,
-            Store(CacheParams(directory=tmp_path / "scratch")) as scratch,
-        ):
+        with Store(CacheParams(directory=tmp_path / "cache")) as store:
             runner = Runner(
                 given,
-                source_key=source_key,
+                files=files or {str(source): "s"},
                 require_unchanged=lambda: None,
                 session=threads,
                 store=store,
-                scratch=scratch,
                 kept=kept,
                 on_partition=lambda *told: seen.append(told),
             )
             prepared = runner.prepare(sources)
             frame = pd.concat([read_part(path) for path in prepared.entry.parts], ignore_index=True)
+            if succeeds:
+                store.forget(prepared.passing)
             rejects = (prepared.entry.directory / REJECTS).read_text().splitlines()
         return prepared, frame, rejects, seen
 
@@ -156,9 +154,9 @@ def test_a_changed_parameter_redoes_what_it_touches_from_the_newest_output_befor
     assert again.ledgers["gather"].dropped == {"too few fields": 1}
 
 
-def test_another_input_shares_nothing(prepare):
+def test_another_input_shares_nothing(source, prepare):
     prepare()
-    assert prepare(source_key="other")[0].cache == {"features": "miss", "gather": "miss"}
+    assert prepare(files={str(source): "other"})[0].cache == {"features": "miss", "gather": "miss"}
 
 
 def test_every_stage_can_be_kept_and_is_found_again(prepare):
@@ -169,9 +167,8 @@ def test_every_stage_can_be_kept_and_is_found_again(prepare):
     assert list(dict.fromkeys(label for label, *_ in seen)) == ["features"]
 
 
-@pytest.mark.parametrize("how", [{"kept": ()}, {"enabled": False}])
-def test_nothing_is_kept_where_nothing_is_to_be(source, prepare, tmp_path, how):
-    first, frame, *_ = prepare(**how)
+def test_nothing_is_kept_where_nothing_is_to_be(source, prepare, tmp_path):
+    first, frame, *_ = prepare(kept=())
     assert first.cache == {}
     assert not list((tmp_path / "cache").rglob("*.parquet"))
     pd.testing.assert_frame_equal(frame, expected(source)[0])

@@ -1,0 +1,154 @@
+"""Gathered files: what an entry of gathering holds of each input file, so that a run with other files takes it over.
+
+A part's rows are numbered from the first of their file on, and rejects have places in their file: neither depends on
+what other files there are.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, RootModel, ValidationError
+
+from cdpipe.engine.entries import DamageError, Entry, Part
+from cdpipe.engine.graph import Stored, part_name
+from cdpipe.engine.rejects import REJECTS, piece_path
+from cdpipe.engine.sources import Block, SourceFile
+from cdpipe.stages.ledger import Ledger
+
+FILES: Final = "files.json"
+_NOTE: Final = b'{"file": ""'
+"""Begins a line of the rejects file that is of no file: it says how many were left out."""
+
+
+class GatheredPart(BaseModel):
+    """A part of a file: how many row numbers it takes, and its account."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    numbers: NonNegativeInt
+    ledger: Ledger
+
+
+class GatheredFile(BaseModel):
+    """An input file: its identity and how it is read, and its parts, which follow one another in the entry."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    parts: tuple[GatheredPart, ...]
+
+
+_Files = RootModel[tuple[GatheredFile, ...]]
+
+
+class _Held(NamedTuple):
+    """A file of an entry, its parts on disk, and where its lines of the rejects file begin and end."""
+
+    file: GatheredFile
+    parts: tuple[Part, ...]
+    first_reject: int
+    end_rejects: int
+
+
+def write_files(folder: Path, files: Sequence[GatheredFile]) -> None:
+    """Write what a draft of gathering holds of each file, in the order of its parts."""
+    (folder / FILES).write_text(_Files(tuple(files)).model_dump_json(), encoding="utf-8")
+
+
+def load_entry(entry: Entry) -> list[Stored]:
+    """Return all parts of an entry of gathering.
+
+    Raises
+    ------
+    DamageError
+        If the entry does not say which file each part is of.
+    """
+    return [part for held in _hold(entry) for part in _store(entry, held)]
+
+
+def take_over(entry: Entry, wanted: Mapping[str, Sequence[int]], folder: Path) -> dict[int, Stored]:
+    """Take files over from an entry of gathering into the draft of another, without a copy of their parts.
+
+    A file of which the entry does not have all rejects that a run of its own would keep is left out.
+
+    Parameters
+    ----------
+    entry
+        Where from.
+    wanted
+        By the key of a file, the places of its parts in the draft.
+    folder
+        The draft's; it gets the parts and their rejects.
+
+    Returns
+    -------
+    dict
+        By place in the draft, the part: as the entry has it, which says whether it is sound.
+
+    Raises
+    ------
+    DamageError
+        If the entry does not say which file each part is of.
+    """
+    held = [each for each in _hold(entry) if len(wanted.get(each.file.key, ())) == len(each.parts)]
+    kept = sum(1 for _ in _read_rejects(entry))
+    taken: dict[int, Stored] = {}
+    for each in held:
+        places = wanted[each.file.key]
+        if each.first_reject < each.end_rejects and each.end_rejects > kept:
+            continue
+        for place, part in zip(places, each.parts, strict=True):
+            _link(entry.directory / part.name, folder / part_name(place))
+        _copy_rejects(entry, each, places, folder)
+        taken.update(zip(places, _store(entry, each), strict=True))
+    return taken
+
+
+def _hold(entry: Entry) -> Iterator[_Held]:
+    try:
+        files = _Files.model_validate_json((entry.directory / FILES).read_bytes()).root
+    except (OSError, ValidationError) as error:
+        raise DamageError(f"{FILES} cannot be read: {error}") from None
+    if sum(len(file.parts) for file in files) != len(entry.manifest.parts):
+        raise DamageError(f"{FILES} is not of {len(entry.manifest.parts)} parts")
+    parts, reject = iter(entry.manifest.parts), 0
+    for file in files:
+        end = reject + sum(map(_count_rejects, file.parts))
+        yield _Held(file, tuple(islice(parts, len(file.parts))), reject, end)
+        reject = end
+
+
+def _store(entry: Entry, held: _Held) -> list[Stored]:
+    source = SourceFile(held.file.key, "parquet", 0, ())
+    return [
+        Stored(entry.directory / part.name, block=Block(source, 0, 0, known.numbers), gathered=known.ledger)
+        for part, known in zip(held.parts, held.file.parts, strict=True)
+    ]
+
+
+def _count_rejects(part: GatheredPart) -> int:
+    return part.ledger.rows_in - part.ledger.rows_out
+
+
+def _read_rejects(entry: Entry) -> Iterator[bytes]:
+    with (entry.directory / REJECTS).open("rb") as stream:
+        yield from (line for line in stream if not line.startswith(_NOTE))
+
+
+def _copy_rejects(entry: Entry, held: _Held, places: Sequence[int], folder: Path) -> None:
+    lines = islice(_read_rejects(entry), held.first_reject, held.end_rejects)
+    for place, part in zip(places, held.file.parts, strict=True):
+        if count := _count_rejects(part):
+            with piece_path(folder, place).open("wb") as stream:
+                stream.writelines(islice(lines, count))
+
+
+def _link(path: Path, target: Path) -> None:
+    try:
+        os.link(path, target)
+    except OSError:  # a file system without links, or one that has no more of this file
+        shutil.copyfile(path, target)
