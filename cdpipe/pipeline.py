@@ -211,7 +211,7 @@ def _stage_params(config: RunConfig, sources: list[Raw]) -> dict[str, Params]:
 
 
 def _open_store(config: RunConfig, stack: ExitStack, scratch: Path) -> tuple[Store, tuple[str, ...]]:
-    """Open what outputs of stages are written to, and say whose stay: with no cache, it goes with the scratch folder."""
+    """Open what takes the stages' outputs, and say whose stay; with no cache it goes with the scratch folder."""
     if config.cache.enabled:
         return stack.enter_context(Store(config.cache)), config.cache.stages
     return stack.enter_context(Store(CacheParams(directory=scratch / "stages", limit_gb=1e9))), ()

@@ -151,16 +151,15 @@ class Store:
         """Return the entry of a key, which then is used and stays, or None."""
         damage = entry = None
         pins = self._open_pins()
-        with self._explained():
-            with in_place(self.directory):
-                try:
-                    entry = read_entry(self._place(key))
-                except DamageError as error:
-                    damage = error
-                if entry is not None:
-                    self._used = True
-                    pins.append(key)
-                    os.utime(entry.directory / MANIFEST)
+        with self._explained(), in_place(self.directory):
+            try:
+                entry = read_entry(self._place(key))
+            except DamageError as error:
+                damage = error
+            if entry is not None:
+                self._used = True
+                pins.append(key)
+                os.utime(entry.directory / MANIFEST)
         if damage is not None:
             self.discard(key, damage)
         return entry

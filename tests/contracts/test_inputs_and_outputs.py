@@ -119,8 +119,9 @@ def fail_at(monkeypatch, stage, row):
     monkeypatch.setitem(graph.BY_NAME, stage, replace(BY_NAME[stage], apply=failing))
 
 
-def entries(cache):
-    return sorted(path.name for path in cache.glob("[0-9a-f][0-9a-f]/*"))
+def kept_stages(cache):
+    manifests = [json.loads(path.read_text()) for path in cache.glob("[0-9a-f][0-9a-f]/*/manifest.json")]
+    return sorted(manifest["stage"] for manifest in manifests)
 
 
 @pytest.mark.parametrize("stage", ["clean", "attack", "features"])
@@ -133,10 +134,12 @@ def test_a_failure_in_the_middle_leaves_no_output_and_the_next_run_is_right(dirt
         with pytest.raises(BrokenDiskError):
             run(config)
     assert list((tmp_path / "out").iterdir()) == []
-    assert entries(tmp_path / "cache") == []
+    finished = [] if stage == "clean" else ["clean"]
+    assert kept_stages(tmp_path / "cache") == finished
     assert list((tmp_path / "cache").glob("drafts/*")) == []
     report = run(config)
-    assert report.cache == {"features": "miss"}
+    assert report.cache == {"features": "miss", **dict.fromkeys(finished, "resumed")}
+    assert kept_stages(tmp_path / "cache") == ["features"]
     run(config_of([dirty_csv], tmp_path / "fresh"))
     one, two = (read_dataset(out / "out" / "dataset")[0] for out in (tmp_path, tmp_path / "fresh"))
     assert_identical(one, two)
@@ -228,8 +231,19 @@ def test_a_run_that_was_killed_leaves_nothing_that_misleads_the_next(dirty_csv, 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     visible = [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")]
     assert visible == []
-    report = run(config)
-    assert report.cache["features"] == "miss"
+    sentences, passes = [], {}
+    report = run(config, say=sentences.append, on_partition=lambda *told: passes.setdefault(told[0]))
+    resumed = "resumed after gather → clean, which an interrupted run had finished"
+    if place == "attack":
+        assert report.cache == {"features": "miss", "clean": "resumed"}
+        assert list(passes) == ["survey for attack", "attack → features"]
+        assert report.seconds.keys() == {"attack", "features"}
+        assert sentences.count(resumed) == 1
+    else:
+        assert report.cache == {"features": "miss", "gather": "miss"}
+        assert list(passes) == ["gather → clean", "attack → features"]
+        assert resumed not in sentences
+    assert kept_stages(tmp_path / "cache") == ["features", "gather"]
     assert [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")] == []
     run(config_of([dirty_csv], tmp_path / "fresh"))
     one, two = (read_dataset(out / "out" / "dataset")[0] for out in (tmp_path, tmp_path / "fresh"))

@@ -9,7 +9,7 @@ from cdpipe import run
 from cdpipe.columns import ROW_NUMBER
 from cdpipe.engine.parts import read_part
 
-ATTACK = {"kind": "override_rand"}  # draws by row number
+ATTACK = {"kind": "offset_rand"}  # draws by row number
 STAGES = {"gather": {"block_mb": 0.1}, "attack": ATTACK, "train": None}
 
 
@@ -42,7 +42,7 @@ def check(tmp_path):
         expected, same_parts = read_dataset(tmp_path / "cold" / "out" / "dataset")
         assert parts == same_parts
         assert_identical(found, expected)
-        files = [json.loads(line)["file"] for line in read_rejects(tmp_path / "cold" / "out")]
+        files = [reject["file"] for reject in read_rejects(tmp_path / "cold" / "out")]
         assert sorted(set(files)) == sorted(map(str, paths))
         assert read_rejects(tmp_path / "cached" / "out") == read_rejects(tmp_path / "cold" / "out")
         return sum(gathered)

@@ -174,6 +174,42 @@ def test_nothing_is_kept_where_nothing_is_to_be(source, prepare, tmp_path):
     pd.testing.assert_frame_equal(frame, expected(source)[0])
 
 
+def test_a_run_goes_on_where_one_that_failed_stopped_and_then_keeps_nothing_for_that(source, prepare, tmp_path):
+    first, frame, *_ = prepare(kept=(), succeeds=False)
+    last, same, rejects, seen = prepare(kept=(), succeeds=False)
+    assert (last.cache, seen, last.ledgers) == ({"features": "resumed"}, [], first.ledgers)
+    pd.testing.assert_frame_equal(same, frame)
+    other, changed, _, seen = prepare(kept=(), succeeds=False, attack=SwapRand(seed=7))
+    assert other.cache == {"clean": "resumed"}
+    assert list(dict.fromkeys(label for label, *_ in seen)) == ["survey for attack", PASSES[1]]
+    pd.testing.assert_frame_equal(changed, expected(source, attack=SwapRand(seed=7))[0])
+    for attacking in (SwapRand(), SwapRand(seed=7)):
+        assert len(prepare(kept=(), attack=attacking)[2]) == len(rejects) == 1
+    assert not list((tmp_path / "cache").rglob("*.parquet"))
+
+
+def test_what_is_kept_only_to_go_on_is_nobody_elses(prepare, tmp_path):
+    prepare(kept=("clean",))
+    assert prepare(kept=("gather",))[0].cache == {"gather": "miss"}
+    assert prepare(kept=("clean",), attack=SwapRand(seed=7))[0].cache == {"clean": "hit"}
+
+
+def test_what_a_live_run_goes_on_from_stays_when_another_one_succeeds(prepare, tmp_path):
+    first = prepare(kept=(), succeeds=False)[0]
+    with Store(CacheParams(directory=tmp_path / "cache")) as live:
+        entry = live.lookup(first.passing[-1])
+        prepare(kept=())
+        assert all(path.is_file() for path in entry.parts)
+    prepare(kept=())
+    assert not list((tmp_path / "cache").rglob("*.parquet"))
+
+
+def test_what_is_kept_only_to_go_on_counts_toward_the_limit(prepare, tmp_path):
+    prepare(kept=(), succeeds=False)
+    with Store(CacheParams(directory=tmp_path / "cache", limit_gb=1e-9)) as store:
+        assert store.evict().entries == 2
+
+
 def test_a_stage_that_is_none_cannot_be_kept(prepare):
     with pytest.raises(ValueError, match=r"cache\.stages: there is no stage 'cleaning'; choose among gather, clean"):
         prepare(kept=("cleaning",))
