@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 
 from cdpipe.engine.cachefolder import DRAFTS, HITS, MISSES, PINS, ForeignFolderError, claim_folder
 from cdpipe.engine.entries import MANIFEST, DamageError, Draft, Entry, read_entry
-from cdpipe.engine.eviction import Removal, discard, in_place, remove_beyond, scan_entries
+from cdpipe.engine.eviction import Removal, count_bytes, discard, in_place, remove_beyond, scan_entries
 from cdpipe.engine.identity import IdentityError, identify, key
 from cdpipe.engine.locks import HeldLock
 from cdpipe.engine.series import add_to_series, read_series
@@ -252,6 +252,7 @@ class Store:
         """Return directory, entries, bytes, hits, misses, hit_rate (None if never asked), by_stage."""
         by_stage: dict[str, dict[str, int]] = {}
         usages = list(scan_entries(self.directory))
+        counted: set[int] = set()
         for usage in usages:
             try:
                 entry = read_entry(usage.place)
@@ -260,12 +261,13 @@ class Store:
                 stage = "damaged"
             count = by_stage.setdefault(stage, {"entries": 0, "bytes": 0})
             count["entries"] += 1
-            count["bytes"] += usage.bytes
+            count["bytes"] += sum(size for inode, size in usage.files.items() if inode not in counted)
+            counted |= usage.files.keys()
         hits, misses = _size(self.directory / HITS), _size(self.directory / MISSES)
         return {
             "directory": str(self.directory),
             "entries": len(usages),
-            "bytes": sum(usage.bytes for usage in usages),
+            "bytes": count_bytes(usages),
             "hits": hits,
             "misses": misses,
             "hit_rate": hits / (hits + misses) if hits + misses else None,

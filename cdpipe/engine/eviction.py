@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -27,11 +28,16 @@ class Removal(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """When an entry was last used (nanoseconds since the epoch), its bytes (manifest included), and its folder."""
+    """When an entry was last used (nanoseconds since the epoch), its folder, and the bytes of its files by inode."""
 
     last_used_ns: int
-    bytes: int
     place: Path
+    files: dict[int, int]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of its files, the manifest and those that other entries have too included."""
+        return sum(self.files.values())
 
 
 def in_place(directory: Path) -> AbstractContextManager[None]:
@@ -44,10 +50,19 @@ def scan_entries(directory: Path) -> Iterator[Usage]:
     for place in list_entries(directory):
         try:
             status = {file.name: file.stat() for file in os.scandir(place)}
+            files = {each.st_ino: each.st_size for each in status.values()}
             used = status[MANIFEST] if MANIFEST in status else place.stat()
         except (FileNotFoundError, NotADirectoryError):
             continue  # removed meanwhile, or a file, which no entry is
-        yield Usage(used.st_mtime_ns, sum(each.st_size for each in status.values()), place)
+        yield Usage(used.st_mtime_ns, place, files)
+
+
+def count_bytes(usages: Iterable[Usage]) -> int:
+    """Return what entries take on the disk: a file that several of them have counts once."""
+    files: dict[int, int] = {}
+    for usage in usages:
+        files |= usage.files
+    return sum(files.values())
 
 
 def discard(directory: Path, place: Path) -> None:
@@ -71,22 +86,22 @@ def remove_beyond(directory: Path, limit_bytes: int, *, unwanted: Collection[str
         pinned = _read_pins(directory)
         usages = sorted(scan_entries(directory), key=lambda usage: (usage.bytes <= limit_bytes, usage.last_used_ns))
         # What is pinned and larger than the limit is not counted: removing all others would not make it fit.
-        beyond = -limit_bytes + sum(
-            usage.bytes for usage in usages if usage.bytes <= limit_bytes or usage.place.name not in pinned
-        )
-        removed = []
-        gone = []
+        counted = (usage for usage in usages if usage.bytes <= limit_bytes or usage.place.name not in pinned)
+        beyond = count_bytes(counted) - limit_bytes
+        uses = Counter(inode for usage in usages for inode in usage.files)
+        gone: dict[str, int] = {}
         for usage in sorted(usages, key=lambda usage: usage.place.name not in unwanted):
             if (beyond > 0 or usage.place.name in unwanted) and usage.place.name not in pinned:
                 discard(directory, usage.place)
-                removed.append(usage.bytes)
-                gone.append(usage.place.name)
-                beyond -= usage.bytes
+                uses.subtract(usage.files.keys())
+                freed = sum(size for inode, size in usage.files.items() if not uses[inode])
+                gone[usage.place.name] = freed
+                beyond -= freed
         if gone:
             forget_in_series(directory, gone)
         _clean_up(directory)
-    total = sum(usage.bytes for usage in usages)
-    return Removal(len(removed), sum(removed), len(usages) - len(removed), total - sum(removed))
+    removed = sum(gone.values())
+    return Removal(len(gone), removed, len(usages) - len(gone), count_bytes(usages) - removed)
 
 
 def _read_pins(directory: Path) -> set[str]:
