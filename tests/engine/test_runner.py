@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from cdpipe import attack, clean, features, read
-from cdpipe.engine.cache import CacheParams, Store
+from cdpipe.engine.cache import CacheParams, CacheWarning, Store
 from cdpipe.engine.parts import read_part
 from cdpipe.engine.reading import plan_sources
 from cdpipe.engine.rejects import REJECTS
@@ -213,3 +213,16 @@ def test_what_is_kept_only_to_go_on_counts_toward_the_limit(prepare, tmp_path):
 def test_a_stage_that_is_none_cannot_be_kept(prepare):
     with pytest.raises(ValueError, match=r"cache\.stages: there is no stage 'cleaning'; choose among gather, clean"):
         prepare(kept=("cleaning",))
+
+
+@pytest.mark.parametrize("others", [{}, {"other": "t"}])
+def test_a_damaged_account_of_files_is_said_and_gathered_again(source, prepare, tmp_path, others):
+    """Of the same files, and of another run's whose file this one has too."""
+    _, frame, *_ = prepare(files={str(source): "s", **others})
+    for path in (tmp_path / "cache").rglob("files.json"):
+        path.write_text(path.read_text().replace("{", "[", 1))
+    with pytest.warns(CacheWarning, match=r"was damaged and is gone: files\.json cannot be read"):
+        again, same, *_ = prepare(attack=SwapRand(seed=7))
+    assert again.cache == {"features": "miss", "gather": "miss"}
+    pd.testing.assert_frame_equal(same[["row_number"]], frame[["row_number"]])
+    assert prepare(attack=SwapRand(seed=8))[0].cache == {"features": "miss", "gather": "hit"}
