@@ -6,7 +6,7 @@ what other files there are.
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,9 +14,10 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, RootModel, ValidationError
 
 from cdpipe.engine.entries import DamageError, Entry, Part
-from cdpipe.engine.graph import Stored, part_name
+from cdpipe.engine.graph import Outcome, Raw, Stored, part_name
 from cdpipe.engine.rejects import REJECTS, piece_path
 from cdpipe.engine.sources import Block, SourceFile
+from cdpipe.stages.gather import NAME as GATHER
 from cdpipe.stages.ledger import Ledger
 
 FILES: Final = "files.json"
@@ -59,6 +60,23 @@ def write_files(folder: Path, files: Sequence[GatheredFile]) -> None:
     (folder / FILES).write_text(_Files(tuple(files)).model_dump_json(), encoding="utf-8")
 
 
+def account_files(raw: Sequence[Raw], files: Mapping[str, str], accounts: Sequence[Outcome]) -> list[GatheredFile]:
+    """Return what gathering made of each input file.
+
+    Parameters
+    ----------
+    raw, accounts
+        The input's blocks, in the order of their rows, and what came of each.
+    files
+        By path, the key of each file.
+    """
+    parts: dict[str, list[GatheredPart]] = {}
+    for source, account in zip(raw, accounts, strict=True):
+        part = GatheredPart(numbers=account.numbers, ledger=account.ledgers[GATHER])
+        parts.setdefault(files[source.block.file.path], []).append(part)
+    return [GatheredFile(key=key, parts=tuple(those)) for key, those in parts.items()]
+
+
 def load_entry(entry: Entry) -> list[Stored]:
     """Return all parts of an entry of gathering.
 
@@ -68,6 +86,47 @@ def load_entry(entry: Entry) -> list[Stored]:
         If the entry does not say which file each part is of.
     """
     return [part for held in _hold(entry) for part in _store(entry, held)]
+
+
+def take_files(
+    entries: Iterable[Entry],
+    raw: Sequence[Raw],
+    files: Mapping[str, str],
+    folder: Path,
+    *,
+    discard: Callable[[str, DamageError], None],
+) -> dict[int, Stored]:
+    """Take over what any of some entries has of the input's files; looks no further once it has all.
+
+    Parameters
+    ----------
+    entries
+        Where from.
+    raw, files
+        The input's blocks, in the order of their rows, and by path the key of each file.
+    folder
+        The draft's.
+    discard
+        Called with the key of an entry that is damaged.
+
+    Returns
+    -------
+    dict
+        By place in `raw`, the part that takes the place of the block.
+    """
+    wanted: dict[str, list[int]] = {}
+    for place, source in enumerate(raw):
+        wanted.setdefault(files[source.block.file.path], []).append(place)
+    taken: dict[int, Stored] = {}
+    for entry in entries:
+        try:
+            taken |= take_over(entry, wanted, folder)
+        except DamageError as error:
+            discard(entry.manifest.key, error)
+        wanted = {key: places for key, places in wanted.items() if places[0] not in taken}
+        if not wanted:
+            break
+    return taken
 
 
 def take_over(entry: Entry, wanted: Mapping[str, Sequence[int]], folder: Path) -> dict[int, Stored]:

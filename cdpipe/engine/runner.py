@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from cdpipe.engine.cache import Draft, Entry, Store, key
 from cdpipe.engine.entries import DamageError
 from cdpipe.engine.facts import lay_facts
-from cdpipe.engine.gatheredfiles import GatheredFile, GatheredPart, load_entry, take_over, write_files
+from cdpipe.engine.gatheredfiles import account_files, load_entry, take_files, write_files
 from cdpipe.engine.graph import (
     Apply,
     Keep,
@@ -197,7 +197,7 @@ class Runner:
             if entry is None:
                 self._require_unchanged()
             if GATHER in drafts:
-                write_files(drafts[GATHER].directory, self._tell_files(raw, accounts))
+                write_files(drafts[GATHER].directory, account_files(raw, self._files, accounts))
             rejects = join_rejects(first.directory) if entry is None else entry.directory / REJECTS
             return self._commit(drafts, accounts, rejects), found
 
@@ -226,23 +226,12 @@ class Runner:
         sources: list[Raw | Stored] = [source._replace(rejects=folder) for source in raw]
         if GATHER not in drafts:
             return sources
-        wanted: dict[str, list[int]] = {}
-        for place, source in enumerate(raw):
-            wanted.setdefault(self._files[source.block.file.path], []).append(place)
-        found = 0
-        for relative in self._store.relatives(self._series()):
-            try:
-                taken = take_over(relative, wanted, folder)
-            except DamageError as error:
-                self._store.discard(relative.manifest.key, error)
-                continue
-            for place, part in taken.items():
-                sources[place] = self._skip(part, ORDER[1])
-            wanted = {each: places for each, places in wanted.items() if isinstance(sources[places[0]], Raw)}
-            found = len(self._files) - len(wanted)
-            if not wanted:
-                break
-        if found:
+        relatives = self._store.relatives(self._series())
+        taken = take_files(relatives, raw, self._files, folder, discard=self._store.discard)
+        for place, part in taken.items():
+            sources[place] = self._skip(part, ORDER[1])
+        if taken:
+            found = len({raw[place].block.file.path for place in taken})
             self._cache[GATHER] = f"{found} of {len(self._files)} files"
         return sources
 
@@ -256,13 +245,6 @@ class Runner:
     def _skip(self, part: Stored, stage: str) -> Stored:
         """Note on a part what a stage would drop of it, if that is known to be every row."""
         return part._replace(dropped=find_dropped(part.path, BY_NAME[stage], self._params[stage]))
-
-    def _tell_files(self, raw: Sequence[Raw], accounts: Sequence[Outcome]) -> list[GatheredFile]:
-        parts: dict[str, list[GatheredPart]] = {}
-        for source, account in zip(raw, accounts, strict=True):
-            part = GatheredPart(numbers=account.numbers, ledger=account.ledgers[GATHER])
-            parts.setdefault(self._files[source.block.file.path], []).append(part)
-        return [GatheredFile(key=each, parts=tuple(those)) for each, those in parts.items()]
 
     def _series(self) -> str:
         """Return the key of all gathering that is done in the same way, whatever the files."""

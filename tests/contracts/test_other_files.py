@@ -8,6 +8,7 @@ from contract_data import assert_identical, config_of, read_dataset, read_reject
 from cdpipe import run
 from cdpipe.columns import ROW_NUMBER
 from cdpipe.engine.parts import read_part
+from cdpipe.synth import SynthParams, synthesize
 
 ATTACK = {"kind": "offset_rand"}  # draws by row number
 STAGES = {"gather": {"block_mb": 0.1}, "attack": ATTACK, "train": None}
@@ -22,9 +23,28 @@ def days(tmp_path_factory):
     return [folder / f"day{day}.csv" for day in range(4)]
 
 
+@pytest.fixture(scope="module")
+def run_cold(tmp_path_factory):
+    """Run without a cache, once for the same files and parameters; returns accounts, data set, parts and rejects."""
+    known = {}
+
+    def cold(paths, tables):
+        name = json.dumps([[str(path), path.stat().st_mtime_ns] for path in paths]) + json.dumps(tables)
+        if name not in known:
+            out = tmp_path_factory.mktemp("cold")
+            report = run(config_of(paths, out, **tables, cache={"enabled": False}))
+            rejects = read_rejects(out / "out")
+            dirty = {str(path) for path in paths if path.suffix == ".csv"}
+            assert {reject["file"] for reject in rejects} >= dirty
+            known[name] = (report.ledgers, *read_dataset(out / "out" / "dataset"), rejects)
+        return known[name]
+
+    return cold
+
+
 @pytest.fixture
-def check(tmp_path):
-    """Run on some files, with the cache of the runs before; returns which of them were gathered."""
+def check(tmp_path, run_cold):
+    """Run with the cache of the runs before; returns how many rows were gathered."""
 
     def checked(paths, expected_cache, **tables):
         gathered = []
@@ -34,17 +54,14 @@ def check(tmp_path):
                 gathered.append(outcome.ledgers["gather"].rows_in)
 
         given = {**STAGES, **tables}
-        report = run(config_of(paths, tmp_path / "cached", **given), on_partition=watch)
-        cold = run(config_of(paths, tmp_path / "cold", **given, cache={"enabled": False}))
+        report = run(config_of(paths, tmp_path, **given), on_partition=watch)
         assert report.cache == {"features": "miss", "gather": expected_cache}
-        assert report.ledgers == cold.ledgers
-        found, parts = read_dataset(tmp_path / "cached" / "out" / "dataset")
-        expected, same_parts = read_dataset(tmp_path / "cold" / "out" / "dataset")
-        assert parts == same_parts
+        ledgers, expected, parts, rejects = run_cold(paths, given)
+        assert report.ledgers == ledgers
+        found, found_parts = read_dataset(tmp_path / "out" / "dataset")
+        assert found_parts == parts
         assert_identical(found, expected)
-        files = [reject["file"] for reject in read_rejects(tmp_path / "cold" / "out")]
-        assert sorted(set(files)) == sorted(map(str, paths))
-        assert read_rejects(tmp_path / "cached" / "out") == read_rejects(tmp_path / "cold" / "out")
+        assert read_rejects(tmp_path / "out") == rejects
         return sum(gathered)
 
     return checked
@@ -89,10 +106,20 @@ def test_files_come_from_several_runs(days, check):
     assert check([days[3], days[0], days[2], days[1]], "4 of 4 files") == 0
 
 
+def test_files_of_all_formats_are_taken_over(tmp_path, days, check):
+    lines, table = tmp_path / "m.jsonl", tmp_path / "m.parquet"
+    for path in (lines, table):
+        synthesize(path, SynthParams(rows=300, dirty_share=0.05))
+    records = lines.read_text().splitlines()
+    lines.write_text("".join([*(f"{line}\n" for line in records[:200]), "not JSON\n\n", " ".join(records[200:]), "\n"]))
+    check([table, lines, days[0]], "miss", clean={"position": "columns"})
+    assert check([days[2], lines, days[0], table], "3 of 4 files", clean={"position": "columns"}) == count(days[2])
+
+
 def test_what_is_taken_over_can_be_taken_over_again_and_needs_no_older_entry(days, check, tmp_path):
     check(days[:1], "miss")
     check(days[:2], "1 of 2 files")
-    for entry in (tmp_path / "cached" / "cache").glob("[0-9a-f][0-9a-f]/*"):
+    for entry in (tmp_path / "cache").glob("[0-9a-f][0-9a-f]/*"):
         manifest = json.loads((entry / "manifest.json").read_text())
         if manifest["stage"] == "gather" and manifest["rows"] < count(days[0]):
             for file in entry.iterdir():
@@ -125,26 +152,11 @@ def test_a_file_that_lacks_a_column_changes_how_the_others_are_read(tmp_path, da
     check([days[0], short], "1 of 2 files", features=features)
 
 
-def test_no_part_is_copied(days, check, tmp_path):
-    check(days[:3], "miss")
-    check(days, "3 of 4 files")
-    parts = [
-        path
-        for path in (tmp_path / "cached" / "cache").glob("[0-9a-f][0-9a-f]/*/part-*")
-        if "features" not in (path.parent / "manifest.json").read_text()[:40]
-    ]
-    of_three, of_four = sorted(
-        ({path.stat().st_ino for path in parts if path.parent == entry} for entry in {path.parent for path in parts}),
-        key=len,
-    )
-    assert of_three < of_four
-
-
 def test_a_part_is_numbered_from_its_file_on(days, check, tmp_path):
     check([days[1], days[0]], "miss")
     [entry] = [
         path.parent
-        for path in (tmp_path / "cached" / "cache").rglob("manifest.json")
+        for path in (tmp_path / "cache").rglob("manifest.json")
         if json.loads(path.read_text())["stage"] == "gather"
     ]
     firsts = [read_part(path)[ROW_NUMBER].min() for path in sorted(entry.glob("part-*"))]
