@@ -14,7 +14,6 @@ from cdpipe.engine.cache import CacheParams, Store
 from cdpipe.engine.frames import rehearse
 from cdpipe.engine.graph import Raw
 from cdpipe.engine.inputs import Inputs, require_visible
-from cdpipe.engine.memory import machine_memory_bytes
 from cdpipe.engine.metering import Metering, OnPart, meter_whole
 from cdpipe.engine.outputs import (
     DATASET,
@@ -32,6 +31,7 @@ from cdpipe.engine.rejects import REJECTS
 from cdpipe.engine.runner import OnPartition, Prepared, Runner
 from cdpipe.engine.session import Session, open_session
 from cdpipe.kernels.ahead import compiling_ahead
+from cdpipe.limits import count_processors, machine_memory_bytes
 from cdpipe.plots import plot_confusion
 from cdpipe.remedies import explain_nothing
 from cdpipe.runreport import RunReport, describe_machine, describe_versions
@@ -40,7 +40,7 @@ from cdpipe.stages.conventions import describe_conventions
 from cdpipe.stages.gather import NAME as GATHER
 from cdpipe.stages.gather import POSITIONS
 from cdpipe.stages.params import Params
-from cdpipe.stages.train import Trained, TrainParams, count_processors, train_parts
+from cdpipe.stages.train import Trained, TrainParams, train_parts
 
 _GB: Final = 1e9
 Say = Callable[[str], None]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from cdpipe.limits import count_processors
 from cdpipe.oserrors import naming
 from cdpipe.stages.conventions import Convention
 from cdpipe.stages.ledger import Ledger
@@ -116,7 +117,7 @@ def describe_machine() -> dict[str, Any]:
     return {
         "system": f"{platform.system()} {platform.release()}",
         "processor": _processor(),
-        "cores": os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0)),
+        "cores": count_processors(),
         "memory_gb": round(pages * page_bytes / 1e9, 1),
     }
 

@@ -10,7 +10,6 @@ import dask
 from distributed import Client, Future, KilledWorker, Scheduler, as_completed
 from distributed.scheduler import NoWorkerError
 
-from cdpipe.engine.memory import machine_memory_bytes
 from cdpipe.engine.plugins import ClusterBooks, make_queue_plugin
 from cdpipe.engine.session import (
     Books,
@@ -22,6 +21,7 @@ from cdpipe.engine.session import (
     summarise_memory,
 )
 from cdpipe.engine.tasks import building_graph, scheduling
+from cdpipe.limits import machine_memory_bytes
 
 _OUT_OF_MEMORY: Final = (
     "most likely out of memory: use smaller partitions, fewer threads_per_worker or a larger memory_limit_gb"

@@ -1,6 +1,7 @@
 """Sessions on clusters, opened: of workers started here, or of a scheduler that is already running."""
 
 import logging
+import math
 import shutil
 import signal
 import tempfile
@@ -12,10 +13,12 @@ from typing import Final
 
 import dask
 from distributed import Client, LocalCluster
+from distributed.deploy.utils import nprocesses_nthreads
 from distributed.versions import VersionMismatchWarning, error_message
 
 from cdpipe.engine.cluster import ClusterSession
 from cdpipe.engine.session import GB, SessionError, SessionParams, SessionWarning
+from cdpipe.limits import count_processors, machine_memory_bytes
 
 CONNECT_SECONDS: Final = 5.0
 """How long to wait for a scheduler to answer, and then for its first worker."""
@@ -52,15 +55,17 @@ def start_local(params: SessionParams) -> Iterator[ClusterSession]:
         "distributed.worker.memory.pause": params.pause,
         "distributed.scheduler.no-workers-timeout": WITHOUT_WORKERS_SECONDS,
     }
-    memory_limit = "auto" if params.memory_limit_gb is None else int(params.memory_limit_gb * GB)
+    workers, threads = _shape(params)
+    share_gb = machine_memory_bytes() / GB * min(1.0, threads / count_processors())
+    memory_limit = int((params.memory_limit_gb or share_gb) * GB)
     dashboard_port = 0 if isinstance(params.dashboard, bool) else params.dashboard
     with _spill_directory(params.spill_directory) as spill_directory:
         settings["temporary-directory"] = str(spill_directory)
         with dask.config.set(settings):
             try:
                 cluster = LocalCluster(
-                    n_workers=params.workers,
-                    threads_per_worker=params.threads_per_worker,
+                    n_workers=workers,
+                    threads_per_worker=threads,
                     memory_limit=memory_limit,
                     processes=True,
                     host=LOOPBACK,
@@ -107,6 +112,16 @@ def connect(address: str) -> Iterator[ClusterSession]:
             message = f"{address} runs other versions than this process, so tasks may fail:\n{different}"
             warnings.warn(message, SessionWarning, stacklevel=5)
         yield ClusterSession(client, scheduler_here=False)
+
+
+def _shape(params: SessionParams) -> tuple[int, int]:
+    """Return how many workers and threads of each to start: as Dask would, but for the processors that there are."""
+    cores = count_processors()
+    if params.workers is None and params.threads_per_worker is None:
+        processes, threads = nprocesses_nthreads(cores)
+        return processes, threads
+    workers = params.workers or max(1, cores // (params.threads_per_worker or 1))
+    return workers, params.threads_per_worker or max(1, math.ceil(cores / workers))
 
 
 def _unreachable(address: str, error: Exception) -> str:

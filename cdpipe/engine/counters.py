@@ -12,9 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from dask.system import cpu_count
-
 from cdpipe.engine.memory import list_tree, read_small
+from cdpipe.limits import count_processors
 
 COUNTERS: Final = (
     "cpu_seconds",
@@ -56,7 +55,7 @@ def describe_process() -> Whereabouts:
         host=f"{host} {os.readlink('/proc/self/ns/pid')}",  # noqa: PTH115 - no file is named by it
         pid=os.getpid(),
         started=int(read_small("/proc/self/stat").rpartition(b")")[2].split()[19]),
-        cores=cpu_count(),
+        cores=count_processors(),
     )
 
 

@@ -1,11 +1,11 @@
-"""How much memory this machine has for us, and how much a tree of processes uses of it, in bytes."""
+"""How much memory a tree of processes uses, in bytes."""
 
 import ctypes
 import os
 import platform
 import re
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -20,43 +20,6 @@ _KCMP_VM: Final = 1
 _KERNEL_LISTS_CHILDREN: Final = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 _PSS_LINES: Final = re.compile(rb"^Pss_(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)
 _MAPPED_LINE: Final = re.compile(rb"^RssFile:\s+(\d+) kB", re.MULTILINE)
-
-
-def machine_memory_bytes(*, root: Path = Path("/")) -> int:
-    """Return the memory this process may use: the machine's, or its control group's limit if that is lower.
-
-    Reads cgroup v2 (`memory.max`) and v1 (`memory.limit_in_bytes`) of the process's own group and every group
-    above it, since the lowest of them is what the kernel enforces.
-
-    Parameters
-    ----------
-    root
-        Directory that holds `proc` and `sys`.
-    """
-    import psutil  # noqa: PLC0415 - the sampling process, which has no third-party packages, imports this module
-
-    total: int = psutil.virtual_memory().total
-    return min([total, *_cgroup_limits(root)])
-
-
-def _cgroup_limits(root: Path) -> Iterator[int]:
-    mounts: tuple[str, ...]
-    groups = read_small(f"{root}/proc/self/cgroup").decode(errors="replace").splitlines()
-    for line in groups:
-        _, controllers, group = line.split(":", 2)
-        if controllers == "":
-            mounts, limit_file = ("sys/fs/cgroup", "sys/fs/cgroup/unified"), "memory.max"
-        elif "memory" in controllers.split(","):
-            mounts, limit_file = ("sys/fs/cgroup/memory",), "memory.limit_in_bytes"
-        else:
-            continue
-        for mount in mounts:
-            # In a container the path may name what only the host sees; the mount itself then holds the limit.
-            below = Path(group.lstrip("/"))
-            for part in (below, *below.parents):
-                text = read_small(f"{root / mount / part / limit_file}").strip()
-                if text.isdigit():
-                    yield int(text)
 
 
 def list_tree(*roots: int, without: Collection[int] = ()) -> set[int]:

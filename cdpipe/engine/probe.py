@@ -24,12 +24,13 @@ from cdpipe.engine.counters import (
     read_own_counters,
     read_pressure,
 )
-from cdpipe.engine.memory import list_tree, machine_memory_bytes
+from cdpipe.engine.memory import list_tree
 from cdpipe.engine.session import GB, Session
 from cdpipe.engine.shares import Seen, attribute, count_exactly, count_looks, find_fullest, sum_accounts
 from cdpipe.engine.table import SCHEDULING
 from cdpipe.engine.tasks import TaskBook
 from cdpipe.engine.watch import Watches
+from cdpipe.limits import machine_memory_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,11 @@ from typing import Any, TypeVar
 import psutil
 from dask import local
 from dask.callbacks import Callback
-from dask.system import cpu_count
 from dask.threaded import get as run_on_threads
 
 from cdpipe.engine.accounts import Account, Place
 from cdpipe.engine.chains import flatten_graph, fuse_chains, is_handing_on, skip_aliases
 from cdpipe.engine.depth import Depth
-from cdpipe.engine.memory import machine_memory_bytes
 from cdpipe.engine.session import (
     GB,
     Books,
@@ -29,6 +27,7 @@ from cdpipe.engine.session import (
 )
 from cdpipe.engine.table import SCHEDULING
 from cdpipe.engine.tasks import BOOKS, TaskBook, building_graph, run_recorded, scheduling
+from cdpipe.limits import count_processors, machine_memory_bytes
 
 T = TypeVar("T")
 
@@ -37,7 +36,7 @@ class ThreadSession(Session):
     """Tasks run on threads of this process."""
 
     def __init__(self, params: SessionParams) -> None:
-        self._threads = params.threads_per_worker or cpu_count()
+        self._threads = params.threads_per_worker or count_processors()
         self._limit_gb = params.memory_limit_gb
 
     def run(self, tasks: Sequence[Any], *, on_done: OnDone | None = None) -> list[Any]:

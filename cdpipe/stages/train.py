@@ -1,6 +1,5 @@
 """Train: features -> classifiers fitted on one part of the vehicles and measured on the other."""
 
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from cdpipe.kernels.choice import distinct
+from cdpipe.limits import count_processors
 from cdpipe.stages.classifiers import CLASSIFIERS, FAST_TREES, Labels, Matrix, has_fast_engine
 from cdpipe.stages.examples import Examples, gather_examples
 from cdpipe.stages.ledger import Ledger
@@ -192,11 +192,6 @@ def train_parts(read: Read, params: TrainParams, *, rows: int, threads: int | No
     fitted = tuple(_fit(name, params, *sides, threads=working) for name in params.classifiers)
     testing = len(sides[3])
     return Trained(fitted, ledger, names, test.size - testing, testing, vehicles, max(share, 1 - share))
-
-
-def count_processors() -> int:
-    """Return how many processors this process may use."""
-    return os.process_cpu_count() or 1 if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))
 
 
 def _split(examples: Examples, params: TrainParams) -> NDArray[np.bool_]:

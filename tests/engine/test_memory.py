@@ -6,44 +6,8 @@ import textwrap
 import time
 
 import psutil
-import pytest
 
-from cdpipe.engine.memory import list_tree, machine_memory_bytes, read_small, tree_pss_bytes, tree_rss_bytes
-
-MACHINE = psutil.virtual_memory().total
-
-
-def lay_out(root, groups, **limits):
-    (root / "proc/self").mkdir(parents=True)
-    (root / "proc/self/cgroup").write_text(groups)
-    for path, text in limits.items():
-        file = root / "sys/fs/cgroup" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    return machine_memory_bytes(root=root)
-
-
-def test_limit_of_this_machine():
-    assert 0 < machine_memory_bytes() <= MACHINE
-
-
-@pytest.mark.parametrize(
-    ("groups", "limits", "expected"),
-    [
-        ("0::/a/b\n", {"a/b/memory.max": "3000000\n"}, 3_000_000),
-        ("0::/a/b\n", {"a/b/memory.max": "max\n", "a/memory.max": "2000000\n"}, 2_000_000),
-        ("0::/a/b\n", {"a/b/memory.max": "5000000\n", "a/memory.max": "9000000\n"}, 5_000_000),
-        ("0::/not/seen/from/here\n", {"memory.max": "4000000\n"}, 4_000_000),
-        ("0::/\n", {"unified/memory.max": "4000000\n"}, 4_000_000),
-        ("4:memory:/job\n0::/\n", {"memory/job/memory.limit_in_bytes": "6000000\n"}, 6_000_000),
-        ("4:cpu,memory:/job\n", {"memory/memory.limit_in_bytes": "7000000\n"}, 7_000_000),
-        ("4:memory:/\n", {"memory/memory.limit_in_bytes": "9223372036854771712\n"}, MACHINE),
-        ("3:cpu:/job\n", {"memory/job/memory.limit_in_bytes": "6000000\n"}, MACHINE),
-        ("", {}, MACHINE),
-    ],
-)
-def test_lowest_limit_of_the_groups_above(tmp_path, groups, limits, expected):
-    assert lay_out(tmp_path, groups, **limits) == expected
+from cdpipe.engine.memory import list_tree, read_small, tree_pss_bytes, tree_rss_bytes
 
 
 def test_tree_holds_children_and_theirs():
