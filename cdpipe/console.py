@@ -16,6 +16,7 @@ from cdpipe.engine.graph import Outcome
 from cdpipe.engine.runner import OnPartition
 from cdpipe.perf.plain import show_plain
 from cdpipe.runreport import RunReport
+from cdpipe.stages.gather import KEPT_REJECTS
 from cdpipe.stages.train import Trained
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ def show_report(report: RunReport, console: Console | None = None) -> None:
         for reason, rows in report.trained.ledger.dropped.items():
             _print_line(console, f"training left out {rows:,} messages: {reason}")
     _print_line(console, _usage(report))
+    if further := report.rejects_further:
+        _print_line(console, f"rejects has the first {KEPT_REJECTS:,} rejected records; {further:,} more are only counted")
     for name, path in report.outputs.items():
         _print_line(console, f"{name}: {path}")
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from cdpipe.engine.rejects import count_further
 from cdpipe.limits import count_processors
 from cdpipe.oserrors import naming
 from cdpipe.stages.conventions import Convention
+from cdpipe.stages.gather import NAME as GATHER
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.train import Trained
 
@@ -69,6 +71,11 @@ class RunReport:
     machine: dict[str, Any]
     failed: str | None = None
 
+    @property
+    def rejects_further(self) -> int:
+        """How many rejected records are counted and not in the rejects file."""
+        return count_further(self.ledgers[GATHER]) if GATHER in self.ledgers else 0
+
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON-able values."""
         return {
@@ -77,6 +84,7 @@ class RunReport:
             "machine": self.machine,
             "versions": self.versions,
             "ledgers": [ledger.as_dict() for ledger in self.ledgers.values()],
+            "rejects_further": self.rejects_further,
             "cache": self.cache,
             "stage_seconds": self.seconds,
             "wall_s": self.wall_s,

@@ -133,12 +133,13 @@ def gather(
         else:
             with open_session(SessionParams()) as own:
                 accounts = own.run(outcomes)
-        join_rejects(beside)
+        ledger = sum_outcomes(accounts).ledgers[GATHER]
+        join_rejects(beside, ledger)
         beside.rename(target)
     finally:
         for made in (beside, unpacked):
             shutil.rmtree(made, ignore_errors=True)
-    return sum_outcomes(accounts).ledgers[GATHER]
+    return ledger
 
 
 def plan_sources(

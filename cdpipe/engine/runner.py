@@ -1,6 +1,5 @@
 """Stages run over a whole data set: from the newest output in the cache, in as few passes as global steps allow."""
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from itertools import zip_longest
@@ -24,7 +23,7 @@ from cdpipe.engine.graph import (
     sum_outcomes,
 )
 from cdpipe.engine.metering import OnPart
-from cdpipe.engine.rejects import REJECTS, join_rejects
+from cdpipe.engine.rejects import REJECTS, join_rejects, share_rejects
 from cdpipe.engine.session import Session
 from cdpipe.engine.skipping import find_dropped
 from cdpipe.stages import BY_NAME, STAGES
@@ -198,7 +197,8 @@ class Runner:
                 self._require_unchanged()
             if GATHER in drafts:
                 write_files(drafts[GATHER].directory, account_files(raw, self._files, accounts))
-            rejects = join_rejects(first.directory) if entry is None else entry.directory / REJECTS
+            gathered = self._ledgers[GATHER]
+            rejects = join_rejects(first.directory, gathered) if entry is None else entry.directory / REJECTS
             return self._commit(drafts, accounts, rejects), found
 
     def _run_steps(
@@ -279,7 +279,7 @@ class Runner:
         entry = None
         for name, draft in drafts.items():
             if not (draft.directory / REJECTS).exists():
-                shutil.copyfile(rejects, draft.directory / REJECTS)
+                share_rejects(rejects, draft.directory)
             upstream = ORDER[: ORDER.index(name) + 1]
             entry = self._store.commit(
                 draft,

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
@@ -18,7 +19,17 @@ from cdpipe.kernels.records import Records, read_records, want
 from cdpipe.stages.arrays import Cells
 from cdpipe.stages.cells import Typed, note_impossible, to_units, type_cells
 from cdpipe.stages.conventions import FIRST_RECORDS, USUAL, Convention
-from cdpipe.stages.gather import KEPT_TEXT, MUST, Gathered, Reject, account, assemble, bad_cell
+from cdpipe.stages.gather import (
+    KEPT_REJECTS,
+    KEPT_TEXT,
+    MUST,
+    Gathered,
+    Reject,
+    account,
+    assemble,
+    bad_cell,
+    keep_first,
+)
 from cdpipe.stages.linebreaks import find_broken_lines, is_record, strike_out
 
 _LINE_REASONS: Final = {
@@ -182,20 +193,21 @@ def gather_csv(
     kinds = {name: convention.column_of(name) for name in columns}
     typed, records = _type_columns(block, places, kinds, header.fields)
     broken = find_broken_lines(block, records.rejected, is_backslashed=bool(records.backslashed.any()))
-    rejects = list(_broken_rejects(block, broken, file, first_line))
-    if broken:
+    rejects, parted = _broken_rejects(block, broken, file, first_line)
+    if parted:
         block = strike_out(block, broken)
         typed, records = _type_columns(block, places, kinds, header.fields)
     for name in columns:
         if name not in places:
             typed[name] = type_cells(kinds[name], _no_cells(records.line_index.size))
-    frame, faults, notes = assemble(
+    frame, faults, dropped, notes = assemble(
         {name: typed[name] for name in columns},
         row_numbers=records.line_index + first_row,
         required=required,
         convention=convention,
     )
-    rows_in = records.line_index.size + records.rejected.shape[1] + len(rejects)
+    rows_in = records.line_index.size + records.rejected.shape[1] + parted
+    dropped += Counter({_BROKEN: parted}) + _count_lines(records.rejected)
     rejects += _line_rejects(block, records.rejected, file, first_line)
     if faults:
         bad = list(faults)
@@ -204,8 +216,7 @@ def gather_csv(
             bad_cell(file, int(index) + first_line, code, row, text)
             for index, code, (row, text) in zip(records.line_index[bad], faults.values(), rows, strict=True)
         ]
-    rejects.sort(key=lambda reject: reject.line)
-    return Gathered(frame, account(rows_in, frame, rejects, notes), rejects)
+    return Gathered(frame, account(rows_in, len(frame), dropped, notes), keep_first(rejects))
 
 
 def _type_columns(
@@ -265,20 +276,33 @@ def _type_unusual(
 
 
 def _broken_rejects(
-    block: NDArray[np.uint8], broken: Sequence[tuple[int, int]], file: str, first_line: int
-) -> Iterator[Reject]:
-    line, at = first_line, 0
+    block: NDArray[np.uint8], broken: NDArray[np.int64], file: str, first_line: int
+) -> tuple[list[Reject], int]:
+    """Return the first lines of records of several lines, and how many there are that are not blank."""
+    kept: list[Reject] = []
+    line, at, found = first_line, 0, 0
     for start, stop in broken:
         line, at = line + count_lines(block[at:start]), stop
         for raw in block[start:stop].tobytes().removesuffix(b"\n").split(b"\n"):
             text = raw.rstrip(b"\r")
             if text.strip(b" "):
-                yield Reject(file, line, _BROKEN, _BROKEN, _decode(text[:KEPT_TEXT]))
+                found += 1
+                if found <= KEPT_REJECTS:
+                    kept.append(Reject(file, line, _BROKEN, _BROKEN, _decode(text[:KEPT_TEXT])))
             line += 1
+    return kept, found
+
+
+def _count_lines(rejected: NDArray[np.int64]) -> Counter[str]:
+    """Count lines that are no records by what is wrong with them."""
+    statuses, counts = np.unique(rejected[3], return_counts=True)
+    return Counter(
+        {_LINE_REASONS[status]: count for status, count in zip(statuses.tolist(), counts.tolist(), strict=True)}
+    )
 
 
 def _line_rejects(block: NDArray[np.uint8], lines: NDArray[np.int64], file: str, first_line: int) -> Iterator[Reject]:
-    for index, start, stop, status in lines.T:
+    for index, start, stop, status in lines.T[:KEPT_REJECTS]:
         code = _LINE_REASONS[int(status)]
         text = block[start : min(stop, start + KEPT_TEXT)].tobytes()
         yield Reject(file, int(index) + first_line, code, code, _decode(text))

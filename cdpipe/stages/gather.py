@@ -34,6 +34,9 @@ from cdpipe.stages.tables import make_frame
 
 NAME: Final = "gather"
 VERSION: Final = 2
+KEPT_REJECTS: Final = 10_000
+"""Rejected records of a run that are kept, the first ones; further ones are only counted, by reason."""
+
 KEPT_TEXT: Final = 2_000
 KEPT_VALUE: Final = 80
 
@@ -98,7 +101,7 @@ class Reject(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """One partition of the input: its typed rows, their account, and the rejected records."""
+    """One partition of the input: its typed rows, their account, and its first `KEPT_REJECTS` rejected records."""
 
     frame: pd.DataFrame
     ledger: Ledger
@@ -113,13 +116,16 @@ class Assembled(NamedTuple):
     frame
         The rows whose required cells could all be read, `row_number` first.
     faults
-        By index of each other row, ascending: why it is bad, by its first bad column.
+        By index of each other row, ascending, the first `KEPT_REJECTS` of them: why it is bad, by its first bad column.
+    dropped
+        How many other rows there are, by why.
     notes
         Counts of what was made of other cells, by what it was.
     """
 
     frame: pd.DataFrame
     faults: dict[int, str]
+    dropped: Counter[str]
     notes: dict[str, int]
 
 
@@ -141,14 +147,20 @@ def assemble(
     convention
         How the file writes its values.
     """
+    bad = np.zeros(row_numbers.size, np.bool_)
     faults: dict[int, str] = {}
+    dropped: Counter[str] = Counter()
     notes: Counter[str] = Counter()
     for name, column in typed.items():
         notes.update(column.notes)
+        if not (unread := int(np.count_nonzero(column.bad))):
+            continue
         if name in required:
-            for index in np.flatnonzero(column.bad):
-                faults.setdefault(int(index), f"{name}: {column.problem}")
-        elif unread := int(np.count_nonzero(column.bad)):
+            code, fresh = f"{name}: {column.problem}", np.flatnonzero(column.bad & ~bad)
+            faults |= dict.fromkeys(fresh[:KEPT_REJECTS].tolist(), code)
+            dropped += Counter({code: fresh.size})
+            bad |= column.bad
+        else:
             notes[f"{name} not readable, read as null"] += unread
     data = {name: column.data for name, column in typed.items()}
     if GENERATED_AT in typed:
@@ -156,8 +168,8 @@ def assemble(
         notes.update({_FINER: finer} if finer else {})
     frame = make_frame({ROW_NUMBER: row_numbers, **data}, row_numbers.size)
     if faults:
-        frame = frame.drop(index=list(faults)).reset_index(drop=True)
-    return Assembled(frame, dict(sorted(faults.items())), dict(notes))
+        frame = frame[~bad].reset_index(drop=True)
+    return Assembled(frame, dict(sorted(faults.items())[:KEPT_REJECTS]), dropped, dict(notes))
 
 
 def _find_coarse(times: Typed, convention: Convention) -> tuple[NDArray[np.int8], int]:
@@ -201,9 +213,17 @@ def bad_cell(file: str, line: int, code: str, row: "Mapping[str, object] | pd.Se
     return Reject(file, line, code, f"{column}: {str(row[column])[:KEPT_VALUE]!r} is {problem}", text)
 
 
-def account(rows_in: int, frame: pd.DataFrame, rejects: Sequence[Reject], notes: Mapping[str, int] = NOTHING) -> Ledger:
-    """Balance the rows of a partition against the records rejected from it."""
-    return Ledger(NAME, rows_in, len(frame), Counter(reject.code for reject in rejects), dict(notes))
+def account(rows_in: int, rows_out: int, dropped: Mapping[str, int], notes: Mapping[str, int] = NOTHING) -> Ledger:
+    """Balance the rows of a partition against the records rejected from it, counted by code."""
+    return Ledger(NAME, rows_in, rows_out, dict(dropped), dict(notes))
+
+
+def keep_first(rejects: list[Reject]) -> list[Reject]:
+    """Return the rejects that are kept of a partition, in the order of their lines.
+
+    Which ones a run keeps does not depend on its partitions: its first ones are among the first ones of each.
+    """
+    return sorted(rejects, key=lambda reject: reject.line)[:KEPT_REJECTS]
 
 
 def gather_json(
@@ -241,11 +261,13 @@ def gather_json(
     Gathered
         A row number counts lines, blank and rejected ones too, and records beyond the first on a line.
     """
-    raw, lines, rows, refused, notes = parse_json_lines(
-        data, first_line=first_line, columns=columns, required=required, layout=layout
+    raw, lines, rows, refused, unread, notes = parse_json_lines(
+        data, first_line=first_line, columns=columns, required=required, layout=layout, kept=KEPT_REJECTS
     )
     typed = {name: type_series(convention.column_of(name), raw[name]) for name in columns}
-    frame, faults, more = assemble(typed, row_numbers=rows + first_row, required=required, convention=convention)
+    frame, faults, dropped, more = assemble(
+        typed, row_numbers=rows + first_row, required=required, convention=convention
+    )
     rejects = [Reject(file, line, code, reason, text[:KEPT_TEXT]) for line, code, reason, text in refused]
     if faults:
         pieces = split_pieces(data, layout)
@@ -255,9 +277,8 @@ def gather_json(
             )
             for i, code in faults.items()
         ]
-    rejects.sort(key=lambda reject: reject.line)
-    whole = Counter(notes) + Counter(more)
-    return Gathered(frame, account(len(lines) + len(refused), frame, rejects, whole), rejects)
+    whole, rows_in = Counter(notes) + Counter(more), len(lines) + sum(unread.values())
+    return Gathered(frame, account(rows_in, len(frame), dropped + unread, whole), keep_first(rejects))
 
 
 def gather_table(
@@ -329,7 +350,7 @@ def gather_typed(
         (places of rows) -> those rows, as the file holds them; called if a row is rejected.
     """
     row_numbers = np.arange(first_row, first_row + rows, dtype=np.int64)
-    frame, faults, notes = assemble(typed, row_numbers=row_numbers, required=required, convention=convention)
+    frame, faults, dropped, notes = assemble(typed, row_numbers=row_numbers, required=required, convention=convention)
     rejects = []
     if faults:
         shown = show(list(faults))
@@ -343,7 +364,7 @@ def gather_typed(
         for at, (place, code) in enumerate(faults.items()):
             text = wide.iloc[at].to_json()[:KEPT_TEXT]
             rejects.append(bad_cell(file, first_line + place, code, shown.iloc[at], text))
-    return Gathered(frame, account(rows, frame, rejects, notes), rejects)
+    return Gathered(frame, account(rows, len(frame), dropped, notes), rejects)
 
 
 def _spell_times(series: "pd.Series[Any]") -> list[str | None]:

@@ -3,6 +3,7 @@
 Records are those of the US DOT's Operational Data Environment. What one says twice counts as said last.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -61,7 +62,9 @@ class ParsedLines(NamedTuple):
     rows
         Shape (n,): row number of each, from 0 in the block.
     rejects
-        Records that give no row, in the order of their lines.
+        Records that give no row, in the order in which they stand; no more than were asked for.
+    dropped
+        How many records give no row, by code.
     notes
         Counts of cells read as null because they could not be read, and of lines passed over, by what they are.
     """
@@ -70,6 +73,7 @@ class ParsedLines(NamedTuple):
     line_numbers: NDArray[np.int64]
     rows: NDArray[np.int64]
     rejects: list[BadLine]
+    dropped: Counter[str]
     notes: dict[str, int]
 
 
@@ -90,10 +94,21 @@ class _Step(NamedTuple):
 
 
 class _Taken(NamedTuple):
-    """Index of each piece that gave values, the pieces that gave none, and counts of what was passed over."""
+    """What was taken of a block.
+
+    Attributes
+    ----------
+    indexes
+        Index of each piece that gave values.
+    faults
+        By index of each other piece, as many as are kept: what is wrong with it.
+    dropped, notes
+        Counts of all of them, and of what was passed over.
+    """
 
     indexes: list[int]
-    rejects: list[BadLine]
+    faults: dict[int, UnreadableError]
+    dropped: Counter[str]
     notes: Counter[str]
 
 
@@ -104,6 +119,7 @@ def parse_json_lines(
     columns: Sequence[str],
     required: Collection[str],
     layout: Layout = LINES,
+    kept: int = sys.maxsize,
 ) -> ParsedLines:
     """Read a block of whole lines of ODE JSON.
 
@@ -120,6 +136,8 @@ def parse_json_lines(
         Columns of which an unreadable cell rejects the record; in the others it is null, and counted.
     layout
         How the file's records are laid out.
+    kept
+        How many records that give no row to return, the first ones.
 
     Returns
     -------
@@ -137,28 +155,28 @@ def parse_json_lines(
         raise ValueError(f"ODE JSON has no column {unknown[0]!r}; choose among {', '.join(_COLUMNS)}")
     pieces = split_pieces(data, layout)
     values: dict[str, list[Any]] = {name: [] for name in columns}
-    taken, rejects, notes = _take_records(pieces, first_line, _lay_steps(values, required), layout)
-    faults: dict[int, UnreadableError] = {}
+    taken, faults, dropped, notes = _take_records(pieces, _lay_steps(values, required), layout, kept)
+    bad_rows = np.zeros(len(taken), np.bool_)
     unread: dict[str, list[int]] = {}
     typed = {}
     for name, cells in values.items():
         typed[name], bad = type_values(_COLUMNS[name], cells, len(taken))
         if name in required:
             problem = f"{name}: {name_problem(_COLUMNS[name])}"
-            for index, value in bad.items():
-                faults.setdefault(index, UnreadableError(problem, show(value)))
+            fresh = [index for index in bad if not bad_rows[index]]
+            faults |= {taken[index]: UnreadableError(problem, show(bad[index])) for index in fresh[:kept]}
+            dropped[problem] += len(fresh)
+            bad_rows[fresh] = True
         elif bad:
             unread[name] = list(bad)
     frame, indexes = pd.DataFrame(typed, index=range(len(taken))), np.array(taken, np.int64)
-    if faults:
-        rejects += [_reject(pieces, taken[index], first_line, fault) for index, fault in faults.items()]
-        rejects.sort()
-        good = np.ones(len(taken), np.bool_)
-        good[list(faults)] = False
-        frame, indexes = frame[good].reset_index(drop=True), indexes[good]
+    if bad_rows.any():
+        frame, indexes = frame[~bad_rows].reset_index(drop=True), indexes[~bad_rows]
     for name, where in unread.items():
-        notes[_note_unread(name)] += sum(index not in faults for index in where)
-    return ParsedLines(frame, pieces.lines[indexes] + first_line, pieces.rows[indexes], rejects, dict(+notes))
+        notes[_note_unread(name)] += int(np.count_nonzero(~bad_rows[where]))
+    rejects = [_reject(pieces, index, first_line, faults[index]) for index in sorted(faults)[:kept]]
+    lines, rows = pieces.lines[indexes] + first_line, pieces.rows[indexes]
+    return ParsedLines(frame, lines, rows, rejects, +dropped, dict(+notes))
 
 
 def _lay_steps(values: Mapping[str, list[Any]], required: Collection[str]) -> list[_Step]:
@@ -182,9 +200,9 @@ def _lay_steps(values: Mapping[str, list[Any]], required: Collection[str]) -> li
     return steps
 
 
-def _take_records(pieces: Pieces, first_line: int, steps: Sequence[_Step], layout: Layout) -> _Taken:
+def _take_records(pieces: Pieces, steps: Sequence[_Step], layout: Layout, kept: int) -> _Taken:
     """Take the values of each good record into the steps' fields."""
-    taken = _Taken([], [], Counter())
+    taken = _Taken([], {}, Counter(), Counter())
     found: list[list[Record]] = []
     for index, text in enumerate(pieces.texts):
         line = trim_piece(text) if layout.has_commas else text.strip()
@@ -198,8 +216,10 @@ def _take_records(pieces: Pieces, first_line: int, steps: Sequence[_Step], layou
         except UnreadableError as fault:
             if is_inside(text) and not layout.spread_line:
                 taken.notes[_INSIDE] += 1
-            else:
-                taken.rejects.append(_reject(pieces, index, first_line, fault))
+                continue
+            taken.dropped[fault.code] += 1
+            if len(taken.faults) < kept:
+                taken.faults[index] = UnreadableError(fault.code, fault.detail)  # itself it holds the record
         if len(found) == _BATCH:
             _take_values(found, steps)
             found.clear()

@@ -6,6 +6,8 @@ itself: its quote is open. Its other lines must be told from records: see `docs/
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import chain
 from operator import itemgetter
 from typing import Final
 
@@ -45,19 +47,19 @@ def is_record(line: bytes) -> bool:
     return any(record.fullmatch(line) and b"\n" not in line for record in _RECORDS)
 
 
-def find_broken_lines(
-    block: NDArray[np.uint8], lines: NDArray[np.int64], *, is_backslashed: bool
-) -> list[tuple[int, int]]:
-    """Return the bounds of records of several lines, given the lines that are no records (see `Records`)."""
+def find_broken_lines(block: NDArray[np.uint8], lines: NDArray[np.int64], *, is_backslashed: bool) -> NDArray[np.int64]:
+    """Return the bounds of records of several lines, shape (k, 2), given the lines that are no records (`Records`)."""
     doubtful = find_doubtful(block.data) if is_backslashed else ()
     if not lines.size and not doubtful:
-        return []
+        return np.empty((0, 2), np.int64)
     # Without backslashes, the fields of a line whose quotes are closed were counted right.
     is_open = (lines[3] == BAD_QUOTE) | (_BACKSLASHED.search(block.data) is not None)
-    return list(find_broken(block.data, lines[1, is_open].tolist(), doubtful))
+    # A block may have millions: as objects they would take more memory than their lines.
+    bounds = chain.from_iterable(find_broken(block.data, map(int, lines[1, is_open]), doubtful))
+    return np.fromiter(bounds, np.int64).reshape(-1, 2)
 
 
-def strike_out(block: NDArray[np.uint8], broken: Sequence[tuple[int, int]]) -> NDArray[np.uint8]:
+def strike_out(block: NDArray[np.uint8], broken: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Return a copy of the block in which the lines of broken records are blank, so that none is read."""
     copy = block.copy()
     for start, stop in broken:
@@ -80,7 +82,7 @@ def find_broken(text: Text, starts: Iterable[int], doubtful: Iterable[int] = ())
     text
         Whole lines, of which the first begins a record.
     starts
-        Where the lines begin that are no records by themselves and may begin such a one.
+        Where the lines begin that are no records by themselves and may begin such a one, ascending.
     doubtful
         Where other lines begin, which do so if RFC 4180 says it.
 
@@ -90,8 +92,9 @@ def find_broken(text: Text, starts: Iterable[int], doubtful: Iterable[int] = ())
         Where the record begins, and where the line after it does.
     """
     done = 0
-    ways = dict.fromkeys(doubtful, _RECORDS[:1]) | dict.fromkeys(starts, _RECORDS)
-    for start, records in sorted(ways.items(), key=itemgetter(0)):
+    certain = ((start, _RECORDS) for start in starts)
+    others = ((start, _RECORDS[:1]) for start in sorted(doubtful))
+    for start, records in merge(certain, others, key=itemgetter(0)):  # of equal ones the certain one comes first
         if start >= done and (stop := _find_end(text, start, records)) > start:
             yield start, stop
             done = stop

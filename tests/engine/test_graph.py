@@ -98,7 +98,7 @@ def test_a_chain_applies_keeps_and_accounts_for_each_step(tmp_path):
     assert totals.read_bytes == file.size - file.header.bytes
     assert set(totals.seconds) == {"gather", "clean"}
     assert min(totals.seconds.values()) > 0
-    assert b'"line": 902' in join_rejects(folders["gather"]).read_bytes()
+    assert b'"line": 902' in join_rejects(folders["gather"], totals.ledgers["gather"]).read_bytes()
 
 
 def test_surveys_of_any_number_of_parts_conclude_what_the_whole_does(stored, tmp_path):
