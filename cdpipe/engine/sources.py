@@ -5,18 +5,22 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
+import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from cdpipe.columns import BY_NAME, DERIVED, SOURCE, find_doubled, resolve
+from cdpipe.engine.longlines import LONGEST_LINE, LongLine, add_rejects, find_long_line, strike_long_lines
 from cdpipe.engine.packed import SUFFIXES, is_packed, plain_name, temporary_folder, unpack
 from cdpipe.engine.partitions import find_keys
 from cdpipe.engine.paths import SourceError, expand_paths
 from cdpipe.engine.rowgroups import read_groups
 from cdpipe.engine.streams import count_lines_of, find_line_end, find_record_end, open_stream, read_bytes
+from cdpipe.kernels.lines import NEWLINE
 from cdpipe.oserrors import give_reason
 from cdpipe.stages.conventions import USUAL, Convention
 from cdpipe.stages.csvlines import Header, gather_csv, read_header
-from cdpipe.stages.gather import MUST, Gathered, gather_json
+from cdpipe.stages.gather import KEPT_TEXT, MUST, Gathered, gather_json
 from cdpipe.stages.jsonlayouts import LINES, Layout, count_numbers, explain_spread, find_layout
 
 Format = Literal["csv", "json", "parquet"]
@@ -89,12 +93,16 @@ class SourceFile(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A piece of a file that one task reads: bytes from `start` to `stop`, or row groups, for Parquet."""
+    """A piece of a file that one task reads: bytes from `start` to `stop`, or row groups, for Parquet.
+
+    Of one that `is_long`, a line that is too long, only the beginning is read.
+    """
 
     file: SourceFile
     start: int
     stop: int
     rows: int | None = None
+    is_long: bool = False
 
     @property
     def size(self) -> int:
@@ -105,7 +113,7 @@ class Block(NamedTuple):
 
     def unpacked_bytes(self, columns: int) -> int:
         """Bytes of so many columns as plain text or numbers: Parquet packs what repeats a hundredfold."""
-        return max(self.size, (self.rows or 0) * columns * _VALUE_BYTES)
+        return 0 if self.is_long else max(self.size, (self.rows or 0) * columns * _VALUE_BYTES)
 
 
 def find_sources(
@@ -144,18 +152,29 @@ def cut(file: SourceFile, *, block_bytes: int) -> list[Block]:
         if file.size > block_bytes:
             raise SourceError(f"{file.path}: {explain_spread(file.layout, file.size)}")
         return [Block(file, 0, file.size)]
-    start = file.header.bytes if file.header else 0
-    blocks = []
+    first = file.header.bytes if file.header else 0
+    return list(_cut_lines(file, first, block_bytes)) or [Block(file, first, first)]
+
+
+def _cut_lines(file: SourceFile, start: int, block_bytes: int) -> Iterator[Block]:
+    """Cut a file from a line's beginning on; a line that is too long for a block is one by itself."""
+    first, longest = start, LONGEST_LINE[file.format]
     with open_stream(file.stored) as stream:
         while start < file.size:
-            stop = min(start + block_bytes, file.size)
+            wanted = stop = min(start + block_bytes, file.size)
             if stop < file.size and file.header:
-                stop = find_record_end(stream, stop - 1, file.header.bytes, file.size)
+                stop = find_record_end(stream, stop - 1, first, file.size)
             elif stop < file.size:
                 stop = find_line_end(stream, stop - 1, file.size)
-            blocks.append(Block(file, start, stop))
+            bounds = find_long_line(stream, start, wanted - 1, stop, longest) if stop - wanted > longest else None
+            if bounds is None:
+                yield Block(file, start, stop)
+            else:
+                if bounds[0] > start:
+                    yield Block(file, start, bounds[0])
+                yield Block(file, *bounds, is_long=True)
+                stop = bounds[1]
             start = stop
-    return blocks or [Block(file, start, start)]
 
 
 class RowCount(NamedTuple):
@@ -175,10 +194,13 @@ def count_rows(block: Block) -> RowCount:
     """
     if block.rows is not None:
         return RowCount(block.rows)
+    if block.is_long:
+        return RowCount(1)
     path, start, stop = block.file.stored, block.start, block.stop
     try:
         if block.file.format == "json":
-            return RowCount(*count_numbers(read_bytes(path, start, stop), block.file.layout))
+            data, _ = strike_long_lines(read_bytes(path, start, stop), LONGEST_LINE["json"])
+            return RowCount(*count_numbers(data, block.file.layout))
         return RowCount(count_lines_of(path, start, stop))
     except OSError as error:
         raise SourceError(f"{block.file.path}: {give_reason(error)}") from error
@@ -224,15 +246,27 @@ def read_block(
             line = sum(file.group_rows[: block.start]) + 1
             groups = range(block.start, block.stop)
             return gather(file.stored, groups, file=file.path, first_line=line, keys=dict(file.keys))
-        data = read_bytes(file.stored, block.start, block.stop)
+        data, long_lines = _read_lines(block)
     except (OSError, TypeError, ValueError) as error:
         raise SourceError(f"{file.path}: {give_reason(error)}") from error
-    line = first_row - rows_before_file - further + 1
+    line = first_row - rows_before_file - further + (1 if file.header is None else 2)
     if file.header is None:
         text = data.tobytes()
         del data
-        return gather(text, file=file.path, first_line=line, layout=file.layout)
-    return gather(data, file=file.path, header=file.header, first_line=line + 1)
+        gathered = gather(text, file=file.path, first_line=line, layout=file.layout)
+    else:
+        gathered = gather(data, file=file.path, header=file.header, first_line=line)
+    return add_rejects(gathered, long_lines, file=file.path, first_line=line, kind=file.format)
+
+
+def _read_lines(block: Block) -> tuple[NDArray[np.uint8], list[LongLine]]:
+    """Read a block of lines, without those that are too long; errors as of `read_bytes`."""
+    path, start, stop = block.file.stored, block.start, block.stop
+    if not block.is_long:
+        return strike_long_lines(read_bytes(path, start, stop), LONGEST_LINE[block.file.format])
+    text, end = read_bytes(path, start, min(stop, start + KEPT_TEXT)), read_bytes(path, stop - 1, stop)
+    ended = int(end[0] == NEWLINE)
+    return np.empty(0, np.uint8), [LongLine(0, stop - start - ended, text.tobytes())]
 
 
 def available_columns(files: Sequence[SourceFile]) -> tuple[str, ...]:

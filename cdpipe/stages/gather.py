@@ -33,7 +33,7 @@ from cdpipe.stages.params import Params
 from cdpipe.stages.tables import make_frame
 
 NAME: Final = "gather"
-VERSION: Final = 2
+VERSION: Final = 3
 KEPT_REJECTS: Final = 10_000
 """Rejected records of a run that are kept, the first ones; further ones are only counted, by reason."""
 
