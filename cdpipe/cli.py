@@ -108,13 +108,16 @@ def synth(rows: int, out: Path | None, seed: int) -> None:
 def run_command(config: Path | None, scheduler: str | None, out: Path | None, *, example: bool) -> None:
     """Run the pipeline that CONFIG (TOML or JSON) describes."""
     with _explaining():
-        from cdpipe.example import example_config
+        from cdpipe.limits import require_base
 
         if example:
+            from cdpipe.example import example_config
+
             click.echo(example_config(), nl=False)
             return
         if config is None:
             raise click.UsageError("name a configuration file, or print one with --example")
+        require_base()
         from cdpipe.config import load_config, override
         from cdpipe.console import show_run
         from cdpipe.pipeline import run
@@ -147,6 +150,9 @@ def _format(function: F) -> F:
 def profile_command(config: Path, scheduler: str | None, out: Path | None, rules: str, format_: str) -> None:
     """Run the pipeline that CONFIG describes, and say what limits each part of it."""
     with _explaining():
+        from cdpipe.limits import require_base
+
+        require_base()
         from cdpipe.config import load_config, override
         from cdpipe.console import show_profile
         from cdpipe.perf.report import Rules

@@ -11,9 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+BASE_BYTES: Final = 450_000_000
+"""A Python process with cdpipe, Dask, Arrow and the compiled kernels, and what the allocators keep.
+
+Of 20,000 rows a run took 0.26 GB, and 0.38 GB where it compiled kernels; of `RLIMIT_DATA` 0.26 and 0.43 GB."""
+
+_MAPPED_BYTES: Final = 450_000_000
+"""Mapped and never resident, mostly libraries: the same run's address space was 0.65 and 0.86 GB."""
+
+_STACK_BYTES: Final = 1 << 23
 _ROOT: Final = Path("/")
 _MEMORY_FILES: Final = {"": ("memory.max", "memory.high"), "memory": ("memory.limit_in_bytes",)}
 """Files that hold a limit of memory, by controller; that of version 2 has no name."""
+
+
+class MemoryLimitError(MemoryError):
+    """A part of a run would not fit into memory; it was not started."""
 
 
 class AddressSpace(NamedTuple):
@@ -56,26 +69,41 @@ def find_address_space() -> AddressSpace:
     return AddressSpace(data, whole)
 
 
-def idle_address_bytes(*, root: Path = _ROOT) -> int:
-    """Return how much a limit of the address space leaves for less memory than `machine_memory_bytes` says.
+def idle_address_bytes(threads: int) -> int:
+    """Return what a limit of the address space counts of a run and its resident memory does not.
 
-    Such a limit counts mappings that this process makes and never fills: reserves of allocators, stacks of threads,
-    libraries. 0 where another limit is so much lower that they do not matter.
-
-    Parameters
-    ----------
-    root
-        Directory that holds `proc` and `sys`.
+    `RLIMIT_DATA` counts the stack of each thread whole, `RLIMIT_AS` libraries and reserves as well. 0 where no such
+    limit is set, or another one is so much lower that these do not matter.
     """
-    lines = [line.split() for line in _read(root / "proc/self/status").splitlines()]
-    used = {line[0]: int(line[1]) * 1024 for line in lines if line and line[0].startswith("Vm")}
-    least, resident = machine_memory_bytes(root=root), used.get("VmRSS:", 0)
+    least = machine_memory_bytes()
     idle = [
-        used.get(name, 0) - resident - (limit - least)
-        for name, limit in zip(("VmData:", "VmSize:"), find_address_space(), strict=True)
+        threads * _STACK_BYTES + mapped - (limit - least)
+        for mapped, limit in zip((0, _MAPPED_BYTES), find_address_space(), strict=True)
         if limit is not None
     ]
     return max([0, *idle])
+
+
+def require_base(limit_bytes: int | None = None) -> None:
+    """Refuse a run where not even its program fits, before that is loaded and kernels are compiled.
+
+    Parameters
+    ----------
+    limit_bytes
+        What it may use; by default `machine_memory_bytes`.
+
+    Raises
+    ------
+    MemoryLimitError
+        Naming the need, the limit and the way out.
+    """
+    limit = machine_memory_bytes() if limit_bytes is None else limit_bytes
+    needed = BASE_BYTES + idle_address_bytes(1)
+    if needed > limit:
+        raise MemoryLimitError(
+            f"a run needs {needed / 1e9:.2f} GB of memory before it reads anything, and may use {limit / 1e9:.2f} GB; "
+            "raise that limit (session.memory_limit_gb, ulimit -d or -v, or the container's)"
+        )
 
 
 def count_processors(*, root: Path = _ROOT) -> int:

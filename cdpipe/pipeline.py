@@ -12,6 +12,7 @@ import pandas as pd
 from cdpipe.config import RunConfig
 from cdpipe.engine.cache import CacheParams, Store
 from cdpipe.engine.frames import rehearse
+from cdpipe.engine.frugal import be_frugal
 from cdpipe.engine.graph import Raw
 from cdpipe.engine.inputs import Inputs, require_visible
 from cdpipe.engine.metering import Metering, OnPart, meter_whole
@@ -25,13 +26,13 @@ from cdpipe.engine.outputs import (
     sole_run,
 )
 from cdpipe.engine.parts import read_part
-from cdpipe.engine.projection import Projection, project_streaming, project_training, require_fit
+from cdpipe.engine.projection import Fit, Projection, fit_streaming, project_streaming, project_training, require_fit
 from cdpipe.engine.reading import plan_sources
 from cdpipe.engine.rejects import REJECTS
 from cdpipe.engine.runner import OnPartition, Prepared, Runner
 from cdpipe.engine.session import Session, open_session
 from cdpipe.kernels.ahead import compiling_ahead
-from cdpipe.limits import count_processors, machine_memory_bytes
+from cdpipe.limits import count_processors, machine_memory_bytes, require_base
 from cdpipe.plots import plot_confusion
 from cdpipe.remedies import explain_nothing
 from cdpipe.runreport import RunReport, describe_machine, describe_versions
@@ -42,6 +43,7 @@ from cdpipe.stages.gather import POSITIONS
 from cdpipe.stages.params import Params
 from cdpipe.stages.train import Trained, TrainParams, train_parts
 
+_MB: Final = 1e6
 _GB: Final = 1e9
 Say = Callable[[str], None]
 
@@ -90,6 +92,9 @@ def _run(
 ) -> RunReport:
     """Run the pipeline; from the first thing written on, no other run can write to the output folder."""
     start, out = time.perf_counter(), config.output.directory
+    be_frugal()
+    require_base(_own_limit(config))
+    config = _fit(config, tell)
     with ExitStack() as stack:
         inputs = Inputs(config.input.paths, cached=config.cache.enabled)
         make_scratch = cache(lambda: _make_scratch(out, held, stack))
@@ -188,19 +193,56 @@ def _plan(
 
 def _project(config: RunConfig, session: Session, sources: list[Raw]) -> Projection:
     largest = max(source.block.unpacked_bytes(len(source.columns)) for source in sources)
-    held = max(stage.held_bytes(getattr(config, stage.name)) for stage in STAGES)
-    return project_streaming(session, largest_block_bytes=largest, facts_bytes=held)
+    return project_streaming(session, largest_block_bytes=largest, facts_bytes=_held_bytes(config))
+
+
+def _fit(config: RunConfig, tell: Say) -> RunConfig:
+    """Return the configuration with smaller blocks or fewer threads where those not chosen would not fit; say so."""
+    session, gather = config.session, config.gather
+    if session.scheduler != "threads":
+        return config
+    wish = Fit(int(gather.block_mb * _MB), session.threads_per_worker or count_processors())
+    fit = fit_streaming(
+        wish,
+        limit_bytes=_own_limit(config),
+        facts_bytes=_held_bytes(config),
+        keep_block="block_mb" in gather.model_fields_set,
+        keep_threads=session.threads_per_worker is not None,
+    )
+    if fit == wish:
+        return config
+    megabytes = fit.block_bytes / _MB
+    tell(
+        f"gather.block_mb is {megabytes:.3g} and session.threads_per_worker {fit.threads}, so that the run fits into "
+        f"{_own_limit(config) / _GB:.2f} GB"
+    )
+    return config.model_copy(
+        update={
+            "gather": gather.model_copy(update={"block_mb": megabytes}),
+            "session": session.model_copy(update={"threads_per_worker": fit.threads}),
+        }
+    )
+
+
+def _own_limit(config: RunConfig) -> int:
+    """Return the memory that this process may use, in bytes."""
+    limit_gb = config.session.memory_limit_gb if config.session.scheduler == "threads" else None
+    return machine_memory_bytes() if limit_gb is None else int(limit_gb * _GB)
+
+
+def _held_bytes(config: RunConfig) -> int:
+    """Return what each process holds of the whole data set, in bytes."""
+    return max(stage.held_bytes(getattr(config, stage.name)) for stage in STAGES)
 
 
 def _project_training(config: RunConfig, params: TrainParams, prepared: Prepared, threads: int) -> Projection:
-    limit_gb = config.session.memory_limit_gb if config.session.scheduler == "threads" else None
     rows = prepared.entry.manifest.rows
     return project_training(
         rows=rows if params.sample_rows is None else min(rows, params.sample_rows),
         features=read_part(prepared.entry.parts[0]).shape[1],
         trees=params.trees if "RandomForest" in params.classifiers else 1,
         threads=threads,
-        limit_bytes=machine_memory_bytes() if limit_gb is None else int(limit_gb * _GB),
+        limit_bytes=_own_limit(config),
     )
 
 

@@ -9,7 +9,15 @@ import psutil
 import pytest
 
 from cdpipe import limits
-from cdpipe.limits import AddressSpace, count_processors, find_address_space, idle_address_bytes, machine_memory_bytes
+from cdpipe.limits import (
+    AddressSpace,
+    MemoryLimitError,
+    count_processors,
+    find_address_space,
+    idle_address_bytes,
+    machine_memory_bytes,
+    require_base,
+)
 
 MACHINE = psutil.virtual_memory().total
 CORES = len(os.sched_getaffinity(0))
@@ -89,21 +97,41 @@ def test_the_affinity_mask_counts_where_no_quota_is_lower(tmp_path, monkeypatch)
     ("space", "idle"),
     [
         (AddressSpace(None, None), 0),
-        (AddressSpace(600_000_000, None), 50_000_000),
-        (AddressSpace(None, 900_000_000), 300_000_000),
-        # The other limit, 300 MB lower, leaves no less than what is not counted there.
-        (AddressSpace(600_000_000, 900_000_000), 50_000_000),
-        (AddressSpace(600_000_000, 700_000_000), 200_000_000),
+        (AddressSpace(600_000_000, None), 2 << 23),
+        (AddressSpace(None, 600_000_000), 450_000_000 + (2 << 23)),
+        # The other limit is 100 MB lower, which leaves that much for what it does not count.
+        (AddressSpace(600_000_000, 700_000_000), 350_000_000 + (2 << 23)),
+        (AddressSpace(600_000_000, 2_000_000_000), 2 << 23),
         (AddressSpace(None, 10**18), 0),
     ],
 )
-def test_what_an_address_space_counts_and_memory_does_not(tmp_path, monkeypatch, space, idle):
-    lay_out(tmp_path, "", {})
-    (tmp_path / "proc/self/status").write_text(
-        "Name:\tpython kB\nVmSize:\t  488282 kB\nVmRSS:\t  195312 kB\nVmData:\t  244141 kB\nThreads:\t4\n"
-    )
+def test_what_an_address_space_counts_and_memory_does_not(monkeypatch, space, idle):
     monkeypatch.setattr(limits, "find_address_space", lambda: space)
-    assert idle_address_bytes(root=tmp_path) == pytest.approx(idle, abs=2048)
+    assert idle_address_bytes(2) == idle
+
+
+def test_too_little_for_the_program_is_said_before_it_is_loaded():
+    require_base(10**9)
+    with pytest.raises(MemoryLimitError, match=r"needs 0\.45 GB .* may use 0\.30 GB; raise that limit .*ulimit -d"):
+        require_base(300_000_000)
+
+
+@pytest.mark.parametrize("kind", ["DATA", "AS"])
+@pytest.mark.parametrize("megabytes", [100, 200, 300, 400])
+def test_a_command_under_too_low_a_limit_ends_in_one_sentence(tmp_path, kind, megabytes):
+    limit = megabytes * 1_000_000
+
+    def restrict():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), (limit, limit))
+
+    (tmp_path / "c.toml").write_text("[input]\npaths = ['m.csv']\n")
+    script = "from cdpipe.cli import main; main()"
+    command = [sys.executable, "-c", script, "run", str(tmp_path / "c.toml")]
+    done = subprocess.run(command, preexec_fn=restrict, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("cdpipe: a run needs 0.")
+    assert f"may use {megabytes / 1000:.2f} GB" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["DATA", "AS"])

@@ -3,9 +3,10 @@
 from typing import Final, NamedTuple
 
 from cdpipe.engine.session import Session
+from cdpipe.limits import BASE_BYTES, MemoryLimitError, idle_address_bytes
 
-BASE_BYTES: Final = 450_000_000
-"""A Python process with cdpipe, Dask, Arrow and the compiled kernels, and what the allocators keep."""
+LEAST_BLOCK_BYTES: Final = 1_000_000
+"""No smaller blocks are chosen unasked: each partition has its price."""
 
 BLOCK_FACTOR: Final = 8.0
 """Bytes that a task holds at most for each byte of its block: the text, cell bounds, typed columns, and copies."""
@@ -56,10 +57,6 @@ class Projection(NamedTuple):
         return f"{self.what}: at most {self.needed_bytes / 1e9:.2f} GB of {self.limit_bytes / 1e9:.2f} GB"
 
 
-class MemoryLimitError(MemoryError):
-    """A part of a run would not fit into memory; it was not started."""
-
-
 def project_streaming(session: Session, *, largest_block_bytes: int, facts_bytes: int = 0) -> Projection:
     """Project the peak of the stages that stream: it grows with blocks and threads, not with rows.
 
@@ -74,8 +71,42 @@ def project_streaming(session: Session, *, largest_block_bytes: int, facts_bytes
     """
     processes = session.workers + (session.dashboard_link is not None)
     needed = processes * (BASE_BYTES + facts_bytes) + session.threads * int(BLOCK_FACTOR * largest_block_bytes)
+    if session.runs_here:
+        needed += idle_address_bytes(session.threads)
     limit = int(session.memory()["cluster_total_gb"] * 1e9)
     return Projection("streaming", needed, limit, "set gather.block_mb lower, or session.threads_per_worker")
+
+
+class Fit(NamedTuple):
+    """Size of blocks, bytes, and threads with which streaming fits."""
+
+    block_bytes: int
+    threads: int
+
+
+def fit_streaming(wish: Fit, *, limit_bytes: int, facts_bytes: int = 0, keep_block: bool, keep_threads: bool) -> Fit:
+    """Return smaller blocks, and if need be fewer threads, with which streaming in this process fits, if it can.
+
+    Parameters
+    ----------
+    wish
+        What is wanted; it is returned where it fits.
+    limit_bytes
+        Memory that there is.
+    facts_bytes
+        What is held of the whole data set.
+    keep_block, keep_threads
+        Whether this one of the two is not to be changed.
+    """
+    for threads in range(wish.threads, 0, -1) if not keep_threads else (wish.threads,):
+        room = limit_bytes - BASE_BYTES - facts_bytes - idle_address_bytes(threads)
+        # A block ends with a line's end, behind the size that is asked for.
+        block = int(0.95 * room / (BLOCK_FACTOR * threads))
+        if block >= wish.block_bytes:
+            return Fit(wish.block_bytes, threads)
+        if block >= LEAST_BLOCK_BYTES and not keep_block:
+            return Fit(block, threads)
+    return wish
 
 
 def project_training(*, rows: int, features: int, trees: int, limit_bytes: int, threads: int = 1) -> Projection:

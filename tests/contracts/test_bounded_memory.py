@@ -107,11 +107,11 @@ def test_parquet_that_is_packed_tightly_stays_under_what_was_projected(inputs, t
 
 
 def test_a_run_that_cannot_fit_says_so_before_it_starts(inputs, tmp_path):
-    session = {"memory_limit_gb": 0.2}
+    session = {"memory_limit_gb": 0.48}
     started = []
-    with pytest.raises(MemoryLimitError, match=r"at most 0\.\d+ GB of 0\.20 GB; it would not fit: set .*block_mb"):
+    with pytest.raises(MemoryLimitError, match=r"at most 0\.\d+ GB of 0\.48 GB; it would not fit: set .*block_mb"):
         run(
-            config_of([inputs / f"{SMALL}.csv"], tmp_path, session=session),
+            config_of([inputs / f"{SMALL}.csv"], tmp_path, session=session, gather={"block_mb": 32}),
             on_partition=lambda *seen: started.append(seen),
         )
     assert started == []
