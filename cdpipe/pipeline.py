@@ -193,7 +193,7 @@ def _plan(
 
 def _project(config: RunConfig, session: Session, sources: list[Raw]) -> Projection:
     largest = max(source.block.unpacked_bytes(len(source.columns)) for source in sources)
-    return project_streaming(session, largest_block_bytes=largest, facts_bytes=_held_bytes(config))
+    return project_streaming(session, largest_block_bytes=largest, facts_bytes=_held_bytes(config), blocks=len(sources))
 
 
 def _fit(config: RunConfig, tell: Say) -> RunConfig:

@@ -57,7 +57,9 @@ class Projection(NamedTuple):
         return f"{self.what}: at most {self.needed_bytes / 1e9:.2f} GB of {self.limit_bytes / 1e9:.2f} GB"
 
 
-def project_streaming(session: Session, *, largest_block_bytes: int, facts_bytes: int = 0) -> Projection:
+def project_streaming(
+    session: Session, *, largest_block_bytes: int, facts_bytes: int = 0, blocks: int | None = None
+) -> Projection:
     """Project the peak of the stages that stream: it grows with blocks and threads, not with rows.
 
     Parameters
@@ -68,9 +70,12 @@ def project_streaming(session: Session, *, largest_block_bytes: int, facts_bytes
         Bytes of the largest block as stored.
     facts_bytes
         What every process holds of the whole data set.
+    blocks
+        How many blocks there are.
     """
     processes = session.workers + (session.dashboard_link is not None)
-    needed = processes * (BASE_BYTES + facts_bytes) + session.threads * int(BLOCK_FACTOR * largest_block_bytes)
+    at_once = session.threads if blocks is None else min(session.threads, blocks)
+    needed = processes * (BASE_BYTES + facts_bytes) + at_once * int(BLOCK_FACTOR * largest_block_bytes)
     if session.runs_here:
         needed += idle_address_bytes(session.threads)
     limit = int(session.memory()["cluster_total_gb"] * 1e9)

@@ -18,7 +18,7 @@ from cdpipe.engine.packed import temporary_folder
 from cdpipe.engine.paths import SourceError
 from cdpipe.engine.rejects import join_rejects
 from cdpipe.engine.session import Session, SessionParams, open_session
-from cdpipe.engine.sources import Format, absent_columns, available_columns, cut, find_sources
+from cdpipe.engine.sources import Format, absent_columns, available_columns, cut, find_sources, weigh_columns
 from cdpipe.engine.starts import Start, add_starts
 from cdpipe.stages.conventions import ConventionParams
 from cdpipe.stages.gather import NAME as GATHER
@@ -183,7 +183,8 @@ def plan_sources(
     fills_times = params.missing_time == "received"
     absent = absent_columns(files, (*columns, *((RECEIVED_AT,) * (fills_times and RECEIVED_AT not in columns))))
     settled = [settle_convention(file, conventions or ConventionParams(), read=columns) for file in files]
-    blocks = [block for file in settled for block in cut(file, block_bytes=int(params.block_mb * _MB))]
+    weighed = [weigh_columns(file, columns) for file in settled]
+    blocks = [block for file in weighed for block in cut(file, block_bytes=int(params.block_mb * _MB))]
     return [Raw(block, columns, required=params.must, fills_times=fills_times) for block in blocks], absent
 
 

@@ -1,24 +1,31 @@
 """Row groups of a Parquet file -> typed messages, a column at a time: only one is in memory as the file held it."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cdpipe.columns import canonical
 from cdpipe.engine.partitions import NO_KEYS
 from cdpipe.engine.streams import open_arrow
+from cdpipe.engine.weights import find_leaf, is_bloated
 from cdpipe.stages.arrays import name_canonically
 from cdpipe.stages.arrowcells import is_text, to_pandas, type_arrow
 from cdpipe.stages.cells import make_nulls
 from cdpipe.stages.conventions import USUAL, Convention
-from cdpipe.stages.gather import Gathered, gather_typed
+from cdpipe.stages.gather import KEPT_TEXT, Gathered, gather_typed
 
 _TICKS_PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _RECURRING: Final = frozenset(("label", "time"))
+_TAKEN_ROWS: Final = 4096
+_FEW_ROWS: Final = 64
+"""Rows that are held at a time where a cell may be large."""
+
 _PACKED_BYTES: Final = 8
 """A value of a column of texts takes no more if most are noted as numbers of a dictionary's entries."""
 
@@ -69,7 +76,7 @@ def read_groups(
             raise OSError("became shorter while it was read; run again on a file at rest")
         names = {canonical(name): name for name in plain.schema_arrow.names}
         rows = sum(plain.metadata.row_group(group).num_rows for group in groups)
-        packed = _find_packed(plain, groups, [names[name] for name in columns if name in names])
+        packed = _find_packed(plain, stream, groups, [names[name] for name in columns if name in names])
         packing = pq.ParquetFile(stream, metadata=plain.metadata, read_dictionary=packed)
         typed = {}
         for name in columns:
@@ -82,9 +89,9 @@ def read_groups(
                 typed[name] = make_nulls(column, rows)
 
         def show(places: list[int]) -> pd.DataFrame:
-            frame: pd.DataFrame = to_pandas(_read(plain, groups, [names[name] for name in columns if name in names]))
-            frame = name_canonically(frame).assign(**{name: keys.get(name) for name in columns if name not in names})
-            return frame.iloc[places]
+            table = _take(packing, groups, [names[name] for name in columns if name in names], places)
+            frame: pd.DataFrame = to_pandas(table)
+            return name_canonically(frame).assign(**{name: keys.get(name) for name in columns if name not in names})
 
         return gather_typed(
             typed,
@@ -118,14 +125,20 @@ def first_values(
         file = pq.ParquetFile(stream)
         spelling = {canonical(name): name for name in file.schema_arrow.names}
         wanted = {name: spelling[name] for name in names if name in spelling}
-        batches: Iterator[pa.RecordBatch] = file.iter_batches(
-            batch_size=rows, columns=list(wanted.values()), use_threads=False
+        groups = range(min(1, file.num_row_groups))
+        packed = _find_packed(file, stream, groups, list(wanted.values()))
+        packing = pq.ParquetFile(stream, metadata=file.metadata, read_dictionary=packed)
+        found: dict[str, list[object]] = {name: [] for name in wanted}
+        batches: Iterator[pa.RecordBatch] = packing.iter_batches(
+            batch_size=_FEW_ROWS, columns=list(wanted.values()), use_threads=False
         )
-        first = next(batches, None)
-        if first is None:
-            return {}
-        told: dict[str, list[object]] = {name: [keys[name]] * len(first) for name in names if name in keys}
-        return told | {name: _list_values(first.column(given)) for name, given in wanted.items()}
+        read = 0
+        for batch in islice(batches, -(-rows // _FEW_ROWS)):
+            read += len(batch)
+            for name, given in wanted.items():
+                found[name] += _list_values(_cut_texts(batch.column(given)))
+        found |= {name: [keys[name]] * read for name in names if name in keys}
+        return {name: values[:rows] for name, values in found.items() if values}
 
 
 def _repeat(text: str, rows: int) -> pa.ChunkedArray:
@@ -143,18 +156,50 @@ def _list_values(values: pa.Array) -> list[object]:
 
 
 def _read(file: pq.ParquetFile, groups: range, names: Sequence[str]) -> pa.Table:
+    """Read columns, whole; of one of lists or records, which no column can be, no more than shows that it is none."""
+    if any(pa.types.is_nested(file.schema_arrow.field(name).type) for name in names):
+        batches = file.iter_batches(_FEW_ROWS, row_groups=list(groups), columns=list(names), use_threads=False)
+        found = next((batch for batch in batches if batch.column(0).null_count < len(batch)), None)
+        if found is not None:
+            return pa.Table.from_batches([found])
     return file.read_row_groups(groups, columns=names, use_threads=False)
 
 
-def _find_packed(file: pq.ParquetFile, groups: range, names: Collection[str]) -> list[str]:
-    """Find the columns of recurring texts that are stored as a dictionary's, and so need not be written out."""
-    metadata = file.metadata
-    leaves = {metadata.schema.column(place).path: place for place in range(metadata.num_columns)}
-    recurring = [name for name in names if name in leaves and USUAL.column_of(canonical(name)).kind in _RECURRING]
+def _take(file: pq.ParquetFile, groups: range, names: Sequence[str], places: Sequence[int]) -> pa.Table:
+    """Read some rows, given in ascending order; of texts the beginning, which is all that is shown."""
+    wanted, first, taken = np.array(places), 0, []
+    for batch in file.iter_batches(_TAKEN_ROWS, row_groups=list(groups), columns=list(names), use_threads=False):
+        here = wanted[(wanted >= first) & (wanted < first + len(batch))] - first
+        first += len(batch)
+        if here.size:
+            rows = batch.take(pa.array(here))
+            shown = [_cut_texts(column) for column in rows.columns]
+            taken.append(pa.RecordBatch.from_arrays(shown, names=rows.schema.names))
+    return pa.Table.from_batches(taken)
+
+
+def _cut_texts(values: pa.Array) -> pa.Array:
+    """Return texts cut to what is shown of them, each written out; other values as they are."""
+    if pa.types.is_dictionary(values.type):
+        texts = _cut_texts(values.dictionary)
+        return pa.DictionaryArray.from_arrays(values.indices, texts).dictionary_decode()
+    if is_text(values.type):
+        return pc.utf8_slice_codeunits(values, 0, KEPT_TEXT)
+    if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
+        return pc.binary_slice(values, 0, 4 * KEPT_TEXT)
+    return values
+
+
+def _find_packed(file: pq.ParquetFile, stream: Any, groups: range, names: Collection[str]) -> list[str]:  # noqa: ANN401
+    """Find the columns of texts that are stored as a dictionary's, and need not, or must not, be written out."""
     found = []
-    for name in recurring:
-        chunks = [metadata.row_group(group).column(leaves[name]) for group in groups]
-        if is_text(file.schema_arrow.field(name).type) and all(map(_is_packed, chunks)):
+    for name in names:
+        leaf = find_leaf(file, name)
+        if leaf is None:
+            continue
+        recurs = USUAL.column_of(canonical(name)).kind in _RECURRING and is_text(file.schema_arrow.field(name).type)
+        chunks = [file.metadata.row_group(group).column(leaf) for group in groups]
+        if (recurs and all(map(_is_packed, chunks))) or any(is_bloated(file, stream, group, leaf) for group in groups):
             found.append(name)
     return found
 

@@ -16,6 +16,7 @@ from cdpipe.engine.partitions import find_keys
 from cdpipe.engine.paths import SourceError, expand_paths
 from cdpipe.engine.rowgroups import read_groups
 from cdpipe.engine.streams import count_lines_of, find_line_end, find_record_end, open_stream, read_bytes
+from cdpipe.engine.weights import weigh_groups
 from cdpipe.kernels.lines import NEWLINE
 from cdpipe.oserrors import give_reason
 from cdpipe.stages.conventions import USUAL, Convention
@@ -62,6 +63,8 @@ class SourceFile(NamedTuple):
         A CSV file's first line.
     group_rows
         A Parquet file's rows by row group.
+    group_bytes
+        What the columns read of each of them become; without it, 8 bytes for each value.
     convention
         How it writes its values.
     layout
@@ -80,6 +83,7 @@ class SourceFile(NamedTuple):
     columns: tuple[str, ...]
     header: Header | None = None
     group_rows: tuple[int, ...] = ()
+    group_bytes: tuple[int, ...] = ()
     convention: Convention = USUAL
     layout: Layout = LINES
     doubled: Mapping[str, tuple[int, int]] | None = None
@@ -113,6 +117,8 @@ class Block(NamedTuple):
 
     def unpacked_bytes(self, columns: int) -> int:
         """Bytes of so many columns as plain text or numbers: Parquet packs what repeats a hundredfold."""
+        if self.file.group_bytes:
+            return sum(self.file.group_bytes[self.start : self.stop])
         return 0 if self.is_long else max(self.size, (self.rows or 0) * columns * _VALUE_BYTES)
 
 
@@ -136,6 +142,22 @@ def find_sources(
         If nothing is found, a file is named twice, or one cannot be read as what it claims to be.
     """
     return [_inspect(path, format_ or _format_of(path), folder) for path in expand_paths(paths)]
+
+
+def weigh_columns(file: SourceFile, columns: Sequence[str]) -> SourceFile:
+    """Return a Parquet file with what the columns read of each row group become in memory; any other as it is.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read any more.
+    """
+    if file.format != "parquet":
+        return file
+    try:
+        return file._replace(group_bytes=weigh_groups(file.stored, columns))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{file.path}: {error}") from error
 
 
 def cut(file: SourceFile, *, block_bytes: int) -> list[Block]:

@@ -1,5 +1,8 @@
 """Columns as Arrow holds them, a Parquet file's -> typed values, where it can be without a detour through pandas."""
 
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -31,6 +34,10 @@ _NULLABLE: Final = {
     for name in (f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64))
 }
 _NARROW: Final = (pa.float16(), pa.float32())
+_NUMBERED: Final = ("label", "time")
+_WRITTEN_BYTES: Final = 1 << 24
+"""Texts of a dictionary that are written out at a time."""
+
 _OF_NUMBERS: Final = ("float", "integer", "time")
 _DIGITS: Final = np.frombuffer(b"0123456789ABCDEF", np.uint8)
 
@@ -46,8 +53,15 @@ def type_arrow(column: Column, values: pa.ChunkedArray) -> Typed:
     TypeError
         As of `type_series`.
     """
+    slices = [values] if column.kind in _NUMBERED else _slice_texts(values)
+    return (
+        _type_slice(column, values) if len(slices) == 1 else _join_typed([type_arrow(column, each) for each in slices])
+    )
+
+
+def _type_slice(column: Column, values: pa.ChunkedArray) -> Typed:
     held = values.type
-    values = _unpack(values, has_numbered_texts=column.kind in ("label", "time"))
+    values = _unpack(values, has_numbered_texts=column.kind in _NUMBERED)
     kind = values.type
     if pa.types.is_dictionary(kind):
         return _of_dictionary(column, values)
@@ -63,6 +77,31 @@ def type_arrow(column: Column, values: pa.ChunkedArray) -> Typed:
     if pc.is_null(values, nan_is_null=True).to_numpy().all():
         return make_nulls(column, len(values))
     raise refuse(column, str(held), sort)
+
+
+def _slice_texts(values: pa.ChunkedArray) -> list[pa.ChunkedArray]:
+    """Cut a column of a dictionary's texts where so many bytes of them would be written out; any other is one slice."""
+    kind = values.type
+    if not pa.types.is_dictionary(kind) or _layout(kind.value_type) is None:
+        return [values]
+    slices = []
+    for chunk in values.chunks:
+        lengths = pc.binary_length(chunk.dictionary.cast(_layout(kind.value_type))).take(chunk.indices).fill_null(0)
+        ends = np.cumsum(lengths.to_numpy(zero_copy_only=False), dtype=np.int64)
+        starts = np.flatnonzero(np.diff(ends // _WRITTEN_BYTES, prepend=0)).tolist()
+        for start, stop in pairwise(dict.fromkeys((0, *starts, len(chunk)))):
+            slices.append(pa.chunked_array([chunk.slice(start, stop - start)]))
+    return slices if len(slices) > values.num_chunks else [values]
+
+
+def _join_typed(parts: Sequence[Typed]) -> Typed:
+    """Put the slices of a column together."""
+    notes: Counter[str] = Counter()
+    for part in parts:
+        notes.update(part.notes)
+    problem = next((part.problem for part in parts if part.problem), "")
+    data = pd.concat([part.series for part in parts], ignore_index=True)
+    return Typed(data, np.concatenate([part.bad for part in parts]), problem, dict(notes))
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:

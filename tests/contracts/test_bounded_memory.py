@@ -106,6 +106,74 @@ def test_parquet_that_is_packed_tightly_stays_under_what_was_projected(inputs, t
     assert found["peak"] <= found["report"]["projections"][0]["needed_bytes"]
 
 
+LONG = "a" * 100_000
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "how"),
+    [
+        ("coreData_id", [LONG], {}),
+        pytest.param("coreData_id", [LONG], {"use_dictionary": False}, marks=slow),
+        pytest.param("coreData_id", [f"{i:08X}{LONG}" for i in range(50)], {}, marks=slow),
+        pytest.param("metadata_generatedAt", [f"2019-07-31T12:41:59Z{LONG.replace('a', ' ')}"], {}, marks=slow),
+        pytest.param("coreData_speed", [f"{LONG.replace('a', ' ')}1.5"], {}, marks=slow),
+        pytest.param("coreData_position_lat", [LONG], {}, marks=slow),
+        pytest.param("other", [LONG], {}, marks=slow),
+    ],
+)
+def test_long_texts_of_a_tiny_parquet_file_stay_under_what_was_projected(tmp_path, name, texts, how):
+    synthesize(tmp_path / "a.parquet", SynthParams(rows=5_000, dirty_share=0))
+    table = pq.read_table(tmp_path / "a.parquet").drop_columns([name] if name != "other" else [])
+    table = table.append_column(name, pa.array(texts * (5_000 // len(texts))))
+    pq.write_table(table, tmp_path / "long.parquet", compression="zstd", **how)
+    assert (tmp_path / "long.parquet").stat().st_size < 400_000
+    if name == "coreData_position_lat":
+        config = config_of([tmp_path / "long.parquet"], tmp_path, train=None)
+        with pytest.raises(ValueError, match="no message of 5,000 is left"):
+            run(config)
+        return
+    found = measure(tmp_path / "long.parquet", tmp_path / "run", attack={"kind": "offset_rand"})
+    assert found["rows"] == 5_000
+    assert found["peak"] <= found["report"]["projections"][0]["needed_bytes"]
+
+
+@pytest.mark.parametrize(
+    "lines", [",\n" * 1_000_000, pytest.param("x" * 200_000_000 + "\n", marks=slow)], ids=["commas", "long line"]
+)
+def test_a_flood_that_is_no_record_stays_under_what_was_projected(inputs, tmp_path, lines):
+    good = (inputs / f"{SMALL}.csv").read_text()
+    (tmp_path / "m.csv").write_text(good + lines + good.split("\n", 1)[1])
+    found = measure(tmp_path / "m.csv", tmp_path / "run", attack={"kind": "offset_rand"})
+    assert found["rows"] == 2 * SMALL + lines.count("\n")
+    assert found["peak"] <= found["report"]["projections"][0]["needed_bytes"]
+    assert (tmp_path / "run" / "out" / "rejects.jsonl").stat().st_size < 5_000_000
+
+
+def test_blocks_that_nobody_chose_are_made_small_enough(inputs, tmp_path):
+    said = []
+    session = {"memory_limit_gb": 0.5, "threads_per_worker": 2}
+    report = run(config_of([inputs / f"{SMALL}.csv"], tmp_path, session=session, train=None), say=said.append)
+    assert report.config["gather"]["block_mb"] < 4
+    assert said[0].startswith("gather.block_mb is ")
+    (projection,) = report.projections
+    assert projection[1] <= projection[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [600_000_000, 480_000_000])
+def test_a_run_under_a_hard_limit_finishes(inputs, tmp_path, limit):
+    """With the allocators as they are: what they reserve counts as well."""
+    config = config_of([inputs / f"{LARGE}.csv"], tmp_path, train=None)
+    (tmp_path / "c.json").write_text(config.model_dump_json(exclude_unset=True))
+    script = f"import resource; resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}))\n"
+    script += "from cdpipe.cli import main; main()"
+    command = [sys.executable, "-c", script, "run", str(tmp_path / "c.json")]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "gather.block_mb is" in done.stdout
+
+
 def test_a_run_that_cannot_fit_says_so_before_it_starts(inputs, tmp_path):
     session = {"memory_limit_gb": 0.48}
     started = []

@@ -154,14 +154,18 @@ def test_typed_columns_may_be_written_to_and_share_nothing(tmp_path):
         frame.loc[0, name] = before[name].iloc[0]
 
 
+def find_packed(path, groups, names):
+    with path.open("rb") as stream:
+        return rowgroups._find_packed(pq.ParquetFile(stream), stream, groups, names)
+
+
 @pytest.mark.parametrize("name", [VEHICLE_ID, GENERATED_AT, "metadata_recordType"])
 def test_recurring_texts_are_read_as_the_numbers_of_a_dictionary_s_entries(tmp_path, name):
     known = TEXT[name][:2]
     pq.write_table(pa.table({name: known * 5_000}), tmp_path / "m.parquet", row_group_size=2_500)
     pq.write_table(pa.table({name: known * 5_000}), tmp_path / "plain.parquet", use_dictionary=False)
-    file = pq.ParquetFile(tmp_path / "m.parquet")
-    assert rowgroups._find_packed(file, range(4), [name]) == [name]
-    assert rowgroups._find_packed(pq.ParquetFile(tmp_path / "plain.parquet"), range(1), [name]) == []
+    assert find_packed(tmp_path / "m.parquet", range(4), [name]) == [name]
+    assert find_packed(tmp_path / "plain.parquet", range(1), [name]) == []
     (source,) = find_sources([str(tmp_path / "m.parquet")])
     (block,) = cut(source, block_bytes=10**9)
     values = read_block(block, columns=(name,), first_row=0, rows_before_file=0).frame[name]
@@ -173,8 +177,7 @@ def test_recurring_texts_are_read_as_the_numbers_of_a_dictionary_s_entries(tmp_p
 def test_texts_that_do_not_recur_are_not_put_in_a_dictionary(tmp_path):
     ids = [f"{number:032X}" for number in range(20_000)]
     pq.write_table(pa.table({VEHICLE_ID: ids, POINT: ["POINT (1 2)"] * len(ids)}), tmp_path / "m.parquet")
-    file = pq.ParquetFile(tmp_path / "m.parquet")
-    assert rowgroups._find_packed(file, range(1), [VEHICLE_ID, POINT]) == []
+    assert find_packed(tmp_path / "m.parquet", range(1), [VEHICLE_ID, POINT]) == []
 
 
 def test_a_file_that_lost_row_groups_is_not_read_as_if_it_had_not(tmp_path):
