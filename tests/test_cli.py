@@ -189,7 +189,7 @@ def test_what_is_wrong_is_one_message_and_a_status(call, configured, words, stat
         ("[features]\ncolumns = ['vehicle']\n", "'vehicle'" ),
         ("[attack]\nratio = 0\n", "change attack.ratio"),
         ("[clean.filters.within]\nlatitude = 0\nlongitude = 0\nradius_m = 1\n", "outside the radius"),
-        ("[session]\nmemory_limit_gb = 0.1\n", "would not fit"),
+        ("[session]\nmemory_limit_gb = 0.1\n", "may use 0.10 GB; raise that limit"),
     ],
 )  # fmt: skip
 def test_a_run_that_gives_nothing_usable_says_why_and_fails(call, configured, tables, message):

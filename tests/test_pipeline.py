@@ -30,6 +30,7 @@ SCHEMA = {
     "machine": dict,
     "versions": dict,
     "ledgers": list,
+    "rejects_further": int,
     "cache": dict,
     "stage_seconds": dict,
     "wall_s": float,
@@ -160,7 +161,7 @@ def test_columns_that_a_file_lacks_are_told(configure, tmp_path):
     ("tables", "error", "message"),
     [
         ({"input": {"paths": ["missing.csv"]}}, SourceError, r"missing\.csv: there is no such file"),
-        ({"session": {"memory_limit_gb": 0.1}}, MemoryLimitError, r"of 0\.10 GB; it would not fit: set gather"),
+        ({"session": {"memory_limit_gb": 0.1}}, MemoryLimitError, r"may use 0\.10 GB; raise that limit"),
         ({"features": {"columns": ["metadata_recordType"]}}, ValueError, r"\[features\]: column 'metadata_recordType'"),
     ],
 )

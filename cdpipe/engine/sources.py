@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -35,6 +36,11 @@ _FORMATS: Final[dict[str, Format]] = {
 }
 _VALUE_BYTES: Final = 8
 _LONGEST_HEADER: Final = 1 << 20
+_LOOKS: Final = 8
+_LOOK_BYTES: Final = 1 << 12
+_SHORT_LINE: Final = 40
+"""Bytes of a line; a block of shorter ones is smaller. Lines of real files have 200 and more."""
+
 _NO_HEADER: Final = (
     f"line 1 is longer than {_LONGEST_HEADER:,} bytes, too long to be a header; lines must end with a line feed"
 )
@@ -99,7 +105,8 @@ class SourceFile(NamedTuple):
 class Block(NamedTuple):
     """A piece of a file that one task reads: bytes from `start` to `stop`, or row groups, for Parquet.
 
-    Of one that `is_long`, a line that is too long, only the beginning is read.
+    Of one that `is_long`, a line that is too long, only the beginning is read. `weight` is how many bytes of lines of
+    usual length make as many rows.
     """
 
     file: SourceFile
@@ -107,6 +114,7 @@ class Block(NamedTuple):
     stop: int
     rows: int | None = None
     is_long: bool = False
+    weight: int = 0
 
     @property
     def size(self) -> int:
@@ -119,7 +127,7 @@ class Block(NamedTuple):
         """Bytes of so many columns as plain text or numbers: Parquet packs what repeats a hundredfold."""
         if self.file.group_bytes:
             return sum(self.file.group_bytes[self.start : self.stop])
-        return 0 if self.is_long else max(self.size, (self.rows or 0) * columns * _VALUE_BYTES)
+        return 0 if self.is_long else max(self.size, self.weight, (self.rows or 0) * columns * _VALUE_BYTES)
 
 
 def find_sources(
@@ -183,20 +191,36 @@ def _cut_lines(file: SourceFile, start: int, block_bytes: int) -> Iterator[Block
     first, longest = start, LONGEST_LINE[file.format]
     with open_stream(file.stored) as stream:
         while start < file.size:
-            wanted = stop = min(start + block_bytes, file.size)
+            thin = _thin(stream, start, block_bytes)
+            wanted = stop = min(start + thin, file.size)
             if stop < file.size and file.header:
                 stop = find_record_end(stream, stop - 1, first, file.size)
             elif stop < file.size:
                 stop = find_line_end(stream, stop - 1, file.size)
             bounds = find_long_line(stream, start, wanted - 1, stop, longest) if stop - wanted > longest else None
             if bounds is None:
-                yield Block(file, start, stop)
+                yield Block(file, start, stop, weight=(stop - start) * block_bytes // thin)
             else:
                 if bounds[0] > start:
-                    yield Block(file, start, bounds[0])
+                    yield Block(file, start, bounds[0], weight=(bounds[0] - start) * block_bytes // thin)
                 yield Block(file, *bounds, is_long=True)
                 stop = bounds[1]
             start = stop
+
+
+def _thin(stream: Any, start: int, block_bytes: int) -> int:  # noqa: ANN401 - an open file
+    """Return the bytes of a block that begins there: fewer where lines are so short that their rows would outweigh it.
+
+    A row takes some 100 bytes, however short its line is. Some places of the block are looked at, in a local file only:
+    each look at another one is a request.
+    """
+    if not isinstance(stream, BufferedReader) or block_bytes < _LOOKS * _LOOK_BYTES:
+        return block_bytes
+    densest = 0
+    for place in range(start, start + block_bytes, block_bytes // _LOOKS):
+        stream.seek(place)
+        densest = max(densest, stream.read(_LOOK_BYTES).count(b"\n"))
+    return min(block_bytes, max(_LOOKS * _LOOK_BYTES, block_bytes * _LOOK_BYTES // (_SHORT_LINE * max(1, densest))))
 
 
 class RowCount(NamedTuple):

@@ -98,3 +98,16 @@ def test_a_long_line_of_json_is_a_reject_that_says_what_to_do(tmp_path, monkeypa
         assert dropped == {"line too long": 2}
     assert [(each.line, each.text) for each in rejects] == [(2, texts[1][:2000]), (4, texts[2][:2000])]
     assert "jq -c '.[]' FILE" in rejects[0].reason
+
+
+def test_blocks_of_short_lines_are_smaller_and_of_usual_ones_are_not(tmp_path):
+    usual, short = "A" * 100 + ",1\n", ",\n"
+    path = tmp_path / "m.csv"
+    path.write_text(HEADER + usual * 20_000 + short * 1_000_000 + usual * 20_000)
+    (file,) = find_sources([str(path)])
+    lines = [count_rows(block).rows for block in cut(file, block_bytes=1_000_000)]
+    assert sum(lines) == 1_040_000
+    assert max(lines) < 100_000
+    path.write_text(HEADER + usual * 40_000)
+    (file,) = find_sources([str(path)])
+    assert len(cut(file, block_bytes=1_000_000)) == 5
