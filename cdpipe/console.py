@@ -107,7 +107,8 @@ def show_report(report: RunReport, console: Console | None = None) -> None:
             _print_line(console, f"training left out {rows:,} messages: {reason}")
     _print_line(console, _usage(report))
     if further := report.rejects_further:
-        _print_line(console, f"rejects has the first {KEPT_REJECTS:,} rejected records; {further:,} more are only counted")
+        kept = f"rejects has the first {KEPT_REJECTS:,} rejected records"
+        _print_line(console, f"{kept}; {further:,} more are only counted")
     for name, path in report.outputs.items():
         _print_line(console, f"{name}: {path}")
 

@@ -66,7 +66,9 @@ def test_parts_and_rejects_go_where_they_are_wanted(entry, draft):
     }
     for place, part in taken.items():
         assert (draft / f"part-{place:06d}.parquet").samefile(part.path)
-    found = [json.loads(line) for line in join_rejects(draft).read_text().splitlines()]
+    found = [
+        json.loads(line) for line in join_rejects(draft, Ledger("gather", 5, 0, {"few": 5})).read_text().splitlines()
+    ]
     assert [(each["file"], each["line"]) for each in found] == [("c", 2), ("c", 3), ("a", 1), ("a", 12), ("a", 13)]
 
 
