@@ -18,9 +18,10 @@ from cdpipe.engine.inputs import Inputs, require_visible
 from cdpipe.engine.metering import Metering, OnPart, meter_whole
 from cdpipe.engine.outputs import (
     DATASET,
+    FAILED,
     REPORT,
-    publish_dataset,
-    publish_rejects,
+    Results,
+    picture_name,
     refuse_others,
     scratch_folder,
     sole_run,
@@ -72,7 +73,9 @@ def run(
     -------
     RunReport
         Also written to `report.json` in the output folder, beside the labelled data set, the rejected records and a
-        picture of each confusion matrix.
+        picture of each confusion matrix. They appear there together at the end, instead of those of the run before,
+        which a run that fails leaves alone. If no message is left, report and rejects go to `failed-run`; if training
+        fails, the data set is there, and the report says why.
 
     Raises
     ------
@@ -97,7 +100,7 @@ def _run(
     config = _fit(config, tell)
     with ExitStack() as stack:
         inputs = Inputs(config.input.paths, cached=config.cache.enabled)
-        make_scratch = cache(lambda: _make_scratch(out, held, stack))
+        make_scratch = cache(lambda: _make_scratch(out, held))
         sources, absent = _plan(config, inputs, make_scratch)
         scratch = make_scratch()
         conventions = {source.block.file.path: source.block.file.convention for source in sources}
@@ -111,7 +114,7 @@ def _run(
         tell(f"projected memory, {projections[0]}")
         require_fit(projections[0])
         meter = stack.enter_context(metering(session))
-        store, kept = _open_store(config, stack, scratch)
+        store, kept = _open_store(config, held, scratch)
         runner = Runner(
             _stage_params(config, sources),
             files=inputs.keys({source.block.file.path: source.block.file for source in sources}),
@@ -124,16 +127,18 @@ def _run(
             say=tell,
         )
         prepared = runner.prepare(sources)
+        results = Results(out, scratch)
         with meter.part("publish"):
-            outputs = _publish(prepared, out, scratch, dataset=config.output.dataset)
+            _collect(prepared, results, dataset=config.output.dataset)
         trained, failure = None, None
         try:
             trained = _train(config, session, prepared, projections, tell, meter.part)
         except (ValueError, MemoryError) as error:
-            failure = error  # the data set is there, so its report is written first
-        else:
-            store.forget(prepared.passing)
-    outputs |= _write_pictures(trained, out)
+            failure = error  # the messages are there, so they are put in place first
+    pictures = _write_pictures(trained, results)
+    is_empty = not prepared.entry.manifest.rows
+    place = out / FAILED if is_empty else out
+    names = {DATASET: DATASET, "rejects": REJECTS, **pictures, "report": REPORT}
     report = RunReport(
         config=config.model_dump(mode="json"),
         ledgers=prepared.ledgers,
@@ -145,21 +150,23 @@ def _run(
         trained=trained,
         absent=absent,
         conventions=conventions,
-        outputs={**outputs, "report": out / REPORT},
+        outputs={what: place / name for what, name in names.items() if name == REPORT or results.has(name)},
         versions=describe_versions(),
         machine=describe_machine(),
         failed=None if failure is None else str(failure),
     )
-    report.write(out / REPORT)
+    report.write(results.folder / REPORT, files=results.digests())
+    results.put_failed() if is_empty else results.put()
     if failure is not None:
         raise failure
+    store.forget(prepared.passing)
     return report
 
 
-def _make_scratch(out: Path, held: ExitStack, stack: ExitStack) -> Path:
+def _make_scratch(out: Path, held: ExitStack) -> Path:
     """Make the run's scratch folder, in an output folder that is its own as long as `held` is open."""
     held.enter_context(sole_run(out))
-    return stack.enter_context(scratch_folder(out))
+    return held.enter_context(scratch_folder(out))
 
 
 def _describe_unpacked(sources: list[Raw]) -> Iterator[str]:
@@ -184,7 +191,7 @@ def _plan(
         folder=folder,
     )
     sources, _absent = planned
-    refuse_others(config.output.directory, inputs.paths)
+    refuse_others(config.output.directory, inputs.paths, names=_name_results(config))
     reads_csv = any(source.block.file.format == "csv" for source in sources)
     with compiling_ahead() if reads_csv else nullcontext():
         rehearse(sources[0].columns, {stage.name: getattr(config, stage.name) for stage in STAGES})
@@ -252,11 +259,11 @@ def _stage_params(config: RunConfig, sources: list[Raw]) -> dict[str, Params]:
     return {GATHER: read, **{stage.name: getattr(config, stage.name) for stage in STAGES}}
 
 
-def _open_store(config: RunConfig, stack: ExitStack, scratch: Path) -> tuple[Store, tuple[str, ...]]:
+def _open_store(config: RunConfig, held: ExitStack, scratch: Path) -> tuple[Store, tuple[str, ...]]:
     """Open what takes the stages' outputs, and say whose stay; with no cache it goes with the scratch folder."""
     if config.cache.enabled:
-        return stack.enter_context(Store(config.cache)), config.cache.stages
-    return stack.enter_context(Store(CacheParams(directory=scratch / "stages", limit_gb=1e9))), ()
+        return held.enter_context(Store(config.cache)), config.cache.stages
+    return held.enter_context(Store(CacheParams(directory=scratch / "stages", limit_gb=1e9))), ()
 
 
 def _train(
@@ -291,18 +298,24 @@ def _require_rows(config: RunConfig, prepared: Prepared) -> None:
         raise ValueError(explain_nothing(prepared.ledgers, filters))
 
 
-def _publish(prepared: Prepared, out: Path, scratch: Path, *, dataset: bool) -> dict[str, Path]:
-    """Put the labelled data set and the rejected records into the output folder, each whole or not at all."""
-    rejects = prepared.entry.directory / REJECTS
-    if not dataset:
-        return {"rejects": publish_rejects(rejects, out, scratch=scratch)}
-    return {DATASET: publish_dataset(prepared.entry.parts, rejects, out, scratch=scratch), "rejects": out / REJECTS}
+def _name_results(config: RunConfig) -> list[str]:
+    """Return what the run's results will be called."""
+    classifiers = config.train.classifiers if config.train else ()
+    return [*([DATASET] if config.output.dataset else []), REJECTS, REPORT, *map(picture_name, classifiers)]
 
 
-def _write_pictures(trained: Trained | None, out: Path) -> dict[str, Path]:
-    pictures: dict[str, Path] = {}
+def _collect(prepared: Prepared, results: Results, *, dataset: bool) -> None:
+    """Copy the rejected records, and the labelled data set if it is wanted and there is a message."""
+    results.add_rejects(prepared.entry.directory / REJECTS)
+    if dataset and prepared.entry.manifest.rows:
+        results.add_dataset(prepared.entry.parts)
+
+
+def _write_pictures(trained: Trained | None, results: Results) -> dict[str, str]:
+    """Draw the confusion matrices; their names by what they show."""
+    pictures: dict[str, str] = {}
     for each in trained.fitted if trained else ():
-        path = out / f"confusion_{each.classifier}.png"
-        plot_confusion(each.metrics, each.classifier, path)
-        pictures[f"confusion matrix of {each.classifier}"] = path
+        name = picture_name(each.classifier)
+        plot_confusion(each.metrics, each.classifier, results.folder / name)
+        pictures[f"confusion matrix of {each.classifier}"] = name
     return pictures

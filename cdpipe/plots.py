@@ -1,5 +1,6 @@
 """Pictures of results."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -50,5 +51,7 @@ def plot_confusion(metrics: Metrics, title: str, path: Path) -> None:
     axes.set(xticks=(0, 1), yticks=(0, 1), xticklabels=_LABELS, yticklabels=_LABELS)
     axes.set(xlabel="predicted", ylabel="true", title=title)
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
-    with naming(path):
-        figure.savefig(path)
+    with naming(path), path.open("wb") as stream:
+        figure.savefig(stream, format="png")
+        stream.flush()
+        os.fsync(stream.fileno())

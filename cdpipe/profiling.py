@@ -1,18 +1,23 @@
 """A person's own run under the probe: each part of it measured, judged, and written down beside Dask's own report."""
 
 import datetime
+import json
 import os
 import platform
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, Final
 from uuid import uuid4
 
 from cdpipe.config import RunConfig
 from cdpipe.engine.graph import Outcome, sum_outcomes
 from cdpipe.engine.metering import Meter, PartsMeter, join_figures
+from cdpipe.engine.outputs import explain_foreign
+from cdpipe.engine.ownfolders import own_folder
 from cdpipe.engine.runner import ORDER, OnPartition
+from cdpipe.engine.seals import digest_file, find_own, seal
 from cdpipe.engine.session import Session
 from cdpipe.oserrors import naming
 from cdpipe.perf.findings import Rules
@@ -71,26 +76,26 @@ class _Recorder:
         self.meter: PartsMeter | None = None
         self.place = ""
         self.wall_s = 0.0
-        self.dask_report: Path | None = None
+        self.dask_report: bytes | None = None
 
     @contextmanager
     def open(self, session: Session) -> Iterator[Meter]:
-        """Measure the run's parts; files of an earlier profile go, for they speak of another run."""
-        for name in (*PROFILES.values(), DASK_REPORT):
-            (self._out / name).unlink(missing_ok=True)
+        """Measure the run's parts."""
+        _require_own(self._out)
         self.place = _describe_place(session, self._scheduler)
-        beside = self._out / f".{uuid4().hex}-{DASK_REPORT}"
-        try:
-            with _record_threads(beside) if session.runs_here else _record_cluster(session, beside):
-                self.meter = PartsMeter(session)
-                start = datetime.datetime.now(datetime.UTC)
-                try:
-                    yield self.meter
-                finally:
-                    self.wall_s = (datetime.datetime.now(datetime.UTC) - start).total_seconds()
-        finally:
-            if beside.exists():
-                self.dask_report = beside.replace(self._out / DASK_REPORT)
+        with own_folder(Path(gettempdir()), "cdpipe-profile-") as folder:
+            beside = folder / DASK_REPORT
+            try:
+                with _record_threads(beside) if session.runs_here else _record_cluster(session, beside):
+                    self.meter = PartsMeter(session)
+                    start = datetime.datetime.now(datetime.UTC)
+                    try:
+                        yield self.meter
+                    finally:
+                        self.wall_s = (datetime.datetime.now(datetime.UTC) - start).total_seconds()
+            finally:
+                if beside.exists():
+                    self.dask_report = beside.read_bytes()
 
 
 def profile(
@@ -134,8 +139,7 @@ def profile(
     if meter is None:
         raise RuntimeError("the run ended without having been measured")
     made = _judge(config, recorder, meter, watch, reported, failure, rules)
-    for format_, name in PROFILES.items():
-        _write_whole(config.output.directory / name, made.render(format_))
+    _write(config.output.directory, made, recorder.dask_report)
     return made
 
 
@@ -152,7 +156,7 @@ def _judge(
     seen, seconds = watch.add_up(figures)
     ledgers = seen if reported is None else reported.ledgers
     whole = flatten_figures(join_figures(list(figures.values()))) if figures else None
-    dask_report = {} if recorder.dask_report is None else {"Dask's own report": recorder.dask_report}
+    dask_report = {} if recorder.dask_report is None else {"Dask's own report": out / DASK_REPORT}
     return Profile(
         report=report_run(
             {name: flatten_figures(each) for name, each in figures.items()},
@@ -254,12 +258,43 @@ def _record_cluster(session: Session, path: Path) -> Iterator[None]:
         yield
 
 
-def _write_whole(path: Path, text: str) -> None:
+def _write(out: Path, made: Profile, dask_report: bytes | None) -> None:
+    """Write a profile instead of the one before, each file whole."""
+    own = _require_own(out)
+    written = {
+        PROFILES[format_]: made.render(format_).encode("utf-8", "backslashreplace") for format_ in ("text", "md")
+    }
+    if dask_report is not None:
+        written[DASK_REPORT] = dask_report
+    elif DASK_REPORT in own:
+        (out / DASK_REPORT).unlink(missing_ok=True)  # it speaks of another run
+    for name, content in written.items():
+        _write_whole(out / name, content)
+    said = seal(json.loads(made.render("json")), {name: digest_file(out / name) for name in written})
+    _write_whole(out / PROFILES["json"], (json.dumps(said, indent=2) + "\n").encode())
+
+
+def _require_own(out: Path) -> set[str]:
+    """Return the files of the profile before.
+
+    Raises
+    ------
+    OutputError
+        If a file stands where one of a profile goes, and no profile has made it.
+    """
+    own = find_own(out / PROFILES["json"])
+    for name in (*PROFILES.values(), DASK_REPORT):
+        if name not in own and os.path.lexists(out / name):
+            raise explain_foreign(out / name)
+    return own
+
+
+def _write_whole(path: Path, content: bytes) -> None:
     """Write a file beside, flush it to the disk, and only then give it its name."""
     beside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with naming(beside), beside.open("w", encoding="utf-8", errors="backslashreplace") as stream:
-            stream.write(text)
+        with naming(beside), beside.open("wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(path)

@@ -3,13 +3,14 @@
 import json
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 from cdpipe.engine.rejects import count_further
+from cdpipe.engine.seals import seal
 from cdpipe.limits import count_processors
 from cdpipe.oserrors import naming
 from cdpipe.stages.conventions import Convention
@@ -98,18 +99,13 @@ class RunReport:
             "outputs": {name: str(path) for name, path in self.outputs.items()},
         }
 
-    def write(self, path: Path) -> None:
-        """Write the report as JSON beside the file, flush it to the disk, and only then give it that name."""
-        beside = path.with_name(f".{path.name}.{uuid4().hex}")
-        try:
-            with naming(beside), beside.open("w", encoding="utf-8") as stream:
-                json.dump(self.as_dict(), stream, indent=2, allow_nan=False)
-                stream.write("\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+    def write(self, path: Path, *, files: Mapping[str, str] | None = None) -> None:
+        """Write the report as JSON and flush it, sealed with the SHA-256 of the `files` beside it, by name."""
+        text = json.dumps(seal(self.as_dict(), files or {}), indent=2, allow_nan=False)
+        with naming(path), path.open("w", encoding="utf-8") as stream:
+            stream.write(f"{text}\n")
+            stream.flush()
+            os.fsync(stream.fileno())
 
 
 def describe_versions() -> dict[str, str]:

@@ -5,13 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cdpipe.engine.outputs import publish_rejects
+from cdpipe.engine.outputs import Results
 from cdpipe.engine.packed import PackedError, unpack
 from cdpipe.engine.parts import write_part
 from cdpipe.engine.rejects import join_rejects, write_rejects
 from cdpipe.oserrors import StorageError, explain_os_error, give_reason, naming
 from cdpipe.plots import plot_confusion
 from cdpipe.stages.gather import Reject
+from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.metrics import measure
 
 DISK = {
@@ -71,7 +72,7 @@ def write_report(folder):
 def write_profile(folder):
     from cdpipe.profiling import _write_whole
 
-    _write_whole(folder / "profile.md", "text")
+    _write_whole(folder / "profile.md", b"text")
 
 
 def unpack_file(folder):
@@ -84,8 +85,8 @@ def unpack_file(folder):
 WRITERS = {
     "part": lambda folder: write_part(pd.DataFrame({"a": np.arange(10.0)}), folder / "part-000000.parquet"),
     "rejects": lambda folder: write_rejects([Reject("f", 1, "c", "r", "t")], folder, 0),
-    "joined rejects": lambda folder: ((folder / "rejects-000000.jsonl").write_bytes(b"x"), join_rejects(folder)),
-    "copied": lambda folder: ((folder / "r").write_bytes(b"x"), publish_rejects(folder / "r", folder, scratch=folder)),
+    "joined rejects": lambda folder: join_rejects(folder, Ledger("gather", 20_000, 0, {"why": 20_000})),
+    "copied": lambda folder: ((folder / "r").write_bytes(b"x"), Results(folder, folder).add_rejects(folder / "r")),
     "report": write_report,
     "profile": write_profile,
     "picture": lambda folder: plot_confusion(measure(np.zeros(2, int), np.zeros(2, int)), "t", folder / "c.png"),

@@ -14,6 +14,7 @@ from rich.console import Console
 from cdpipe.engine.metering import join_figures
 from cdpipe.engine.probe import ProbeResult
 from cdpipe.engine.runner import ORDER
+from cdpipe.engine.seals import FILES, SEAL, find_own
 from cdpipe.engine.sources import SourceError
 from cdpipe.perf.run_report import WHOLE
 from cdpipe.profiling import DASK_REPORT, PROFILES, flatten_figures, profile
@@ -40,9 +41,13 @@ def configure(source, configure_run):
 def check_files(made, out):
     """Files are whole and hold the same; nothing is left beside them."""
     assert not [path.name for path in out.iterdir() if path.name.startswith(".")]
-    for format_, name in PROFILES.items():
-        assert (out / name).read_text() == made.render(format_)
+    for format_ in ("text", "md"):
+        assert (out / PROFILES[format_]).read_text() == made.render(format_)
     written = json.loads((out / PROFILES["json"]).read_text())
+    assert {name: said for name, said in written.items() if name not in (FILES, SEAL)} == json.loads(
+        made.render("json")
+    )
+    assert find_own(out / PROFILES["json"]) == {path.name for path in made.files.values()}
     assert written["run"]["parts"] == {name: dict(each) for name, each in made.figures.items()}
     (subject,) = written["subjects"]
     assert [cell["stage"] for cell in subject["cells"]] == list(made.figures)
@@ -144,7 +149,7 @@ def test_a_terminal_breaks_no_number_and_no_line_is_too_long(configure, width):
         assert re.search(rf"(?<!\d){cell.rows:,}(?!\d)", text)
     for part in made.figures:
         row = next(line for line in text.splitlines() if line.startswith(f" {part} "))
-        assert re.search(r" [\d.]+ (s|ms|us) *$", row), row
+        assert re.search(r"( [\d.]+ (s|ms|us)|: no figure) *$", row), row
 
 
 def test_parts_that_the_cache_had_are_said_to_be_from_there(configure, tmp_path):
@@ -177,7 +182,7 @@ def test_a_run_that_fails_keeps_its_error_and_the_parts_that_ran(configure, tmp_
     def fail(*_, **__):
         raise OSError("no space left on the test's device")
 
-    monkeypatch.setattr("cdpipe.pipeline.publish_dataset", fail)
+    monkeypatch.setattr("cdpipe.pipeline.Results.add_dataset", fail)
     made = profile(configure())
     assert isinstance(made.failure, OSError)
     assert list(made.figures) == PASSES

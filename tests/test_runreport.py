@@ -7,6 +7,7 @@ import numpy as np
 import psutil
 import pytest
 
+from cdpipe.engine.seals import FILES, SEAL
 from cdpipe.runreport import RunReport, describe_machine, describe_versions
 from cdpipe.stages.conventions import Convention
 from cdpipe.stages.ledger import Ledger
@@ -45,7 +46,7 @@ def test_the_file_is_strict_json_with_null_for_a_rate_over_nothing(tmp_path):
         raise AssertionError(name)
 
     read = json.loads((tmp_path / "report.json").read_text(), parse_constant=refuse)
-    assert read == report().as_dict()
+    assert {name: said for name, said in read.items() if name not in (FILES, SEAL)} == report().as_dict()
     classifier = read["training"]["classifiers"][0]
     assert (classifier["precision"], classifier["recall"], classifier["accuracy"]) == (None, None, 1.0)
     assert set(classifier) == {"name", "fit_s", "predict_s", *DEGENERATE.as_dict()}

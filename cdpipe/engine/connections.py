@@ -2,7 +2,6 @@
 
 import logging
 import math
-import shutil
 import signal
 import tempfile
 import warnings
@@ -17,6 +16,7 @@ from distributed.deploy.utils import nprocesses_nthreads
 from distributed.versions import VersionMismatchWarning, error_message
 
 from cdpipe.engine.cluster import ClusterSession
+from cdpipe.engine.ownfolders import own_folder
 from cdpipe.engine.session import GB, SessionError, SessionParams, SessionWarning
 from cdpipe.limits import count_processors, machine_memory_bytes
 
@@ -140,8 +140,6 @@ def _spill_directory(chosen: Path | None) -> Iterator[Path]:
         chosen.mkdir(parents=True, exist_ok=True)
         yield chosen
         return
-    made = Path(tempfile.mkdtemp(prefix="cdpipe-spill-", dir=dask.config.get("temporary-directory")))
-    try:
+    parent = Path(dask.config.get("temporary-directory") or tempfile.gettempdir())
+    with own_folder(parent, "cdpipe-spill-") as made:
         yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)

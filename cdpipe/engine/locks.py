@@ -21,9 +21,18 @@ class HeldLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        self._descriptor: int | None = None
+        while self._descriptor is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            except FileNotFoundError:
+                continue  # somebody took the folder, which was empty, for that of a dead process
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _names(path, descriptor):
+                self._descriptor = descriptor
+            else:
+                os.close(descriptor)  # the same, with the file
 
     def append(self, line: str) -> None:
         """Add a line to the file."""
@@ -99,6 +108,26 @@ def is_held(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+@contextmanager
+def take_dead(path: Path) -> Iterator[bool]:
+    """Hold the lock of a `HeldLock` whose process is dead, for the block; False where it lives, or the file is gone."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        yield False
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        yield False
+        return
+    try:
+        yield _names(path, descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

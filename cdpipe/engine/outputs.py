@@ -1,27 +1,37 @@
-"""The output folder of runs: what appears there is whole, belongs to one run, and is never what a run reads."""
+"""The output folder of runs: results appear there whole, at a run's end, and what no run has made stays as it is."""
 
 import os
 import platform
+import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Final
 
-from cdpipe.engine.locks import HeldLock, TakenError, is_held, sole
+from cdpipe.engine.exchange import JournalError, complete_exchange, exchange, flush
+from cdpipe.engine.locks import TakenError, sole
+from cdpipe.engine.ownfolders import own_folder
 from cdpipe.engine.rejects import REJECTS
+from cdpipe.engine.seals import digest_file, find_own, is_plain_file
 from cdpipe.engine.streams import local_path
 from cdpipe.oserrors import naming
 
 DATASET: Final = "dataset"
 REPORT: Final = "report.json"
-PICTURES: Final = "confusion_*.png"
-_PART: Final = f"part-{'[0-9]' * 6}.parquet"
+FAILED: Final = "failed-run"
+"""Folder of what a run that made no data set has to say; the next run that makes one removes it."""
+
+_FOLDERS: Final = {
+    DATASET: re.compile(r"part-\d{6}\.parquet"),
+    FAILED: re.compile(rf"{re.escape(REPORT)}|{re.escape(REJECTS)}"),
+}
+"""Folders of results, and what cdpipe puts into them."""
+
 _SCRATCH: Final = ".scratch-"
-_OWNER: Final = ".cdpipe-run"
-"""In a scratch folder, and held by its run: without it a folder of that name is somebody else's."""
+_BESIDE: Final = re.compile(r"\.(report\.json|profile\.(txt|md|json)|dask-report\.html)\.[0-9a-f]{32}")
+"""What is left of a file that was being written beside its place."""
 
 _LOCK: Final = ".cdpipe-lock"
 
@@ -30,44 +40,69 @@ class OutputError(ValueError):
     """Results cannot go where they should; the message names the place and the way out."""
 
 
-def refuse_others(out: Path, paths: Sequence[str]) -> None:
-    """Refuse a run that would replace what it reads, or a data set that no run has made.
+def explain_foreign(path: Path) -> OutputError:
+    """Return the error of something that stands where results go and is not of a run."""
+    return OutputError(
+        f"{path}: is not of a run, or was changed since, and results would replace it; move it away, or choose another "
+        "output.directory"
+    )
+
+
+def picture_name(classifier: str) -> str:
+    """Return the name of the picture of a classifier's confusion matrix."""
+    return f"confusion_{classifier}.png"
+
+
+def refuse_others(out: Path, paths: Sequence[str], *, names: Collection[str]) -> None:
+    """Refuse a run that would replace what it reads, or what no run has made.
+
+    Parameters
+    ----------
+    out
+        The output folder; it need not be there.
+    paths
+        The run's inputs.
+    names
+        What its results will be called.
 
     Raises
     ------
     OutputError
-        Naming the file that stands where results go.
+        Naming what stands where results go.
     """
-    folder = out.resolve()
+    folder, names = out.resolve(), {*names, FAILED}
     for path in paths:
         place = Path(local_path(path.rpartition("::")[2])).resolve()
         inside = place.relative_to(folder) if place.is_relative_to(folder) else None
-        if inside is not None and (inside.parts[0] in (DATASET, REJECTS, REPORT) or inside.match(PICTURES)):
+        if inside is not None and inside.parts and inside.parts[0] in names:
             raise OutputError(f"{path}: is an input, and results would replace it; choose another output.directory")
-    dataset = folder / DATASET
-    foreign = [dataset] if dataset.exists() and not dataset.is_dir() else []
-    foreign += [path for path in sorted(dataset.glob("*")) if not path.match(_PART) and not path.name.startswith(".")]
-    if foreign:
-        raise OutputError(
-            f"{foreign[0]}: is not of a run, and results would replace it; choose another output.directory"
-        )
+    _require_own(folder, names)
 
 
 @contextmanager
 def sole_run(out: Path) -> Iterator[None]:
     """Keep other runs out of an output folder, which is made; one that was killed keeps nobody out.
 
+    If it was killed while it put its results in place, the rest of them is put there first.
+
     Raises
     ------
     OutputError
-        If another run writes there; it names that run's process, machine and beginning.
+        If another run writes there; it names that run's process, machine and beginning. If the journal of an earlier
+        one cannot be read.
     """
     out.mkdir(parents=True, exist_ok=True)
     since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
     note = f"process {os.getpid()} on {platform.node()}, since {since}"
     try:
         with sole(out / _LOCK, note):
+            complete_exchange(out)
+            for path in out.iterdir():
+                if _BESIDE.fullmatch(path.name) and is_plain_file(path):
+                    path.unlink(missing_ok=True)
             yield
+    except JournalError as error:
+        raise OutputError(str(error)) from None
     except TakenError as error:
         raise OutputError(
             f"{out}: another run writes there ({error}); wait for its end, or choose another output.directory"
@@ -77,78 +112,98 @@ def sole_run(out: Path) -> Iterator[None]:
 @contextmanager
 def scratch_folder(out: Path) -> Iterator[Path]:
     """Make a folder for this run alone, removed at its end; those of runs that were killed go first."""
-    out.mkdir(parents=True, exist_ok=True)
-    for owner in out.glob(f"{_SCRATCH}*/{_OWNER}"):
-        if not is_held(owner):
-            shutil.rmtree(owner.parent, ignore_errors=True)
-    made = Path(mkdtemp(prefix=_SCRATCH, dir=out))
-    lock = HeldLock(made / _OWNER)
-    try:
+    with own_folder(out, _SCRATCH) as made:
         yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-        lock.release()
 
 
-def publish_dataset(parts: Sequence[Path], rejects: Path, out: Path, *, scratch: Path) -> Path:
-    """Put a data set and its rejected records into the output folder, instead of an earlier run's results.
-
-    It is copied and flushed to the disk first, so that a failure meanwhile leaves the earlier results as they were.
+class Results:
+    """What a run has made for its output folder; nothing of it is there until `put` is called.
 
     Parameters
     ----------
-    parts, rejects
-        Files to copy.
-    out, scratch
-        The output folder, and a folder on the same disk to copy them to first.
-
-    Returns
-    -------
-    Path
-        The data set's folder.
+    out
+        The output folder, which belongs to this run.
+    scratch
+        This run's scratch folder in it.
     """
-    fresh, old = scratch / "fresh", scratch / "old"
-    fresh.mkdir()
-    for path in parts:
-        _copy_flushed(path, fresh / path.name)
-    _copy_flushed(rejects, scratch / REJECTS)
-    _flush(fresh)
-    withdraw(out)
-    target = out / DATASET
-    if target.exists():
-        target.rename(old)
-    fresh.rename(target)
-    (scratch / REJECTS).replace(out / REJECTS)
-    _flush(out)
-    return target
+
+    def __init__(self, out: Path, scratch: Path) -> None:
+        self._out = out
+        self.folder = scratch / "results"
+        """Where files of it are written."""
+        self.folder.mkdir()
+
+    def add_dataset(self, parts: Sequence[Path]) -> None:
+        """Copy the parts of the data set, and flush them to the disk."""
+        folder = self.folder / DATASET
+        folder.mkdir()
+        for path in parts:
+            _copy_flushed(path, folder / path.name)
+        flush(folder)
+
+    def add_rejects(self, rejects: Path) -> None:
+        """Copy the rejected records, and flush them to the disk."""
+        _copy_flushed(rejects, self.folder / REJECTS)
+
+    def has(self, name: str) -> bool:
+        """Return True if something of that name was made."""
+        return (self.folder / name).exists()
+
+    def digests(self) -> dict[str, str]:
+        """Return the SHA-256 of each file, by name, but not those in the data set."""
+        return {path.name: digest_file(path) for path in sorted(self.folder.iterdir()) if path.is_file()}
+
+    def put(self) -> None:
+        """Put all of it into the output folder, instead of the results of the run before.
+
+        Raises
+        ------
+        OutputError
+            If something that no run has made has come to stand there meanwhile.
+        """
+        names = {path.name for path in self.folder.iterdir()}
+        self._put(old=_require_own(self._out, names))
+
+    def put_failed(self) -> None:
+        """Put all of it into a folder `FAILED` in the output folder; the results of the run before stay."""
+        kept = self.folder.with_name("failed")
+        kept.mkdir()
+        self.folder.rename(kept / FAILED)
+        self.folder = kept
+        _require_own(self._out, {FAILED})
+        self._put(old=())
+
+    def _put(self, *, old: Collection[str]) -> None:
+        for path in self.folder.rglob("*"):
+            if path.is_dir():
+                flush(path)
+        exchange(self._out, self.folder, old=old)
 
 
-def publish_rejects(rejects: Path, out: Path, *, scratch: Path) -> Path:
-    """Put the rejected records of a run that keeps no data set into the output folder, instead of earlier results."""
-    _copy_flushed(rejects, scratch / REJECTS)
-    withdraw(out)
-    if (out / DATASET).exists():
-        (out / DATASET).rename(scratch / "old")
-    (scratch / REJECTS).replace(out / REJECTS)
-    _flush(out)
-    return out / REJECTS
+def _require_own(out: Path, names: Collection[str]) -> set[str]:
+    """Return the names of results that runs have made, as they left them.
 
-
-def withdraw(out: Path) -> None:
-    """Remove the report and pictures of an earlier run: they would speak of another data set than the one there."""
-    for path in (out / REPORT, *out.glob(PICTURES)):
-        path.unlink(missing_ok=True)
+    Raises
+    ------
+    OutputError
+        If one of `names` is there and no run has made it, or somebody has changed it since.
+    """
+    own = find_own(out / REPORT)
+    for folder, ours in _FOLDERS.items():
+        place = out / folder
+        foreign = [place] if os.path.lexists(place) and (place.is_symlink() or not place.is_dir()) else []
+        foreign += [] if foreign else [path for path in sorted(place.glob("*")) if not ours.fullmatch(path.name)]
+        if not foreign and place.is_dir():
+            own.add(folder)
+        elif foreign and folder in names:
+            raise explain_foreign(foreign[0])
+    for name in sorted(names):
+        if name not in own and os.path.lexists(out / name):
+            raise explain_foreign(out / name)
+    return own
 
 
 def _copy_flushed(source: Path, target: Path) -> None:
     with naming(target):
         shutil.copyfile(source, target)
-        _flush(target)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        flush(target)

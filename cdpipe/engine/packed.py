@@ -12,16 +12,17 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path, PurePosixPath
-from tempfile import mkdtemp
+from tempfile import gettempdir
 from typing import Any, Final
 from uuid import uuid4
 
 import fsspec
 import pyarrow as pa
 
+from cdpipe.engine.ownfolders import own_folder
 from cdpipe.oserrors import give_reason
 
 _PIECE: Final = 1 << 20
@@ -98,10 +99,10 @@ def find_members(path: str) -> list[str]:
 
 @cache
 def temporary_folder() -> Path:
-    """Make a folder for this process, removed at its end."""
-    folder = Path(mkdtemp(prefix="cdpipe-unpacked-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    """Make a folder for this process, removed at its end; those of processes that were killed go now."""
+    held = ExitStack()
+    atexit.register(held.close)
+    return held.enter_context(own_folder(Path(gettempdir()), "cdpipe-unpacked-"))
 
 
 def unpack(path: str, folder: Path) -> str:

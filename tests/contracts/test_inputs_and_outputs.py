@@ -28,6 +28,7 @@ from cdpipe.columns import PANDAS_DTYPES
 from cdpipe.engine import graph, outputs
 from cdpipe.engine.frames import apply_stage
 from cdpipe.engine.outputs import OutputError
+from cdpipe.oserrors import StorageError
 from cdpipe.stages import BY_NAME
 from cdpipe.stages.gather import GatherParams
 from cdpipe.synth import SynthParams, synthesize
@@ -165,10 +166,73 @@ def test_a_disk_that_is_full_while_the_data_set_is_copied_leaves_the_earlier_one
         raise BrokenDiskError(28, "No space left on device (injected)")
 
     monkeypatch.setattr(outputs.shutil, "copyfile", copy)
-    with pytest.raises(BrokenDiskError):
+    with pytest.raises(StorageError, match=r"out.*rejects\.jsonl: the disk is full; free some"):
         run(config_of([dirty_csv], tmp_path, attack={"seed": 7}))
     assert copied
     assert digest_tree(tmp_path / "out") == before
+
+
+def test_a_run_that_keeps_nothing_leaves_the_data_set_of_the_run_before(dirty_csv, tmp_path):
+    out = tmp_path / "out"
+    run(config_of([dirty_csv], tmp_path))
+    before = digest_tree(out)
+    for year in (2001, 2002):  # the second instead of the first
+        nothing = {"filters": {"dates": {"first": f"{year}-01-01", "last": f"{year}-01-02"}}}
+        with pytest.raises(ValueError, match="no message of 3,000 is left"):
+            run(config_of([dirty_csv], tmp_path, clean=nothing))
+        said = json.loads((out / "failed-run" / "report.json").read_text())
+        assert "no message of 3,000 is left" in said["failed"]
+        assert str(year) in json.dumps(said["config"]["clean"])
+        rejects = (out / "failed-run" / "rejects.jsonl").read_text()
+        assert rejects == (out / "rejects.jsonl").read_text() != ""
+        assert {path: what for path, what in digest_tree(out).items() if "failed-run" not in str(path)} == before
+    run(config_of([dirty_csv], tmp_path))
+    assert not (out / "failed-run").exists()
+
+
+MINE = {
+    "confusion_mine.png": "a picture",
+    ".scratch-notes/x": "notes",
+    "dataset-old/part-000000.parquet": "older",
+    "notes.txt": "n",
+    "profile.md": "mine",
+}
+
+
+def test_a_person_s_own_files_stay_through_runs_that_end_well_and_badly(dirty_csv, tmp_path):
+    out = tmp_path / "out"
+    for name, text in MINE.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text(text)
+    run(config_of([dirty_csv], tmp_path))
+    with pytest.raises(ValueError, match=r"change attack\.ratio"):
+        run(config_of([dirty_csv], tmp_path, attack={"ratio": 0}))
+    run(config_of([dirty_csv], tmp_path, train={"classifiers": ["KNeighbors"]}))
+    assert {name: (out / name).read_text() for name in MINE} == MINE
+    assert [path.name for path in out.glob("confusion_*")] == ["confusion_KNeighbors.png", "confusion_mine.png"]
+
+
+@pytest.mark.parametrize(
+    "name", ["report.json", "rejects.jsonl", "confusion_DecisionTree.png", "failed-run/x", "dataset/x"]
+)
+def test_a_run_refuses_to_replace_what_no_run_has_made(dirty_csv, tmp_path, name):
+    mine = tmp_path / "out" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text('{"mine": 1}')
+    with pytest.raises(OutputError, match=f"{mine.name}: is not of a run, or was changed since, and results would"):
+        run(config_of([dirty_csv], tmp_path))
+    assert mine.read_text() == '{"mine": 1}'
+
+
+def test_a_result_that_somebody_changed_is_theirs(dirty_csv, tmp_path):
+    config = config_of([dirty_csv], tmp_path)
+    run(config)
+    picture = tmp_path / "out" / "confusion_DecisionTree.png"
+    picture.write_bytes(b"drawn better")
+    with pytest.raises(OutputError, match=r"confusion_DecisionTree\.png: is not of a run, or was changed since"):
+        run(config)
+    run(config_of([dirty_csv], tmp_path, train={"classifiers": ["KNeighbors"]}))
+    assert picture.read_bytes() == b"drawn better"
 
 
 def test_a_report_never_stands_beside_the_data_set_of_another_run(dirty_csv, tmp_path):

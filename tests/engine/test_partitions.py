@@ -174,7 +174,7 @@ def test_a_file_that_moved_to_another_folder_is_another_input(tmp_path):
 
     def key():
         inputs = Inputs([str(tmp_path)], cached=True)
-        return inputs.key({file.path: file for file in find_sources(inputs.paths)})
+        return inputs.keys({file.path: file for file in find_sources(inputs.paths)})
 
     before = key()
     assert key() == before
