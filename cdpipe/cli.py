@@ -216,6 +216,23 @@ def info(directory: Path | None) -> None:
 
 @cache.command()
 @_directory
+def verify(directory: Path | None) -> None:
+    """Read every entry wholly; remove those that are damaged and no live run uses.
+
+    The status is 1 if any was damaged.
+    """
+    with _explaining():
+        from cdpipe.console import show_verdicts
+        from cdpipe.engine.cache import CacheParams, Store
+
+        with Store(CacheParams(directory=directory)) as store:
+            damaged = show_verdicts(store.directory, store.verify())
+    if damaged:
+        raise SystemExit(1)
+
+
+@cache.command()
+@_directory
 def clear(directory: Path | None) -> None:
     """Remove every entry that no live run uses."""
     with _explaining():

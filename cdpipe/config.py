@@ -33,6 +33,11 @@ class InputParams(ConventionParams):
     format: Literal["auto", "csv", "json", "parquet"] = Field(
         "auto", description="by default the suffix says it: .csv, .json/.jsonl/.ndjson (ODE JSON lines), .parquet"
     )
+    identity: Literal["sampled", "content"] = Field(
+        "sampled",
+        description="what a changed file is told by: its times and 4 MB of it (blind to a rewrite through a memory map "
+        'between those), or with "content" all it holds, read twice more',
+    )
 
 
 class OutputParams(Params):

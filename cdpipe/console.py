@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -12,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from cdpipe.engine.cache import CacheWarning
 from cdpipe.engine.graph import Outcome
 from cdpipe.engine.runner import OnPartition
 from cdpipe.perf.plain import show_plain
@@ -20,6 +24,7 @@ from cdpipe.stages.gather import KEPT_REJECTS
 from cdpipe.stages.train import Trained
 
 if TYPE_CHECKING:
+    from cdpipe.engine.verification import Verdict
     from cdpipe.profiling import Profile
 
 T = TypeVar("T")
@@ -63,7 +68,36 @@ def _follow(run: Callable[[OnPartition, Callable[[str], None]], T], console: Con
         console=console,
     ) as progress:
         watch = _Watch(progress)
-        return run(watch.see, lambda sentence: _print_line(progress.console, sentence))
+
+        def say(sentence: str) -> None:
+            _print_line(progress.console, sentence)
+
+        with _saying_warnings(say):
+            return run(watch.see, say)
+
+
+@contextmanager
+def _saying_warnings(say: Callable[[str], None]) -> Iterator[None]:
+    """Have warnings about the cache said as sentences, in the block; others are shown as ever."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def show_sentence(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, CacheWarning):
+                say(str(message))
+            else:
+                show(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show_sentence
+        warnings.simplefilter("always", CacheWarning)
+        yield
 
 
 class _Watch:
@@ -78,6 +112,8 @@ class _Watch:
     def see(self, label: str, done: int, total: int, outcome: Outcome | None) -> None:
         """Begin the bar of a pass, or move it on by one partition."""
         if outcome is None:
+            if label in self._bars:  # it begins anew
+                self._progress.remove_task(self._bars[label])
             self._bars[label] = self._progress.add_task(show_plain(label), total=total, rate="")
             self._rows[label] = self._bytes[label] = 0
             return
@@ -122,6 +158,28 @@ def show_cache(info: Mapping[str, Any]) -> None:
     _print_line(console, f"{info['hits']} hits, {info['misses']} misses, hit rate {rate}")
     for stage, held in info["by_stage"].items():
         _print_line(console, f"  {stage}: {held['entries']} entries, {held['bytes'] / 1e6:,.1f} MB")
+
+
+def show_verdicts(directory: Path, verdicts: Iterable[Verdict]) -> int:
+    """Print what is wrong with entries of the cache, as it is found, and then how much was checked.
+
+    Returns
+    -------
+    int
+        How many are damaged.
+    """
+    console = open_console()
+    _print_line(console, str(directory))
+    entries = size = damaged = 0
+    for verdict in verdicts:
+        entries, size, damaged = entries + 1, size + verdict.bytes, damaged + verdict.damaged
+        if verdict.fault is not None:
+            found = "damaged" if verdict.damaged else "of another version of cdpipe"
+            left = "removed" if verdict.removed else "a live run uses it, so verify again when that has ended"
+            text = f"{verdict.key} ({verdict.stage or 'unknown stage'}) is {found}: {verdict.fault}; {left}"
+            _print_line(console, text)
+    _print_line(console, f"{entries} entries, {size / 1e9:,.3f} GB checked, {damaged} damaged")
+    return damaged
 
 
 def open_console(*, stderr: bool = False) -> Console:

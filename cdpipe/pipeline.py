@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,7 @@ from cdpipe.engine.outputs import (
     scratch_folder,
     sole_run,
 )
-from cdpipe.engine.parts import read_part
+from cdpipe.engine.parts import read_part, read_types
 from cdpipe.engine.projection import Fit, Projection, fit_streaming, project_streaming, project_training, require_fit
 from cdpipe.engine.reading import plan_sources
 from cdpipe.engine.rejects import REJECTS
@@ -99,7 +99,7 @@ def _run(
     require_base(_own_limit(config))
     config = _fit(config, tell)
     with ExitStack() as stack:
-        inputs = Inputs(config.input.paths, cached=config.cache.enabled)
+        inputs = Inputs(config.input.paths, cached=config.cache.enabled, content=config.input.identity == "content")
         make_scratch = cache(lambda: _make_scratch(out, held))
         sources, absent = _plan(config, inputs, make_scratch)
         scratch = make_scratch()
@@ -126,13 +126,13 @@ def _run(
             on_part=meter.part,
             say=tell,
         )
-        prepared = runner.prepare(sources)
         results = Results(out, scratch)
-        with meter.part("publish"):
-            _collect(prepared, results, dataset=config.output.dataset)
+        publish = partial(_collect, results, dataset=config.output.dataset, on_part=meter.part)
+        train = partial(_train, config, session, projections, tell, meter.part)
+        prepared, _ = runner.use(runner.prepare(sources), sources, publish)
         trained, failure = None, None
         try:
-            trained = _train(config, session, prepared, projections, tell, meter.part)
+            prepared, trained = runner.use(prepared, sources, train)
         except (ValueError, MemoryError) as error:
             failure = error  # the messages are there, so they are put in place first
     pictures = _write_pictures(trained, results)
@@ -246,7 +246,7 @@ def _project_training(config: RunConfig, params: TrainParams, prepared: Prepared
     rows = prepared.entry.manifest.rows
     return project_training(
         rows=rows if params.sample_rows is None else min(rows, params.sample_rows),
-        features=read_part(prepared.entry.parts[0]).shape[1],
+        features=read_types(prepared.entry.parts[0], known=prepared.entry.written[0]).shape[1],
         trees=params.trees if "RandomForest" in params.classifiers else 1,
         threads=threads,
         limit_bytes=_own_limit(config),
@@ -269,10 +269,10 @@ def _open_store(config: RunConfig, held: ExitStack, scratch: Path) -> tuple[Stor
 def _train(
     config: RunConfig,
     session: Session,
-    prepared: Prepared,
     projections: list[Projection],
     tell: Say,
     on_part: OnPart,
+    prepared: Prepared,
 ) -> Trained | None:
     """Fit and measure the classifiers, if any are asked for and what they need fits."""
     _require_rows(config, prepared)
@@ -280,12 +280,13 @@ def _train(
         return None
     # Workers elsewhere have nothing to do meanwhile, so all processors are there for it.
     threads = session.threads if session.runs_here else count_processors()
-    projections.append(_project_training(config, config.train, prepared, threads))
+    projections[1:] = [_project_training(config, config.train, prepared, threads)]  # it may begin anew
     tell(f"projected memory, {projections[-1]}")
     require_fit(projections[-1])
 
     def read(columns: Sequence[str] | None) -> Iterator[pd.DataFrame]:
-        return (read_part(path, columns) for path in prepared.entry.parts)
+        parts = zip(prepared.entry.parts, prepared.entry.written, strict=True)
+        return (read_part(path, columns, known=known) for path, known in parts)
 
     with on_part("train"):
         return train_parts(read, config.train, rows=prepared.entry.manifest.rows, threads=threads)
@@ -304,11 +305,12 @@ def _name_results(config: RunConfig) -> list[str]:
     return [*([DATASET] if config.output.dataset else []), REJECTS, REPORT, *map(picture_name, classifiers)]
 
 
-def _collect(prepared: Prepared, results: Results, *, dataset: bool) -> None:
+def _collect(results: Results, prepared: Prepared, *, dataset: bool, on_part: OnPart) -> None:
     """Copy the rejected records, and the labelled data set if it is wanted and there is a message."""
-    results.add_rejects(prepared.entry.directory / REJECTS)
-    if dataset and prepared.entry.manifest.rows:
-        results.add_dataset(prepared.entry.parts)
+    with on_part("publish"):
+        results.add_rejects(prepared.entry.attached(REJECTS))
+        if dataset and prepared.entry.manifest.rows:
+            results.add_dataset(prepared.entry.kept_parts)
 
 
 def _write_pictures(trained: Trained | None, results: Results) -> dict[str, str]:

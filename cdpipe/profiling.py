@@ -47,8 +47,10 @@ class _Watch:
 
     def see(self, label: str, done: int, total: int, outcome: Outcome | None) -> None:
         """Take in a partition of a survey or pass."""
-        if outcome is not None:
-            self._outcomes.setdefault(label, []).append(outcome)
+        if outcome is None:
+            self._outcomes[label] = []  # it may begin anew
+        else:
+            self._outcomes[label].append(outcome)
         if self._tell is not None:
             self._tell(label, done, total, outcome)
 
@@ -175,7 +177,7 @@ def _judge(
         between_s=recorder.wall_s - sum(each["wall_seconds"] for each in figures.values()),
         files={f"this report, {format_}": out / name for format_, name in PROFILES.items()} | dask_report,
         failure=failure,
-        broke=next((name for name in meter.begun if name not in figures), None),
+        broke=meter.begun[-1] if failure is not None and meter.begun[-1] not in figures else None,
     )
 
 

@@ -49,7 +49,18 @@ def configured(tmp_path):
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 @pytest.mark.parametrize(
-    "command", [[], ["synth"], ["run"], ["profile"], ["bottlenecks"], ["cache"], ["cache", "info"], ["cache", "clear"]]
+    "command",
+    [
+        [],
+        ["synth"],
+        ["run"],
+        ["profile"],
+        ["bottlenecks"],
+        ["cache"],
+        ["cache", "info"],
+        ["cache", "clear"],
+        ["cache", "verify"],
+    ],
 )
 def test_every_command_explains_itself(call, command, flag):
     status, out, _ = call(*command, flag)
@@ -240,6 +251,41 @@ def test_the_cache_can_be_looked_at_and_emptied(call, configured, tmp_path):
     assert out.startswith("removed 2 entries, ")
     assert out.endswith("0 are in use\n")
     assert not list((tmp_path / "caches").rglob("*.parquet"))
+
+
+def test_damage_in_the_cache_is_named_removed_and_told_in_a_sentence(call, configured, tmp_path):
+    call("run", configured)
+    folder = tmp_path / "caches" / "cdpipe"
+    status, out, _ = call("cache", "verify")
+    assert (status, out.splitlines()[0]) == (0, str(folder))
+    assert re.fullmatch(r"2 entries, 0\.00\d GB checked, 0 damaged", out.splitlines()[1])
+
+    def damage():
+        (part,) = (path for path in folder.rglob("part-000000.parquet") if b'"features",\n' in manifest_of(path)[:40])
+        data = bytearray(part.read_bytes())
+        data[200] ^= 4
+        part.write_bytes(data)
+        return part.parent.name
+
+    key = damage()
+    status, out, _ = call("cache", "verify")
+    fault = "part-000000.parquet has other bytes than were written there"
+    assert status == 1
+    assert out.splitlines()[1] == f"{key} (features) is damaged: {fault}; removed"
+    assert out.splitlines()[2].endswith("2 entries, 0.000 GB checked, 1 damaged")
+    assert call("cache", "verify")[0] == 0
+
+    call("run", configured)
+    assert damage() == key
+    status, out, err = call("run", configured)
+    assert status == 0
+    assert f"cache entry {key} was damaged and is gone: {fault}" in out.splitlines()
+    assert "Warning" not in out + err
+    assert call("cache", "verify")[0] == 0
+
+
+def manifest_of(part):
+    return part.with_name("manifest.json").read_bytes()
 
 
 def test_another_cache_folder_can_be_named(call, tmp_path):

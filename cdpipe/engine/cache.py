@@ -17,11 +17,15 @@ from uuid import uuid4
 from pydantic import Field, field_validator
 
 from cdpipe.engine.cachefolder import DRAFTS, HITS, MISSES, PINS, ForeignFolderError, claim_folder
-from cdpipe.engine.entries import MANIFEST, DamageError, Draft, Entry, read_entry
+from cdpipe.engine.digests import DamageError
+from cdpipe.engine.entries import Draft, Entry, read_entry
 from cdpipe.engine.eviction import Removal, count_bytes, discard, in_place, remove_beyond, scan_entries
 from cdpipe.engine.identity import IdentityError, identify, key
 from cdpipe.engine.locks import HeldLock
+from cdpipe.engine.manifests import MANIFEST, OutdatedError
+from cdpipe.engine.parts import Written
 from cdpipe.engine.series import add_to_series, read_series
+from cdpipe.engine.verification import Verdict, verify_entries
 from cdpipe.stages.params import Params
 
 __all__ = [
@@ -137,7 +141,8 @@ class Store:
         """Return the entry of a key, or None, and count a hit or a miss (unless that is not wanted).
 
         The entry counts as used now, and stays until this store is closed. A damaged one (a part missing or of
-        another size, an unreadable manifest) is removed with a `CacheWarning` and counts as a miss.
+        another size, a manifest that is not what was written) is removed with a `CacheWarning` and counts as a miss;
+        what the files hold is for whoever reads them to check, with the digests of the manifest.
         """
         if self._pins is None:
             return None
@@ -165,10 +170,20 @@ class Store:
         return entry
 
     def discard(self, key: str, damage: DamageError) -> None:
-        """Take an entry away that turned out to be damaged, with a `CacheWarning`."""
+        """Take an entry away that turned out to be damaged, with a `CacheWarning`.
+
+        One that is sound stays: another process has put it where the damaged one was.
+        """
+        if not isinstance(damage, OutdatedError) and _is_sound(self._place(key)):
+            return
         with self._explained():
             discard(self.directory, self._place(key))
-        warnings.warn(f"cache entry {key} was damaged and is gone: {damage}", CacheWarning, stacklevel=3)
+        why = "is of another version of cdpipe" if isinstance(damage, OutdatedError) else "was damaged"
+        warnings.warn(f"cache entry {key} {why} and is gone: {damage}", CacheWarning, stacklevel=3)
+
+    def verify(self) -> Iterator[Verdict]:
+        """Read every entry wholly, and remove those that are damaged unless a live run uses them."""
+        return verify_entries(self.directory)
 
     def begin(self, key: str) -> Draft:
         """Begin an entry in a folder of its own, to be committed, or dropped (at the end of a `with` block).
@@ -190,6 +205,7 @@ class Store:
         params: Mapping[str, Any],
         part_rows: Sequence[int],
         ledger: Mapping[str, Any],
+        written: Sequence[Written] | None = None,
         series: str | None = None,
         lasting: bool = True,
     ) -> Entry:
@@ -199,7 +215,8 @@ class Store:
         `series` it is the newest entry of that.
 
         If another process committed that key first, its entry is returned and this draft dropped. All parts are
-        written by now; `part_rows` has the rows of each, in order. `params` and `ledger` are JSON-able.
+        written by now; `part_rows` has the rows of each, in order, and `written` what was written, where that is
+        known. `params` and `ledger` are JSON-able.
 
         Raises
         ------
@@ -208,7 +225,7 @@ class Store:
         """
         pins, self._used = self._open_pins(), True
         with self._explained(), draft:
-            manifest = draft.complete(stage=stage, params=params, part_rows=part_rows, ledger=ledger)
+            manifest = draft.complete(stage=stage, params=params, part_rows=part_rows, ledger=ledger, written=written)
             place = self._place(draft.key)
             with in_place(self.directory):
                 pins.append(draft.key)
@@ -321,6 +338,17 @@ def default_directory() -> Path:
     """Return cdpipe's folder in `XDG_CACHE_HOME` if that is an absolute path, else in `~/.cache`."""
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".cache") / "cdpipe"
+
+
+def _is_sound(place: Path) -> bool:
+    """Return True if an entry is there and all that was written to it."""
+    try:
+        entry = read_entry(place)
+        if entry is not None:
+            entry.require_sound()
+    except DamageError:
+        return False
+    return entry is not None
 
 
 def _append_byte(path: Path) -> None:

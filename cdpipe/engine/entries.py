@@ -7,49 +7,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
-
 from cdpipe import __version__
+from cdpipe.engine.digests import DamageError, Kept, hash_file, require_kept
 from cdpipe.engine.locks import HeldLock
+from cdpipe.engine.manifests import MANIFEST, File, Manifest, OutdatedError, Part, open_sealed, seal
+from cdpipe.engine.parts import Written, note_part
+from cdpipe.stages.ledger import Ledger
 
-MANIFEST: Final = "manifest.json"
 OWNER: Final = ".owner"
-
-
-class DamageError(ValueError):
-    """An entry is not what its manifest says, or has none."""
-
-
-class File(BaseModel):
-    """A file of an entry: a part or, like its rejects, attached to it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(pattern=r"^[^./][^/]*$")
-    bytes: NonNegativeInt
-
-
-class Part(File):
-    """A Parquet file of an entry."""
-
-    rows: NonNegativeInt
-
-
-class Manifest(BaseModel):
-    """What an entry is. `bytes` are those of its parts and attachments, `created` is ISO 8601 in UTC."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    stage: str
-    key: str
-    params: dict[str, Any]
-    rows: NonNegativeInt
-    bytes: NonNegativeInt
-    parts: tuple[Part, ...]
-    attachments: tuple[File, ...]
-    ledger: dict[str, Any]
-    created: str
-    cdpipe_version: str
 
 
 class Entry(NamedTuple):
@@ -62,6 +27,54 @@ class Entry(NamedTuple):
     def parts(self) -> tuple[Path, ...]:
         """Parquet files, in the order of their rows."""
         return tuple(self.directory / part.name for part in self.manifest.parts)
+
+    @property
+    def written(self) -> tuple[Written, ...]:
+        """What was written as each part."""
+        return tuple(part.written for part in self.manifest.parts)
+
+    @property
+    def kept_parts(self) -> tuple[Kept, ...]:
+        """Parquet files, in the order of their rows, with what they must have."""
+        return tuple(Kept(self.directory / part.name, part.digest) for part in self.manifest.parts)
+
+    @property
+    def ledgers(self) -> tuple[Ledger, ...]:
+        """Accounts of the stages up to this output.
+
+        Raises
+        ------
+        DamageError
+            If the manifest has none that balance.
+        """
+        try:
+            return tuple(Ledger(**each) for each in self.manifest.ledger["stages"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise OutdatedError(f"its accounts are of another form ({error!r})", self.directory / MANIFEST) from None
+
+    def attached(self, name: str) -> Kept:
+        """Return a file that is no part, with what it must have.
+
+        Raises
+        ------
+        DamageError
+            If the entry has no such file.
+        """
+        for file in self.manifest.attachments:
+            if file.name == name:
+                return Kept(self.directory / name, file.digest)
+        raise DamageError(f"{name} is missing", self.directory / name)
+
+    def require_sound(self) -> None:
+        """Read all files of the entry, and make sure that each has what was written there.
+
+        Raises
+        ------
+        DamageError
+            Naming the first that has not.
+        """
+        for file in (*self.manifest.parts, *self.manifest.attachments):
+            require_kept(Kept(self.directory / file.name, file.digest))
 
 
 class Draft:
@@ -85,9 +98,17 @@ class Draft:
         return self.directory / f"part-{index:06d}.parquet"
 
     def complete(
-        self, *, stage: str, params: Mapping[str, Any], part_rows: Sequence[int], ledger: Mapping[str, Any]
+        self,
+        *,
+        stage: str,
+        params: Mapping[str, Any],
+        part_rows: Sequence[int],
+        ledger: Mapping[str, Any],
+        written: Sequence[Written] | None = None,
     ) -> Manifest:
         """Check that every part is there, flush all to the disk and write the manifest.
+
+        What was `written` as each part is noted; where that is not known, what each has now.
 
         Other files in the folder are attached to the entry, but for those of names with a leading dot: what a
         worker that died had half written. These go, and so do parts beyond those named.
@@ -102,7 +123,10 @@ class Draft:
             path = self.part_path(index)
             if not path.is_file():
                 raise DamageError(f"{path.name} of {len(part_rows)} parts was never written")
-            parts.append(Part(name=path.name, rows=rows, bytes=_flush(path)))
+            known = note_part(path, rows) if written is None else written[index]._replace(rows=rows)
+            if _flush(path) != known.bytes:
+                raise DamageError(f"{path.name} has not the {known.bytes} bytes that were written there", path)
+            parts.append(Part(name=path.name, **known._asdict()))
         attachments = self._attach({part.name for part in parts})
         manifest = Manifest(
             stage=stage,
@@ -116,7 +140,7 @@ class Draft:
             created=datetime.now(UTC).isoformat(timespec="milliseconds"),
             cdpipe_version=__version__,
         )
-        (self.directory / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+        (self.directory / MANIFEST).write_bytes(seal(manifest))
         _flush(self.directory / MANIFEST)
         _flush(self.directory)
         return manifest
@@ -129,7 +153,7 @@ class Draft:
             if path.name.startswith((".", "part-")):
                 path.unlink()
             else:
-                attachments.append(File(name=path.name, bytes=_flush(path)))
+                attachments.append(File(name=path.name, bytes=_flush(path), digest=hash_file(path)))
         return tuple(attachments)
 
     def publish(self, place: Path) -> None:
@@ -154,22 +178,23 @@ class Draft:
 
 
 def read_entry(place: Path) -> Entry | None:
-    """Read and check the entry in a folder; None if there is no folder.
+    """Read the entry in a folder, and check its manifest and the sizes of its files; None if there is no folder.
 
     Raises
     ------
+    OutdatedError
+        If another version of cdpipe made it.
     DamageError
-        If its manifest cannot be read, or a part is missing or of another size.
+        If its manifest cannot be read or is not what was written, or a file is missing or of another size.
     """
     try:
-        manifest = Manifest.model_validate_json((place / MANIFEST).read_bytes())
+        manifest = open_sealed((place / MANIFEST).read_bytes())
     except FileNotFoundError:
         if place.is_dir():
             raise DamageError(f"{MANIFEST} is missing") from None
         return None
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise DamageError(f"{MANIFEST} is not one: {first['msg']} {first['loc']}") from None
+    except OSError as error:
+        raise DamageError(f"{MANIFEST} cannot be read ({error.strerror})") from None
     if manifest.key != place.name:
         raise DamageError(f"{MANIFEST} is that of {manifest.key}")
     for file in (*manifest.parts, *manifest.attachments):

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 from uuid import uuid4
 
 from cdpipe.engine.cachefolder import DRAFTS, LOCK, PINS, TRASH, list_entries, list_own
-from cdpipe.engine.entries import MANIFEST, OWNER, delete_folder
+from cdpipe.engine.entries import OWNER, delete_folder
 from cdpipe.engine.locks import is_held, locked
+from cdpipe.engine.manifests import MANIFEST
 from cdpipe.engine.series import forget_in_series
 
 ABANDONED_SECONDS: Final = 900.0
@@ -83,7 +84,7 @@ def remove_beyond(directory: Path, limit_bytes: int, *, unwanted: Collection[str
     ones stay.
     """
     with locked(directory / LOCK, exclusive=True):
-        pinned = _read_pins(directory)
+        pinned = read_pins(directory)
         usages = sorted(scan_entries(directory), key=lambda usage: (usage.bytes <= limit_bytes, usage.last_used_ns))
         # What is pinned and larger than the limit is not counted: removing all others would not make it fit.
         counted = (usage for usage in usages if usage.bytes <= limit_bytes or usage.place.name not in pinned)
@@ -104,12 +105,12 @@ def remove_beyond(directory: Path, limit_bytes: int, *, unwanted: Collection[str
     return Removal(len(gone), removed, len(usages) - len(gone), count_bytes(usages) - removed)
 
 
-def _read_pins(directory: Path) -> set[str]:
+def read_pins(directory: Path) -> set[str]:
     """Return the keys that live runs use, and remove the lists of dead ones."""
     keys: set[str] = set()
     for pins in list_own(directory, PINS):
         if is_held(pins):
-            keys.update(pins.read_text(encoding="ascii").split())
+            keys.update(pins.read_text(encoding="ascii", errors="replace").split())
         else:
             pins.unlink(missing_ok=True)
     return keys

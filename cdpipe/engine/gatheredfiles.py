@@ -13,8 +13,10 @@ from typing import Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, RootModel, ValidationError
 
-from cdpipe.engine.entries import DamageError, Entry, Part
+from cdpipe.engine.digests import DamageError, read_kept, reading, require_kept
+from cdpipe.engine.entries import Entry
 from cdpipe.engine.graph import Outcome, Raw, Stored, part_name
+from cdpipe.engine.manifests import OutdatedError, Part
 from cdpipe.engine.rejects import REJECTS, piece_path
 from cdpipe.engine.sources import Block, SourceFile
 from cdpipe.stages.gather import NAME as GATHER
@@ -146,7 +148,7 @@ def take_over(entry: Entry, wanted: Mapping[str, Sequence[int]], folder: Path) -
     Returns
     -------
     dict
-        By place in the draft, the part: as the entry has it, which says whether it is sound.
+        By place in the draft, the part: as the entry has it, which says what was written there.
 
     Raises
     ------
@@ -154,26 +156,32 @@ def take_over(entry: Entry, wanted: Mapping[str, Sequence[int]], folder: Path) -
         If the entry does not say which file each part is of.
     """
     held = [each for each in _hold(entry) if len(wanted.get(each.file.key, ())) == len(each.parts)]
+    require_kept(entry.attached(REJECTS))
     kept = sum(1 for _ in _read_rejects(entry))
     taken: dict[int, Stored] = {}
-    for each in held:
-        places = wanted[each.file.key]
-        if each.first_reject < each.end_rejects and each.end_rejects > kept:
-            continue
-        for place, part in zip(places, each.parts, strict=True):
-            _link(entry.directory / part.name, folder / part_name(place))
-        _copy_rejects(entry, each, places, folder)
-        taken.update(zip(places, _store(entry, each), strict=True))
+    try:
+        for each in held:
+            places = wanted[each.file.key]
+            if each.first_reject < each.end_rejects and each.end_rejects > kept:
+                continue
+            for place, part in zip(places, each.parts, strict=True):
+                _link(entry.directory / part.name, folder / part_name(place))
+            _copy_rejects(entry, each, places, folder)
+            taken.update(zip(places, _store(entry, each), strict=True))
+    except DamageError:
+        for place in (place for places in wanted.values() for place in places):
+            piece_path(folder, place).unlink(missing_ok=True)
+        raise
     return taken
 
 
 def _hold(entry: Entry) -> Iterator[_Held]:
     try:
-        files = _Files.model_validate_json((entry.directory / FILES).read_bytes()).root
-    except (OSError, ValidationError) as error:
-        raise DamageError(f"{FILES} cannot be read: {error}") from None
+        files = _Files.model_validate_json(read_kept(entry.attached(FILES))).root
+    except ValidationError as error:
+        raise OutdatedError(f"{FILES} is of another form: {error.errors()[0]['msg']}") from None
     if sum(len(file.parts) for file in files) != len(entry.manifest.parts):
-        raise DamageError(f"{FILES} is not of {len(entry.manifest.parts)} parts")
+        raise OutdatedError(f"{FILES} is not of {len(entry.manifest.parts)} parts")
     parts, reject = iter(entry.manifest.parts), 0
     for file in files:
         end = reject + sum(map(_count_rejects, file.parts))
@@ -184,7 +192,12 @@ def _hold(entry: Entry) -> Iterator[_Held]:
 def _store(entry: Entry, held: _Held) -> list[Stored]:
     source = SourceFile(held.file.key, "parquet", 0, ())
     return [
-        Stored(entry.directory / part.name, block=Block(source, 0, 0, known.numbers), gathered=known.ledger)
+        Stored(
+            entry.directory / part.name,
+            block=Block(source, 0, 0, known.numbers),
+            gathered=known.ledger,
+            known=part.written,
+        )
         for part, known in zip(held.parts, held.file.parts, strict=True)
     ]
 
@@ -210,4 +223,5 @@ def _link(path: Path, target: Path) -> None:
     try:
         os.link(path, target)
     except OSError:  # a file system without links, or one that has no more of this file
-        shutil.copyfile(path, target)
+        with reading(path):
+            shutil.copyfile(path, target)

@@ -13,7 +13,7 @@ from cdpipe.columns import GENERATED_AT, RECEIVED_AT, ROW_NUMBER
 from cdpipe.engine.chains import hands_on
 from cdpipe.engine.facts import survey
 from cdpipe.engine.layers import Layer
-from cdpipe.engine.parts import read_part, read_types, write_part
+from cdpipe.engine.parts import Written, read_part, read_types, write_part
 from cdpipe.engine.rejects import write_rejects
 from cdpipe.engine.sources import Block, read_block
 from cdpipe.engine.starts import FIRST, Start, add_starts
@@ -38,6 +38,8 @@ class Stored(NamedTuple):
     block, gathered
         Of a part of gathering, what it was gathered from (that the block takes so many row numbers is known), and its
         account: its rows are numbered from the first of their file on (see `Keep.by_file`).
+    known
+        What was written there, and must still be there (None: nobody noted it).
     """
 
     path: Path
@@ -45,6 +47,7 @@ class Stored(NamedTuple):
     dropped: Ledger | None = None
     block: Block | None = None
     gathered: Ledger | None = None
+    known: Written | None = None
 
 
 class Raw(NamedTuple):
@@ -120,6 +123,8 @@ class Outcome(NamedTuple):
         Row numbers that the partition takes, where it is one of the input: those of rejected records too.
     survey
         What a `Look` found.
+    written
+        By stage, what a `Keep` wrote.
     """
 
     ledgers: dict[str, Ledger]
@@ -128,6 +133,7 @@ class Outcome(NamedTuple):
     read_bytes: int
     numbers: int = 0
     survey: Any = None
+    written: Mapping[str, Written] = {}
 
 
 def part_name(index: int) -> str:
@@ -174,6 +180,8 @@ def run_chain(
 ) -> Outcome:
     """Take one partition through its steps; this is the body of every task.
 
+    Fails with a `DamageError` if a stored partition is not what was written.
+
     `starts` has the start of its block at `place`, and that of what follows behind it.
     """
     clock = time.perf_counter
@@ -182,24 +190,27 @@ def run_chain(
     start += sum(outcome.seconds.values())  # what gathering took is counted; reading a part is the first step's
     ledgers, seconds = dict(outcome.ledgers), dict(outcome.seconds)
     found = None
+    written: dict[str, Written] = {}
     before = starts[place].rows_before_file
     for step in steps:
         match step:
-            case Keep(by_file=True) if isinstance(source, Stored):
+            case Keep(stage, by_file=True) if isinstance(source, Stored):
+                if source.known is not None:
+                    written[stage] = source.known
                 continue
             case Keep(stage, folder, True):
-                write_part(_shift(frame, -before), folder / part_name(index))
+                written[stage] = write_part(_shift(frame, -before), folder / part_name(index))
             case Apply(stage, params):
                 frame, ledger = BY_NAME[stage].apply(frame, params, facts.get(stage))
                 ledgers[stage] = add_ledgers([ledger, ledgers[stage]]) if stage in ledgers else ledger
             case Keep(stage, folder):
-                write_part(frame, folder / part_name(index))
+                written[stage] = write_part(frame, folder / part_name(index))
             case Look(stage, params):
                 found = survey(stage, frame, params)
         seconds[step.stage] = seconds.get(step.stage, 0.0) + clock() - start
         start = clock()
     numbers = starts[place + 1].row - starts[place].row
-    return outcome._replace(ledgers=ledgers, seconds=seconds, numbers=numbers, survey=found)
+    return outcome._replace(ledgers=ledgers, seconds=seconds, numbers=numbers, survey=found, written=written)
 
 
 def _shift(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
@@ -262,9 +273,10 @@ def _load(source: Raw | Stored, index: int, first: Start) -> tuple[Outcome, pd.D
         known = [ledger for ledger in (source.gathered, source.dropped) if ledger is not None]
         ledgers = {ledger.stage: ledger for ledger in known}
         if source.dropped is not None:
-            return Outcome(ledgers, {}, source.dropped.rows_in, 0), read_types(source.path)
-        frame = _shift(read_part(source.path, source.columns), first.rows_before_file)
-        return Outcome(ledgers, {}, len(frame), source.path.stat().st_size), frame
+            return Outcome(ledgers, {}, source.dropped.rows_in, 0), read_types(source.path, known=source.known)
+        frame = _shift(read_part(source.path, source.columns, known=source.known), first.rows_before_file)
+        size = source.path.stat().st_size if source.known is None else source.known.bytes
+        return Outcome(ledgers, {}, len(frame), size), frame
     gathered = read_raw(source, first)
     if gathered.rejects and source.rejects is not None:
         write_rejects(gathered.rejects, source.rejects, index)

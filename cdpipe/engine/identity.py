@@ -13,6 +13,7 @@ WHOLE_FILE_BYTES: Final = 4 << 20
 """Files up to this size are digested whole; of larger ones as much is sampled."""
 
 _BLOCK_BYTES: Final = 1 << 16
+_READ_BYTES: Final = 1 << 22
 _TRIES: Final = 3
 
 # What object stores and web servers call the thing that changes with the content.
@@ -63,13 +64,18 @@ def key(stage: str, version: int, params: Mapping[str, Any], upstream: str) -> s
         raise IdentityError(f"parameters of {stage!r} cannot be a cache key ({error}): {dict(params)!r}") from None
 
 
-def identify(source: str | os.PathLike[str]) -> str:
+def identify(source: str | os.PathLike[str], *, content: bool = False) -> str:
     """Return a digest of what an input is now; it changes whenever the file is edited or replaced.
+
+    With `content` it is that of all the content and of nothing else: a copy is the same file, and a store need not tell
+    when a file changes. Else it is of marks, and of some of the content:
 
     Local files: size, modification and status-change time, inode, and a digest of the content: all of it up to
     `WHOLE_FILE_BYTES`, beyond that as much in evenly spread blocks. An edit that restores size and modification
     time still moves the status-change time, which no program can set. The price: a mere copy or change of
-    permissions counts as another file. Folders: the same for every file in them, by relative name.
+    permissions counts as another file. What it cannot see is an edit of a larger file between those blocks that moves
+    no time: through a writable memory map until the system writes it to the disk, or on a damaged or remote disk.
+    Folders: the same for every file in them, by relative name.
     URLs (fsspec): size and whatever the store gives that follows content, such as an ETag. Members of archives: the
     archive.
 
@@ -82,12 +88,27 @@ def identify(source: str | os.PathLike[str]) -> str:
     """
     text = os.fspath(source)
     if "://" in text or "::" in text:
-        return _identify_url(text)
+        return _identify_url(text, content=content)
     path = Path(text)
     if not path.is_dir():
-        return _identify_file(path)
+        return _identify_file(path, content=content)
     files = sorted(file for file in path.rglob("*") if file.is_file())
-    return _digest_structure({str(file.relative_to(path)): _identify_file(file) for file in files})
+    return _digest_structure({str(file.relative_to(path)): _identify_file(file, content=content) for file in files})
+
+
+def _digest_remote(store: Any, path: str) -> str:  # noqa: ANN401 - fsspec has no types
+    if not store.isdir(path):
+        return _digest_stored(store, path)
+    files = {name.removeprefix(path): name for name in store.find(path)}
+    return _digest_structure({name: _digest_stored(store, files[name]) for name in sorted(files)})
+
+
+def _digest_stored(store: Any, path: str) -> str:  # noqa: ANN401 - fsspec has no types
+    digest = hashlib.sha256()
+    with store.open(path, "rb") as stream:
+        while block := stream.read(_READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _digest_structure(structure: object) -> str:
@@ -107,16 +128,16 @@ def _refuse_other_keys(value: object) -> None:
             _refuse_other_keys(item)
 
 
-def _identify_file(path: Path) -> str:
+def _identify_file(path: Path, *, content: bool) -> str:
     if not stat.S_ISREG(path.stat().st_mode):
         raise IdentityError(f"{path} is no regular file, so what it holds cannot be known beforehand: save it as one")
     for _ in range(_TRIES):
         _let_settle(path.stat())
         before = path.stat()
-        digest = _digest_content(path, before.st_size)
+        digest = _digest_file(path) if content else _digest_blocks(path, before.st_size)
         after = path.stat()
         if _marks(before) == _marks(after):
-            return _digest_structure({"marks": _marks(after), "content": digest})
+            return _digest_structure({"content": digest} if content else {"marks": _marks(after), "content": digest})
     raise IdentityError(f"{path} is being written: it changed {_TRIES} times while it was read; wait until it is done")
 
 
@@ -132,33 +153,38 @@ def _let_settle(status: os.stat_result) -> None:
         time.sleep(tick_s - age_s)
 
 
-def _digest_content(path: Path, size: int) -> str:
+def _digest_file(path: Path) -> str:
+    with path.open("rb", buffering=0) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _digest_blocks(path: Path, size: int) -> str:
+    if size <= WHOLE_FILE_BYTES:
+        return _digest_file(path)
     digest = hashlib.sha256()
     with path.open("rb") as stream:
-        if size <= WHOLE_FILE_BYTES:
-            while block := stream.read(_BLOCK_BYTES):
-                digest.update(block)
-        else:
-            blocks = WHOLE_FILE_BYTES // _BLOCK_BYTES
-            for index in range(blocks):
-                stream.seek(index * (size - _BLOCK_BYTES) // (blocks - 1))
-                digest.update(stream.read(_BLOCK_BYTES))
+        blocks = WHOLE_FILE_BYTES // _BLOCK_BYTES
+        for index in range(blocks):
+            stream.seek(index * (size - _BLOCK_BYTES) // (blocks - 1))
+            digest.update(stream.read(_BLOCK_BYTES))
     return digest.hexdigest()
 
 
-def _identify_url(url: str) -> str:
+def _identify_url(url: str, *, content: bool) -> str:
     head, _, archive = url.partition("::")
     if "://" in head and archive:  # a member changes with its archive
-        return _digest_structure({"member": head, "archive": identify(archive)})
+        return _digest_structure({"member": head, "archive": identify(archive, content=content)})
     from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415 - only URLs need it
 
     from cdpipe.engine.streams import find_store, reaching  # noqa: PLC0415
 
     store, path = find_store(url)
     if isinstance(store, LocalFileSystem):
-        return identify(path)
+        return identify(path, content=content)
     with reaching(url):
         store.invalidate_cache()  # a listing kept from earlier would hide a replaced file
+        if content:
+            return _digest_structure({"content": _digest_remote(store, path)})
         info = store.info(path)
     marks = {
         name: str(value)
@@ -168,6 +194,6 @@ def _identify_url(url: str) -> str:
     if not marks:
         raise IdentityError(
             f"{url} gives no ETag, checksum or time of change, so a replaced file would go unnoticed: "
-            "copy it to a local file, or turn the cache off"
+            'set input.identity = "content", copy it to a local file, or turn the cache off'
         )
     return _digest_structure({"url": url, "size": info.get("size"), "marks": marks})

@@ -27,6 +27,8 @@ class Inputs:
         Local paths, globs, or fsspec URLs.
     cached
         Whether outputs are kept for later runs, so that each file must tell what it holds.
+    content
+        Whether each file is read wholly for that, as it begins and as it ends; see `identify`.
 
     Raises
     ------
@@ -36,8 +38,9 @@ class Inputs:
         If outputs are kept, and a file does not tell whether it changed.
     """
 
-    def __init__(self, paths: Sequence[str], *, cached: bool) -> None:
+    def __init__(self, paths: Sequence[str], *, cached: bool, content: bool = False) -> None:
         self.paths = expand_paths(paths)
+        self._content = content
         self._cached = cached
         self._known = {path: self._identify(path) for path in self.paths}
 
@@ -62,7 +65,7 @@ class Inputs:
 
     def _identify(self, path: str) -> str:
         try:
-            return identify(path)
+            return identify(path, content=self._content)
         except (OSError, UrlError):
             return ""  # whoever looks into it says what is wrong
         except IdentityError:

@@ -3,13 +3,13 @@
 import os
 import platform
 import re
-import shutil
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from cdpipe.engine.digests import Kept, copy_kept
 from cdpipe.engine.exchange import JournalError, complete_exchange, exchange, flush
 from cdpipe.engine.locks import TakenError, sole
 from cdpipe.engine.ownfolders import own_folder
@@ -133,17 +133,23 @@ class Results:
         """Where files of it are written."""
         self.folder.mkdir()
 
-    def add_dataset(self, parts: Sequence[Path]) -> None:
-        """Copy the parts of the data set, and flush them to the disk."""
+    def add_dataset(self, parts: Sequence[Kept]) -> None:
+        """Copy the parts of the data set, instead of those copied before, and flush them to the disk.
+
+        Raises
+        ------
+        DamageError
+            If a part has not what was written there.
+        """
         folder = self.folder / DATASET
-        folder.mkdir()
-        for path in parts:
-            _copy_flushed(path, folder / path.name)
+        folder.mkdir(exist_ok=True)
+        for part in parts:
+            _copy(part, folder / part.path.name)
         flush(folder)
 
-    def add_rejects(self, rejects: Path) -> None:
-        """Copy the rejected records, and flush them to the disk."""
-        _copy_flushed(rejects, self.folder / REJECTS)
+    def add_rejects(self, rejects: Kept) -> None:
+        """Copy the rejected records, and flush them to the disk; errors as of `add_dataset`."""
+        _copy(rejects, self.folder / REJECTS)
 
     def has(self, name: str) -> bool:
         """Return True if something of that name was made."""
@@ -203,7 +209,6 @@ def _require_own(out: Path, names: Collection[str]) -> set[str]:
     return own
 
 
-def _copy_flushed(source: Path, target: Path) -> None:
+def _copy(file: Kept, target: Path) -> None:
     with naming(target):
-        shutil.copyfile(source, target)
-        flush(target)
+        copy_kept(file, target)

@@ -4,8 +4,9 @@ import json
 import os
 from collections.abc import Sequence
 from functools import lru_cache
+from io import FileIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 import numpy as np
@@ -13,44 +14,127 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cdpipe.engine.digests import DamageError, HashingFile, Kept, hash_bytes, hash_file, reading, require_kept
 from cdpipe.engine.streams import open_arrow
 from cdpipe.oserrors import naming
 from cdpipe.stages.cells import label_values
 
 _KNOWN_TYPES: Final = 64
+_FOOTER_END_BYTES: Final = 8
+"""A Parquet file ends with the length of its footer, four bytes, and `PAR1`."""
+
 _NOTE: Final = b"cdpipe.nulls"
 """Says that cdpipe wrote the file, and how many nulls each column has: Parquet's own notes are not made of all."""
 
 
-def write_part(frame: pd.DataFrame, path: Path) -> int:
-    """Write a frame beside `path`, flush it to the disk, and only then give it that name; return its bytes.
+class Written(NamedTuple):
+    """What was written as a part.
+
+    Attributes
+    ----------
+    rows, bytes
+        Its size.
+    digest, footer
+        Digest of the whole file, and of its footer alone: that is read where nobody needs the rows.
+    """
+
+    rows: int
+    bytes: int
+    digest: str
+    footer: str
+
+
+def write_part(frame: pd.DataFrame, path: Path) -> Written:
+    """Write a frame beside `path`, flush it to the disk, and only then give it that name; return what was written.
 
     A task done again (its worker died) writes the same bytes over its own earlier ones.
     """
     beside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with naming(beside), beside.open("wb", buffering=0) as stream:
+        with naming(beside), HashingFile(beside) as stream:
             pq.write_table(to_arrow(frame), stream, row_group_size=max(1, len(frame)), **_encode(frame))
             os.fsync(stream.fileno())
-        size = beside.stat().st_size
+            written = Written(len(frame), stream.tell(), stream.digest, hash_bytes(_footer(stream)))
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-    return size
+    return written
 
 
-def read_part(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read a partition, or some of its columns, with the types it was written with."""
+def note_part(path: Path, rows: int) -> Written:
+    """Take what a part has now for what was written there."""
+    with path.open("rb", buffering=0) as stream:
+        return Written(rows, os.fstat(stream.fileno()).st_size, hash_file(path), hash_bytes(_footer(stream)))
+
+
+def read_part(path: Path, columns: Sequence[str] | None = None, *, known: Written | None = None) -> pd.DataFrame:
+    """Read a partition, or some of its columns, with the types it was written with.
+
+    Parameters
+    ----------
+    path, columns
+        What to read (None: all columns).
+    known
+        What was written there: the whole file must still be that.
+
+    Raises
+    ------
+    DamageError
+        If it is not.
+    """
+    if known is None:
+        return _decode(path, columns)
+    require_kept(Kept(path, known.digest))
+    try:
+        with reading(path):
+            return _decode(path, columns)
+    except pa.ArrowInvalid as error:
+        raise DamageError(f"{path.name} cannot be read ({error})", path) from None
+
+
+def _decode(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
     with open_arrow(str(path)) as stream:  # a path costs Arrow a search for file systems and data sets
         return _to_frame(
             pq.ParquetFile(stream).read(columns=None if columns is None else list(columns), use_threads=False)
         )
 
 
-def read_types(path: Path) -> pd.DataFrame:
-    """Read a partition's columns without any row."""
-    with open_arrow(str(path)) as stream:
-        return _to_frame(pq.read_schema(stream).empty_table())
+def read_types(path: Path, *, known: Written | None = None) -> pd.DataFrame:
+    """Read a partition's columns without any row; errors as of `read_notes`."""
+    return _to_frame(read_notes(path, known=known).schema.to_arrow_schema().empty_table())
+
+
+def read_notes(path: Path, *, known: Written | None = None) -> pq.FileMetaData:
+    """Read what a partition's footer notes.
+
+    Parameters
+    ----------
+    path
+        The file.
+    known
+        What was written there: its footer must still be that.
+
+    Raises
+    ------
+    DamageError
+        If it is not.
+    """
+    if known is None:
+        return pq.read_metadata(path)
+    with reading(path), path.open("rb", buffering=0) as stream:
+        footer = _footer(stream)
+    if hash_bytes(footer) != known.footer:
+        raise DamageError(f"the footer of {path.name} has other bytes than were written there", path)
+    return pq.read_metadata(pa.BufferReader(footer))
+
+
+def _footer(stream: FileIO) -> bytes:
+    """Return the end of a Parquet file from its footer on; all of a file that does not tell where that is."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - _FOOTER_END_BYTES))
+    length = int.from_bytes(stream.read(4), "little")
+    stream.seek(max(0, size - length - _FOOTER_END_BYTES))
+    return stream.read()
 
 
 def _to_frame(table: pa.Table) -> pd.DataFrame:

@@ -1,13 +1,14 @@
 """Stages run over a whole data set: from the newest output in the cache, in as few passes as global steps allow."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-from cdpipe.engine.cache import Draft, Entry, Store, key
-from cdpipe.engine.entries import DamageError
+from cdpipe.engine.cache import CacheError, Draft, Entry, Store, key
+from cdpipe.engine.digests import DamageError, Kept
 from cdpipe.engine.facts import lay_facts
 from cdpipe.engine.gatheredfiles import account_files, load_entry, take_files, write_files
 from cdpipe.engine.graph import (
@@ -22,6 +23,7 @@ from cdpipe.engine.graph import (
     split_outcomes,
     sum_outcomes,
 )
+from cdpipe.engine.manifests import OutdatedError
 from cdpipe.engine.metering import OnPart
 from cdpipe.engine.rejects import REJECTS, join_rejects, share_rejects
 from cdpipe.engine.session import Session
@@ -34,6 +36,11 @@ from cdpipe.stages.params import Params
 
 ORDER: Final = (GATHER, *(stage.name for stage in STAGES))
 """Stages whose output can be kept, in the order in which a message goes through them."""
+
+T = TypeVar("T")
+
+_TRIES: Final = 2
+"""An entry that is damaged again after it was made again so many times is not made once more."""
 
 Facts = Mapping[str, Any]
 """By stage, what its global step concluded."""
@@ -123,9 +130,51 @@ class Runner:
         self._cache: dict[str, str] = {}
         self._ledgers: dict[str, Ledger] = {}
         self._seconds: dict[str, float] = {}
+        self._damaged: Counter[str] = Counter()
 
     def prepare(self, sources: Sequence[Raw]) -> Prepared:
-        """Run what the cache does not have yet, and return the last stage's output."""
+        """Run what the cache does not have yet, and return the last stage's output.
+
+        What is read of the cache and turns out to be damaged goes, and is made again.
+
+        Raises
+        ------
+        CacheError
+            If what this run has written itself is damaged again and again.
+        """
+        while True:
+            self._cache, self._ledgers, self._seconds = {}, {}, {}
+            try:
+                return self._prepare(sources)
+            except DamageError as error:
+                self._discard(error)
+
+    def use(self, prepared: Prepared, sources: Sequence[Raw], what: Callable[[Prepared], T]) -> tuple[Prepared, T]:
+        """Do something with the last stage's output; if that turns out to be damaged, make it again and begin anew.
+
+        Errors as of `prepare`, and those of `what`.
+        """
+        while True:
+            try:
+                return prepared, what(prepared)
+            except DamageError as error:
+                self._discard(error)
+                prepared = self.prepare(sources)
+
+    def _discard(self, damage: DamageError) -> None:
+        """Take away the entry in which a file is damaged, unless that has happened too often."""
+        if damage.path is None:
+            raise damage
+        name = damage.path.parent.name
+        self._damaged[name] += 1
+        if self._damaged[name] > _TRIES:
+            raise CacheError(
+                f"{damage.path.parent}: what was written there was damaged {_TRIES + 1} times when it was read "
+                f"({damage}); a disk or memory fails: check them, or set cache.directory and output.directory elsewhere"
+            ) from None
+        self._store.discard(name, damage)
+
+    def _prepare(self, sources: Sequence[Raw]) -> Prepared:
         place, entry = self._newest()
         passes = self._passes(place + 1)
         facts = self._survey(passes[0][0], entry) if passes and self._needs_facts(passes[0][0]) else {}
@@ -148,8 +197,7 @@ class Runner:
                 self._cache[name] = "miss" if entry is None else "hit"
             if entry is None:
                 continue
-            kept = (Ledger(**each) for each in entry.manifest.ledger["stages"])
-            self._ledgers = {ledger.stage: ledger for ledger in kept}
+            self._ledgers = {ledger.stage: ledger for ledger in entry.ledgers}
             if name in self._passing:
                 self._cache[name] = "resumed"
                 done = next(" → ".join(names) for names in self._passes(0) if name in names)
@@ -160,6 +208,8 @@ class Runner:
     def _find(self, name: str) -> Entry | None:
         entry = self._store.lookup(self._keys[name], counted=name in self._kept)
         try:
+            if entry is not None:
+                _require_accounts(entry, name)
             if entry is not None and name == GATHER:
                 load_entry(entry)
         except DamageError as error:
@@ -198,7 +248,7 @@ class Runner:
             if GATHER in drafts:
                 write_files(drafts[GATHER].directory, account_files(raw, self._files, accounts))
             gathered = self._ledgers[GATHER]
-            rejects = join_rejects(first.directory, gathered) if entry is None else entry.directory / REJECTS
+            rejects = join_rejects(first.directory, gathered) if entry is None else entry.attached(REJECTS)
             return self._commit(drafts, accounts, rejects), found
 
     def _run_steps(
@@ -240,11 +290,13 @@ class Runner:
         return [self._skip(part, stage) for part in self._parts(entry)]
 
     def _parts(self, entry: Entry) -> list[Stored]:
-        return load_entry(entry) if entry.manifest.stage == GATHER else [Stored(path) for path in entry.parts]
+        if entry.manifest.stage == GATHER:
+            return load_entry(entry)
+        return [Stored(path, known=known) for path, known in zip(entry.parts, entry.written, strict=True)]
 
     def _skip(self, part: Stored, stage: str) -> Stored:
         """Note on a part what a stage would drop of it, if that is known to be every row."""
-        return part._replace(dropped=find_dropped(part.path, BY_NAME[stage], self._params[stage]))
+        return part._replace(dropped=find_dropped(part.path, BY_NAME[stage], self._params[stage], known=part.known))
 
     def _series(self) -> str:
         """Return the key of all gathering that is done in the same way, whatever the files."""
@@ -275,10 +327,13 @@ class Runner:
         for name, spent in totals.seconds.items():
             self._seconds[name] = self._seconds.get(name, 0.0) + spent
 
-    def _commit(self, drafts: Mapping[str, Draft], accounts: Sequence[Outcome], rejects: Path) -> Entry:
+    def _commit(self, drafts: Mapping[str, Draft], accounts: Sequence[Outcome], rejects: Path | Kept) -> Entry:
         entry = None
         for name, draft in drafts.items():
-            if not (draft.directory / REJECTS).exists():
+            if isinstance(rejects, Kept):
+                require_kept(rejects)
+                share_rejects(rejects.path, draft.directory)
+            elif rejects.parent != draft.directory:
                 share_rejects(rejects, draft.directory)
             upstream = ORDER[: ORDER.index(name) + 1]
             entry = self._store.commit(
@@ -286,11 +341,12 @@ class Runner:
                 stage=name,
                 params=self._params[name].model_dump(mode="json"),
                 part_rows=[account.ledgers[name].rows_out for account in accounts],
+                written=[account.written[name] for account in accounts],
                 ledger={"stages": [self._ledgers[stage].as_dict() for stage in upstream]},
                 series=self._series() if name == GATHER else None,
                 lasting=name not in self._passing,
             )
-            rejects = entry.directory / REJECTS
+            rejects = entry.attached(REJECTS)
         if entry is None:
             raise ValueError("a pass keeps nothing")
         return entry
@@ -313,6 +369,13 @@ class Runner:
 
     def _needs_facts(self, name: str) -> bool:
         return name != GATHER and BY_NAME[name].facts_needed(self._params[name]) is not None
+
+
+def _require_accounts(entry: Entry, name: str) -> None:
+    """Make sure that an entry of a stage has the accounts of the stages up to that."""
+    stages = tuple(ledger.stage for ledger in entry.ledgers)
+    if stages != ORDER[: ORDER.index(name) + 1]:
+        raise OutdatedError(f"it has accounts of {', '.join(stages) or 'no stage'}")
 
 
 def _keys(params: Mapping[str, Params], files: Mapping[str, str]) -> dict[str, str]:

@@ -12,8 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from cdpipe.columns import BY_NAME, LATITUDE, LONGITUDE
-from cdpipe.engine.parts import find_nulls
-from cdpipe.engine.streams import open_arrow
+from cdpipe.engine.parts import Written, find_nulls, read_notes
 from cdpipe.stages.filters import Region, Span
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
@@ -23,12 +22,14 @@ _ON_EARTH: Final = {LATITUDE: Span(-90.0, 90.0), LONGITUDE: Span(-180.0, 180.0)}
 """A position beyond is dropped for that, before any filter sees it."""
 
 
-def find_dropped(path: Path, stage: Stage, params: Params) -> Ledger | None:
-    """Return what a stage would drop of a part, if the file's notes tell that it is every row; else None."""
+def find_dropped(path: Path, stage: Stage, params: Params, *, known: Written | None = None) -> Ledger | None:
+    """Return what a stage would drop of a part, if the file's notes tell that it is every row; else None.
+
+    Errors as of `parts.read_notes`.
+    """
     if stage.regions is None:
         return None
-    with open_arrow(str(path)) as stream:
-        metadata = pq.read_metadata(stream)
+    metadata = read_notes(path, known=known)
     regions = stage.regions(params, metadata.schema.names)
     # A message without a position, or with one off the globe, is dropped for that before any filter.
     settled = settle_groups(metadata, [region for _, region in regions], present=(LATITUDE, LONGITUDE))

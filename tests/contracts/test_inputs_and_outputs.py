@@ -162,10 +162,10 @@ def test_a_disk_that_is_full_while_the_data_set_is_copied_leaves_the_earlier_one
 
     def copy(source, target):
         copied.append(target)
-        target.write_bytes(source.read_bytes()[:100])
+        target.write_bytes(source.path.read_bytes()[:100])
         raise BrokenDiskError(28, "No space left on device (injected)")
 
-    monkeypatch.setattr(outputs.shutil, "copyfile", copy)
+    monkeypatch.setattr(outputs, "copy_kept", copy)
     with pytest.raises(StorageError, match=r"out.*rejects\.jsonl: the disk is full; free some"):
         run(config_of([dirty_csv], tmp_path, attack={"seed": 7}))
     assert copied

@@ -10,6 +10,8 @@ from making import FRAME, LEDGER, kept, name, put
 from pydantic import ValidationError
 
 from cdpipe.engine.cache import CacheError, CacheParams, CacheWarning, Store
+from cdpipe.engine.digests import hash_bytes
+from cdpipe.engine.manifests import seal
 from cdpipe.engine.parts import read_part, write_part
 
 # Parameters
@@ -119,11 +121,21 @@ def add_to_manifest(entry):
 
 
 def exchange_manifest(entry):
-    file = entry.directory / "manifest.json"
-    file.write_text(file.read_text().replace(entry.manifest.key, name(99)))
+    other = entry.manifest.model_copy(update={"key": name(99)})
+    (entry.directory / "manifest.json").write_bytes(seal(other))
 
 
-@pytest.mark.parametrize("damage", [lose, shorten, lose_manifest, spoil_manifest, add_to_manifest, exchange_manifest])
+def make_folder_of_manifest(entry):
+    lose_manifest(entry)
+    (entry.directory / "manifest.json").mkdir()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(lose, shorten, lose_manifest, spoil_manifest, add_to_manifest, exchange_manifest, make_folder_of_manifest),
+    ],
+)
 def test_damaged_entry_is_a_miss_is_reported_and_goes(store, params, damage):
     damage(put(store, 3, parts=2))
     assert sum(count["entries"] for count in store.info()["by_stage"].values()) == 1
@@ -134,6 +146,32 @@ def test_damaged_entry_is_a_miss_is_reported_and_goes(store, params, damage):
     assert {"hits": 0, "misses": 2}.items() <= store.info().items()
     put(store, 3)
     assert store.lookup(name(3)) is not None
+
+
+def take_digests_away(entry):
+    """Write the manifest as it was before there were digests."""
+    file = entry.directory / "manifest.json"
+    known = json.loads(file.read_text())
+    del known["digest"]
+    for each in (*known["parts"], *known["attachments"]):
+        each.pop("digest")
+        each.pop("footer", None)
+    file.write_text(json.dumps(known, indent=1))
+
+
+def add_to_sealed_manifest(entry):
+    changed = seal(entry.manifest).replace(b'"ledger": {', b'"colour": {')
+    text = changed[: changed.rindex(b",")]
+    file = entry.directory / "manifest.json"
+    file.write_bytes(text + b',\n "digest": "%s"\n}\n' % hash_bytes(text).encode())
+
+
+@pytest.mark.parametrize("change", [take_digests_away, add_to_sealed_manifest])
+def test_entry_of_another_version_is_a_miss_and_goes_without_alarm(store, params, change):
+    change(put(store, 3, parts=2))
+    with pytest.warns(CacheWarning, match=f"cache entry {name(3)} is of another version of cdpipe and is gone: "):
+        assert store.lookup(name(3)) is None
+    assert kept(params) == set()
 
 
 def test_commit_replaces_a_damaged_entry(store):
@@ -209,13 +247,12 @@ def test_full_disk_says_what_to_do(store, monkeypatch):
 
 def test_lookup_lists_no_folder_however_many_entries_there_are(params, store, monkeypatch):
     entry = put(store, 0)
-    manifest = (entry.directory / "manifest.json").read_text()
     names = [name(number) for number in range(2_000)]
     for other in names[1:]:
         folder = params.directory / other[:2] / other
         folder.mkdir(parents=True)
         os.link(entry.parts[0], folder / entry.parts[0].name)
-        (folder / "manifest.json").write_text(manifest.replace(names[0], other))
+        (folder / "manifest.json").write_bytes(seal(entry.manifest.model_copy(update={"key": other})))
     with monkeypatch.context() as patch:
         for listing in ("listdir", "scandir"):
             patch.setattr(os, listing, lambda *_: pytest.fail("a lookup lists a folder"))

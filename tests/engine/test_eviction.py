@@ -98,6 +98,16 @@ def test_leftovers_of_crashes_go_when_old_and_not_while_alive(params, store):
     assert store.clear().entries == 1
 
 
+def test_a_flipped_bit_in_the_list_of_what_a_run_uses_stops_no_other(params, store):
+    put(store, 0)
+    put(store, 1)
+    (pins,) = (params.directory / "pins").iterdir()
+    lines = pins.read_bytes()
+    pins.write_bytes(bytes([lines[0] ^ 0x80]) + lines[1:])
+    with Store(params) as other:
+        assert other.clear().entries_left == 1
+
+
 # Eviction
 
 SIZE = 100_000

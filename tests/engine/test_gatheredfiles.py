@@ -5,8 +5,11 @@ import os
 
 import pytest
 
-from cdpipe.engine.entries import DamageError, Entry, Manifest, Part
+from cdpipe.engine.digests import DamageError, hash_file
+from cdpipe.engine.entries import Entry
 from cdpipe.engine.gatheredfiles import FILES, GatheredFile, GatheredPart, load_entry, take_over, write_files
+from cdpipe.engine.manifests import File, Manifest, Part
+from cdpipe.engine.parts import note_part
 from cdpipe.engine.rejects import REJECTS, join_rejects
 from cdpipe.stages.ledger import Ledger
 
@@ -24,9 +27,8 @@ def entry(tmp_path):
     """Files a (two parts, three rejects), b (one part, none) and c (one part, two rejects)."""
     folder = tmp_path / "entry"
     folder.mkdir()
-    names = [f"part-{place:06d}.parquet" for place in range(4)]
-    for name in names:
-        (folder / name).write_text(name)
+    for place in range(4):
+        (folder / f"part-{place:06d}.parquet").write_text(f"part-{place:06d}.parquet")
     write_files(
         folder,
         [
@@ -37,8 +39,17 @@ def entry(tmp_path):
     )
     lines = [reject("a", line) for line in (1, 12, 13)] + [reject("c", line) for line in (2, 3)]
     (folder / REJECTS).write_text("".join(lines))
-    parts = [Part(name=name, bytes=19, rows=1) for name in names]
-    return Entry(folder, Manifest.model_construct(stage="gather", key="k", parts=tuple(parts)))
+    return describe(folder)
+
+
+def describe(folder):
+    """The entry of the files that are there now."""
+    parts = [Part(name=path.name, **note_part(path, 1)._asdict()) for path in sorted(folder.glob("part-*"))]
+    others = [
+        File(name=path.name, bytes=path.stat().st_size, digest=hash_file(path)) for path in folder.glob("*.json*")
+    ]
+    manifest = Manifest.model_construct(stage="gather", key="k", parts=tuple(parts), attachments=tuple(others))
+    return Entry(folder, manifest)
 
 
 @pytest.fixture
@@ -83,7 +94,7 @@ def test_a_file_whose_rejects_were_not_all_kept_is_left(entry, draft, lines, fil
     kept = path.read_text().splitlines(keepends=True)[:lines]
     note = json.dumps({"file": "", "line": 0, "code": "further rejects", "reason": "more", "text": ""}) + "\n"
     path.write_text("".join([*kept, note]))
-    taken = take_over(entry, {"a": [0, 1], "b": [2], "c": [3]}, draft)
+    taken = take_over(describe(entry.directory), {"a": [0, 1], "b": [2], "c": [3]}, draft)
     places = {"a": {0, 1}, "b": {2}, "c": {3}}
     assert taken.keys() == set().union(*(places[file] for file in files))
 
@@ -115,8 +126,17 @@ def test_an_account_of_files_that_cannot_be_right_is_damage(entry, draft, change
         before = path.read_text()
         path.write_text(change(before))
         assert path.read_text() != before
-    with pytest.raises(DamageError, match=r"files\.json"):
-        load_entry(entry)
-    with pytest.raises(DamageError, match=r"files\.json"):
+    for damaged in (entry, describe(entry.directory)):
+        with pytest.raises(DamageError, match=r"files\.json"):
+            load_entry(damaged)
+        with pytest.raises(DamageError, match=r"files\.json"):
+            take_over(damaged, {"a": [0, 1]}, draft)
+
+
+def test_rejects_that_are_not_what_was_written_are_damage(entry, draft):
+    path = entry.directory / REJECTS
+    path.write_text(path.read_text().replace("12", "13"))
+    with pytest.raises(DamageError, match=r"rejects\.jsonl has other bytes"):
         take_over(entry, {"a": [0, 1]}, draft)
+    assert list(draft.iterdir()) == []
     assert list(draft.iterdir()) == []

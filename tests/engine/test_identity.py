@@ -1,6 +1,8 @@
 import json
 import math
+import mmap
 import os
+import shutil
 import subprocess
 import sys
 
@@ -177,3 +179,76 @@ def test_url_without_any_mark_is_refused(monkeypatch):
     monkeypatch.setattr(store, "info", lambda path: {"name": path, "size": 3, "type": "file"})
     with pytest.raises(IdentityError, match="gives no ETag"):
         identify("memory://cdpipe-test/a.csv")
+
+
+# Identity by content
+
+
+def test_by_content_a_rewrite_through_a_memory_map_is_seen(tmp_path):
+    """A page that is written to already is written to again without a change of any time."""
+    file, place = tmp_path / "file.csv", WHOLE_FILE_BYTES + 100_003  # between the blocks that are sampled
+    file.write_bytes(bytes(3 * WHOLE_FILE_BYTES))
+    with file.open("r+b") as stream, mmap.mmap(stream.fileno(), 0) as mapped:
+        seen = set()
+        for value in range(4):
+            mapped[place] = value
+            seen.add(identify(file, content=True))
+            assert identify(file, content=True) in seen
+    assert len(seen) == 4
+
+
+def test_by_content_a_copy_is_the_same_and_any_other_byte_is_not(tmp_path):
+    file, copy = tmp_path / "a.csv", tmp_path / "b.csv"
+    file.write_bytes(os.urandom(WHOLE_FILE_BYTES + 5))
+    shutil.copyfile(file, copy)
+    copy.chmod(0o600)
+    first = identify(file, content=True)
+    assert identify(copy, content=True) == identify(f"file://{copy}", content=True) == first
+    assert identify(copy) != identify(file)
+    with copy.open("ab") as stream:
+        stream.write(b"1")
+    assert identify(copy, content=True) != first
+    assert identify(file) != first
+
+
+def test_by_content_a_folder_is_its_files_and_their_names(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        for name in ("a", "b"):
+            (tmp_path / folder / name).write_text(name)
+    first = identify(tmp_path / "one", content=True)
+    assert identify(tmp_path / "two", content=True) == first
+    (tmp_path / "two" / "b").rename(tmp_path / "two" / "c")
+    assert identify(tmp_path / "two", content=True) != first
+
+
+def test_by_content_a_store_need_not_tell_when_a_file_changes(monkeypatch):
+    store = fsspec.filesystem("memory")
+    monkeypatch.setattr(store, "info", lambda path: {"name": path, "size": 3, "type": "file"})
+    seen = set()
+    for text in (b"1", b"2", b"1"):
+        store.pipe("/cdpipe-test/a.csv", text)
+        seen.add(identify("memory://cdpipe-test/a.csv", content=True))
+    assert len(seen) == 2
+    monkeypatch.undo()
+    store.rm("/cdpipe-test", recursive=True)
+
+
+def test_by_content_a_folder_of_a_store_is_all_its_files():
+    store = fsspec.filesystem("memory")
+    seen = []
+    for name, text in (("a", b"1"), ("b", b"1"), ("b", b"2"), ("b", b"1")):
+        store.pipe(f"/cdpipe-test/set/{name}", text)
+        seen.append(identify("memory://cdpipe-test/set", content=True))
+    assert len(set(seen)) == 3
+    assert seen[3] == seen[1]
+    store.rm("/cdpipe-test", recursive=True)
+
+
+def test_by_content_a_member_changes_with_its_archive(tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"1")
+    first = identify(f"zip://m.csv::{tmp_path / 'a.zip'}", content=True)
+    os.utime(tmp_path / "a.zip", (1, 1))
+    assert identify(f"zip://m.csv::{tmp_path / 'a.zip'}", content=True) == first
+    (tmp_path / "a.zip").write_bytes(b"2")
+    assert identify(f"zip://m.csv::{tmp_path / 'a.zip'}", content=True) != first

@@ -1,11 +1,12 @@
 """What a run's files are as it begins, and whether they still are when they were read."""
 
+import mmap
 import os
 from pathlib import Path
 
 import pytest
 
-from cdpipe.engine.identity import IdentityError
+from cdpipe.engine.identity import WHOLE_FILE_BYTES, IdentityError
 from cdpipe.engine.inputs import Inputs, find_unseen, require_visible
 from cdpipe.engine.sources import SourceError, SourceFile, find_sources
 from cdpipe.stages.conventions import Convention
@@ -110,3 +111,16 @@ def test_workers_that_do_not_have_the_files_are_named(files, tmp_path, monkeypat
     absolute = find_sources([str(files / "a.csv")])
     require_visible(Elsewhere(tmp_path / "other"), absolute)
     assert find_unseen({}) == ""
+
+
+def test_by_content_a_rewrite_through_a_memory_map_is_a_change_and_a_touch_is_none(files):
+    path = files / "a.csv"
+    path.write_bytes(bytes(2 * WHOLE_FILE_BYTES))
+    with path.open("r+b") as stream, mmap.mmap(stream.fileno(), 0) as mapped:
+        mapped[70_000] = 1
+        inputs = Inputs([str(path)], cached=True, content=True)
+        os.utime(path, (1, 1))
+        inputs.require_unchanged()
+        mapped[70_000] = 2
+        with pytest.raises(SourceError, match=r"a\.csv: changed while it was read"):
+            inputs.require_unchanged()

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cdpipe import attack, clean, features
-from cdpipe.engine.parts import read_part, write_part
+from cdpipe.engine.parts import note_part, read_part, write_part
 from cdpipe.stages.attacks.swap_rand import SwapRand
 from cdpipe.stages.features import FeatureParams
 from cdpipe.synth import SynthParams, synthesize_frame
@@ -20,8 +20,9 @@ FRAMES = [MESSAGES, CLEAN, ATTACKED, features(ATTACKED, FeatureParams(columns="a
 @pytest.mark.parametrize("rows", [300, 1, 0])
 def test_a_partition_comes_back_as_it_was_types_nulls_and_all(tmp_path, frame, rows):
     given = frame.iloc[:rows]
-    size = write_part(given, tmp_path / "part.parquet")
-    assert size == (tmp_path / "part.parquet").stat().st_size
+    written = write_part(given, tmp_path / "part.parquet")
+    assert (written.rows, written.bytes) == (len(given), (tmp_path / "part.parquet").stat().st_size)
+    assert note_part(tmp_path / "part.parquet", len(given)) == written
     labels = given.select_dtypes("category").columns
     if not rows:  # no rows, no labels
         given = given.assign(**{name: given[name].cat.remove_unused_categories() for name in labels})
