@@ -94,6 +94,9 @@ def find_members(path: str) -> list[str]:
     if not pattern and len(names) > 1:
         shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
         raise PackedError(f"holds {len(names)} files ({shown}); name one, e.g. {protocol}://{names[0]}::{archive}")
+    for name in names:
+        if "::" in f"{name}:":
+            raise PackedError(f"holds a file whose name no URL can have ({name!r}); unpack it and name the file")
     return [f"{protocol}://{name}::{archive}" for name in names]
 
 

@@ -148,10 +148,17 @@ def _repeat(text: str, rows: int) -> pa.ChunkedArray:
 
 
 def _list_values(values: pa.Array) -> list[object]:
-    """Return values as Python's; times as milliseconds since 1970, for not every one has a Python date."""
+    """Return texts and numbers as Python's, times as milliseconds since 1970, and none of what says nothing else.
+
+    Not every date or duration that a file can hold has an object of Python's.
+    """
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
     if pa.types.is_timestamp(values.type):
         per_second = _TICKS_PER_SECOND[values.type.unit]
         return [None if ticks is None else ticks * 1000 / per_second for ticks in values.cast(pa.int64()).to_pylist()]
+    if pa.types.is_temporal(values.type) or pa.types.is_nested(values.type):
+        return []
     return [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values.to_pylist()]
 
 

@@ -92,6 +92,8 @@ def test_members_of_archives_by_url_by_pattern_and_the_only_one(tmp_path):
 
 def test_what_cannot_be_unpacked_is_named_with_the_way_out(tmp_path):
     many = zipped(tmp_path / "many.zip", {"a.csv": CSV, "b.csv": CSV})
+    zipped(tmp_path / "parted.zip", {"a::b.csv": CSV})
+    zipped(tmp_path / "colon.zip", {"a.csv:": CSV})
     (tmp_path / "broken.zip").write_bytes(many.read_bytes()[:50])
     (tmp_path / "broken.csv.gz").write_bytes(gzip.compress(CSV * 100)[:-9])
     (tmp_path / "broken.csv.zst").write_bytes(pa.compress(CSV * 100, codec="zstd", asbytes=True)[:-9])
@@ -113,6 +115,8 @@ def test_what_cannot_be_unpacked_is_named_with_the_way_out(tmp_path):
             r"the suffix '\.7z' tells no format; .*packed files end in \.gz, \.bz2, \.xz, \.zst, \.zip, \.tar",
         ),
         ("empty.csv.gz", "is empty"),
+        ("parted.zip", r"holds a file whose name no URL can have \('a::b\.csv'\); unpack it"),
+        ("colon.zip", r"holds a file whose name no URL can have \('a\.csv:'\); unpack it"),
     ):
         with pytest.raises(SourceError, match=message) as caught:
             find_sources([str(tmp_path / name)])

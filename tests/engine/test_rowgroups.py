@@ -213,3 +213,20 @@ def test_dictionaries_with_numbers_of_a_byte_are_put_together_though_all_need_mo
     (block,) = cut(file, block_bytes=10**6)
     frame = read_block(block, columns=(VEHICLE_ID,), first_row=0, rows_before_file=0).frame
     assert frame[VEHICLE_ID].tolist() == [each for group in ids for each in group]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pa.array([2**31 - 1, -(2**31), None], pa.date32()),
+        pa.array([2**62, None, 0], pa.int64()).cast(pa.duration("s")),
+        pa.array([[2**62], None, []], pa.list_(pa.int64())).cast(pa.list_(pa.timestamp("us"))),
+        pa.array([2**62, None, 0], pa.int64()).cast(pa.timestamp("us")).dictionary_encode(),
+    ],
+    ids=str,
+)
+def test_what_no_object_of_python_can_be_does_not_end_a_look_at_first_values(tmp_path, times):
+    pq.write_table(pa.table({GENERATED_AT: times}), tmp_path / "a.parquet")
+    first = rowgroups.first_values(str(tmp_path / "a.parquet"), [GENERATED_AT], rows=3)
+    shown = [2**62 / 1000, None, 0.0] if pa.types.is_dictionary(times.type) else []
+    assert first == {GENERATED_AT: shown}
