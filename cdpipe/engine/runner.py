@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 from cdpipe.engine.cache import CacheError, Draft, Entry, Store, key
-from cdpipe.engine.digests import DamageError, Kept
+from cdpipe.engine.digests import DamageError, Kept, require_kept
 from cdpipe.engine.facts import lay_facts
 from cdpipe.engine.gatheredfiles import account_files, load_entry, take_files, write_files
 from cdpipe.engine.graph import (
