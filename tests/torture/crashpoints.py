@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-Action = Literal["count", "kill", "full", "full once"]
+Action = Literal["count", "kill", "full", "full once", "short"]
 
 _CHANGING: Final = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "os.symlink")
-_FILLING: Final = frozenset(("make", "write", "flush", "os.mkdir"))
+FILLING: Final = frozenset(("make", "write", "put", "flush", "os.mkdir"))
 """What needs room on a disk."""
 
 
@@ -28,11 +28,12 @@ class Fault(NamedTuple):
     ----------
     action
         `count`: nothing, but all points are written down; `kill`: the process kills itself, in the middle of a
-        write if the point is one; `full`: this and all later points that need room find none; `full once`: this one.
+        write if the point is one; `full`: this and all later points that need room find none; `full once`: this one;
+        `short`: the system writes the half, and says so.
     folder
         What happens elsewhere is not counted.
     point
-        Which point, from 0. For `full` those count that need room.
+        Which point, from 0. For `full` those count that need room, for `short` writes to files that Python opened.
     """
 
     action: Action
@@ -54,14 +55,19 @@ class CrashPoints:
         builtins.open = self._open(io.open)  # type: ignore[assignment]
         io.open = builtins.open
         for name in ("write", "fsync", "sendfile", "ftruncate"):
-            setattr(os, name, self._wrap(getattr(os, name), "flush" if name == "fsync" else "write"))
+            setattr(os, name, self._wrap(getattr(os, name), "flush" if name == "fsync" else "put"))
 
-    def reach(self, what: str, path: str, *, tear: Any = None) -> None:  # noqa: ANN401
-        """Say that the process is about to change something; `tear()` does the half of it."""
+    def reach(self, what: str, path: str, *, tear: Any = None) -> bool:
+        """Say that the process is about to change something, the half of which `tear()` does.
+
+        Returns True if the caller is to do no more than the half.
+        """
         if not path.startswith(self.fault.folder):
-            return
-        if self.fault.action.startswith("full") and what not in _FILLING:
-            return
+            return False
+        if self.fault.action == "short":
+            return tear is not None and next(self._count) == self.fault.point
+        if self.fault.action.startswith("full") and what not in FILLING:
+            return False
         place = next(self._count)
         if self.fault.action == "count":
             self.seen.append(f"{what} {path}")
@@ -71,6 +77,7 @@ class CrashPoints:
             os.kill(os.getpid(), signal.SIGKILL)
         elif place == self.fault.point or (self.fault.action == "full" and place > self.fault.point):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path if what in ("make", "os.mkdir") else None)
+        return False
 
     def _hear(self, event: str, given: tuple[Any, ...]) -> None:
         if event == "open":
@@ -82,23 +89,23 @@ class CrashPoints:
         elif event in _CHANGING:
             self.reach(event, os.fsdecode(given[0]) if isinstance(given[0], str | bytes | Path) else "")
 
-    def _wrap(self, function: Any, what: str) -> Any:  # noqa: ANN401
-        def wrapped(descriptor: int, *rest: Any) -> Any:  # noqa: ANN401
+    def _wrap(self, function: Any, what: str) -> Any:
+        def wrapped(descriptor: int, *rest: Any) -> Any:
             self.reach(what, _name_of(descriptor))
             return function(descriptor, *rest)
 
         return wrapped
 
-    def _open(self, plain: Any) -> Any:  # noqa: ANN401
+    def _open(self, plain: Any) -> Any:
         points = self
 
         class File(io.FileIO):
-            def write(self, data: Any) -> int:  # noqa: ANN401
+            def write(self, data: Any) -> int:
                 half = memoryview(data).cast("B")[: memoryview(data).nbytes // 2]
-                points.reach("write", str(self.name), tear=lambda: io.FileIO.write(self, half))
-                return super().write(data)
+                is_short = points.reach("write", str(self.name), tear=lambda: io.FileIO.write(self, half))
+                return super().write(half if is_short else data)
 
-        def opened(file: Any, mode: str = "r", buffering: int = -1, *rest: Any, **named: Any) -> Any:  # noqa: ANN401
+        def opened(file: Any, mode: str = "r", buffering: int = -1, *rest: Any, **named: Any) -> Any:
             inside = isinstance(file, str | Path) and os.fspath(file).startswith(points.fault.folder)
             if not inside or not set(mode) & set("wxa+"):
                 return plain(file, mode, buffering, *rest, **named)
@@ -109,13 +116,15 @@ class CrashPoints:
             if "b" in mode:
                 return buffered
             words = dict(zip(("encoding", "errors", "newline"), rest, strict=False)) | named
-            return io.TextIOWrapper(buffered, **{key: words[key] for key in ("encoding", "errors", "newline") if key in words})
+            return io.TextIOWrapper(
+                buffered, **{key: words[key] for key in ("encoding", "errors", "newline") if key in words}
+            )
 
         return opened
 
 
 def _name_of(descriptor: int) -> str:
     try:
-        return os.readlink(f"/proc/self/fd/{descriptor}").removesuffix(" (deleted)")
+        return str(Path(f"/proc/self/fd/{descriptor}").readlink()).removesuffix(" (deleted)")
     except OSError:
         return ""

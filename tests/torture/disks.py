@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from .crashpoints import _FILLING, Fault
+from .crashpoints import FILLING, Fault
 from .ground import Ended, Ground, Place, Reference, check, judge_state, last_line
 from .kills import count_points, set_scene, spread
 from .tally import Tally
 
-_ACTIONS: Final = ("full", "full once")
+_ACTIONS: Final = ("full", "full once", "short")
 _LEAST_BYTES: Final = 96_000
 """A disk on which the user's own files and a configuration find room."""
 
@@ -25,7 +25,8 @@ def fill_at_points(ground: Ground, tries: int, deadline: float) -> Tally:
     new, old = ground.refer(ground.source), ground.refer(ground.earlier)
     place = ground.make_place("full")
     for action, number in spread(_ACTIONS, tries):
-        points = [each for each in count_points(ground, place, "earlier", old) if each.partition(" ")[0] in _FILLING]
+        needing = {"write"} if action == "short" else FILLING
+        points = [each for each in count_points(ground, place, "earlier", old) if each.partition(" ")[0] in needing]
         for each in range(number):
             if time.monotonic() > deadline:
                 tally.skipped = f"{tally.tries} of {tries} in the time there was"
@@ -49,7 +50,7 @@ def fill_disk(ground: Ground, tries: int, deadline: float) -> Tally:
     place = ground.make_place("size")
     place.restore(old.kept)
     ground.run(place.asked(ground.source))
-    need = 4 * sum(path.stat().st_size for path in place.root.rglob("*") if path.is_file())
+    need = sum(path.stat().st_size for path in place.root.rglob("*") if path.is_file())
     for each in range(tries):
         if time.monotonic() > deadline:
             tally.skipped = f"{tally.tries} of {tries} in the time there was"
@@ -57,13 +58,13 @@ def fill_disk(ground: Ground, tries: int, deadline: float) -> Tally:
         size = _LEAST_BYTES + int((need - _LEAST_BYTES) * (each + ground.random.random()) / tries)
         root = ground.root / f"disk-{each}"
         try:
-            with _mounted(root, need) as resize:
+            with _mounted(root, 8 * need) as resize:
                 disk = Place(ground, root)
                 disk.restore(old.kept)
                 used = sum(path.stat().st_blocks * 512 for path in root.rglob("*"))
                 resize(used + size)
                 [ended] = ground.run(disk.asked(ground.source))
-                resize(4 * need)
+                resize(8 * need)
                 if ended.status != 0:
                     tally.tries += 1
                     _judge(tally, disk, ended, f"{size:,} bytes of room", new, old)

@@ -104,7 +104,9 @@ class Place:
                 found[name] = (hashlib.sha256(path.read_bytes()).hexdigest(), status.st_mode, status.st_mtime_ns)
         return found
 
-    def asked(self, source: Path, *, fault: Fault | None = None, kill_after: float | None = None, **tables: Any) -> dict[str, Any]:
+    def asked(
+        self, source: Path, *, fault: Fault | None = None, kill_after: float | None = None, **tables: Any
+    ) -> dict[str, Any]:
         """Return what to ask the server for: a run of an input in this place."""
         given: dict[str, Any] = {
             "input": {"paths": [str(source)]},
@@ -118,7 +120,13 @@ class Place:
         config = self.root / f"{source.stem}.json"
         config.write_text(json.dumps(given))
         log = str(self.root / f"{source.stem}.log")
-        return {"config": str(config), "log": log, "tmp": str(self.root / "tmp"), "fault": fault, "kill_after": kill_after}
+        return {
+            "config": str(config),
+            "log": log,
+            "tmp": str(self.root / "tmp"),
+            "fault": fault,
+            "kill_after": kill_after,
+        }
 
     def forget(self) -> None:
         """Empty the cache, but for what marks it and the user's own files."""
@@ -346,10 +354,10 @@ def judge_state(place: Place, old: Reference, new: Reference) -> list[str]:
 def digest_results(out: Path) -> dict[str, str]:
     """Return, by name, what says that results are the same: a digest of each file, of the report what does not vary."""
     found = {}
-    own = {Path(name).name for name in OURS}
     for path in [*out.glob("dataset/*"), *out.glob("*.jsonl"), *out.glob("confusion_*.png")]:
-        if path.name not in own and path.is_file():
-            found[path.relative_to(out).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+        name = path.relative_to(out).as_posix()
+        if f"out/{name}" not in OURS and path.is_file():
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     with suppress(FileNotFoundError):
         report = json.loads((out / "report.json").read_text())
         for each in (report["training"] or {}).get("classifiers", ()):

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import click
+
 from .disks import fill_at_points, fill_disk
 from .flips import flip_bits
 from .ground import Ground, open_ground
@@ -50,9 +52,9 @@ def torture(kinds: Sequence[Kind], *, quick: bool, seed: int, folder: Path | Non
             found = [done] if isinstance(done, Tally) else [*done]
             for each in found:
                 for sentence in each.said:
-                    print(sentence, flush=True)
+                    click.echo(sentence)
             tried = sum(each.tries for each in found)
-            print(f"{kind.name}: {tried} tries in {time.monotonic() - since:.0f} s", flush=True)
+            click.echo(f"{kind.name}: {tried} tries in {time.monotonic() - since:.0f} s")
             tallies += found
     return tallies
 
@@ -62,13 +64,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--quick", choices=("", "0", "1"), default="", help="1: some of each kind, 5 minutes in all")
     parser.add_argument("--seed", default="", help="of what is random; by default the time, which is printed")
-    parser.add_argument("--only", default="", help=f"kinds whose name has this in it: {', '.join(k.name for k in KINDS)}")
+    parser.add_argument(
+        "--only", default="", help=f"kinds whose name has this in it: {', '.join(k.name for k in KINDS)}"
+    )
     said = parser.parse_args()
     kinds = [kind for kind in KINDS if said.only in kind.name]
     if not kinds:
         parser.error(f"no kind has {said.only!r} in its name: {', '.join(kind.name for kind in KINDS)}")
     seed = int(said.seed) if said.seed else int(time.time())
-    print(f"seed {seed}", flush=True)
+    click.echo(f"seed {seed}")
     tallies = torture(kinds, quick=said.quick == "1", seed=seed)
-    print(write_table(tallies))
+    click.echo(write_table(tallies))
     sys.exit(0 if all(each.is_clean for each in tallies) else 1)

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+import click
+
 from .crashpoints import CrashPoints, Fault
 
 MARK: Final = "CDPIPE_TORTURE"
@@ -26,10 +28,10 @@ _LOOK_SECONDS: Final = 0.002
 def main() -> None:
     """Serve until standard input ends."""
     _warm_up(Path(sys.argv[1]))
-    print("ready", flush=True)
+    click.echo("ready")
     for line in sys.stdin:
         answers = _run_all(json.loads(line)["runs"])
-        print(json.dumps(answers), flush=True)
+        click.echo(json.dumps(answers))
 
 
 def _warm_up(source: Path) -> None:
@@ -65,7 +67,11 @@ def _run_all(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
             elif lasted > HANGING_SECONDS or (each.get("kill_after") is not None and lasted > each["kill_after"]):
                 os.kill(pid, signal.SIGKILL)
                 hangs = lasted > HANGING_SECONDS
-                answers[pid] = {"status": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), "seconds": lasted, "hangs": hangs}
+                answers[pid] = {
+                    "status": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]),
+                    "seconds": lasted,
+                    "hangs": hangs,
+                }
         time.sleep(_LOOK_SECONDS)
     return [answers[pid] for pid, _, _ in started]
 
@@ -85,7 +91,7 @@ def _be_run(asked: dict[str, Any]) -> NoReturn:
         null = os.open(os.devnull, os.O_RDONLY)
         for own, standard in ((null, 0), (log, 1), (log, 2)):
             os.dup2(own, standard)
-        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)  # noqa: PTH123, SIM115
+        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115
         os.environ["TMPDIR"] = asked["tmp"]
         tempfile.tempdir = None
         points = None
@@ -110,7 +116,7 @@ def _call(config: str) -> int:
         cdpipe(["run", config])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - whatever a run ends with is what is looked for
         traceback.print_exc()
         return 98
     finally:

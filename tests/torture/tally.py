@@ -64,7 +64,9 @@ def write_table(tallies: Sequence[Tally]) -> str:
     rows = [HEADS, *(each.row for each in tallies)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(HEADS))]
     lines = [
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
         for row in rows
     ]
     skipped = [f"{each.kind}: {each.skipped}" for each in tallies if each.skipped]

@@ -50,7 +50,10 @@ def _run(ground: Ground, place: Place, source: Path) -> tuple[Ended, int]:
     log = Path(asked["log"])
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [*_COMMAND, asked["config"]], stdout=stream, stderr=stream, env=ground.environment | {"TMPDIR": asked["tmp"]}
+            [*_COMMAND, asked["config"]],
+            stdout=stream,
+            stderr=stream,
+            env=ground.environment | {"TMPDIR": asked["tmp"]},
         )
     pause = 0.0
     while process.poll() is None and time.monotonic() - since < _HANGING_SECONDS:
