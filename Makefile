@@ -31,7 +31,16 @@ RUNS ?= 5
 ONLY ?=
 BUSY ?=
 
-.PHONY: help test test-all lint bench bench-full compare peers ground-truth clean
+# `make torture`: 1 for five minutes of it, the seed of what is random (the time), kinds by a part of their names (ONLY).
+QUICK ?=
+SEED ?=
+
+# `make fuzz`: minutes for all readers together, some of them with commas between (all), and 1 to keep what is new.
+MINUTES ?= 60
+READER ?=
+KEEP ?=
+
+.PHONY: help test test-all lint bench bench-full compare peers ground-truth torture fuzz clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -117,6 +126,15 @@ peers: $(ENV)  ## cdpipe beside polars, DuckDB and pandas: ROWS=5000000 REPEATS=
 
 ground-truth: $(ENV)  ## runs of known bottleneck, and whether they are named right: RUNS=5 ONLY=disk/ BUSY=1 JSON=FILE
 	@$(BIN)/python -m tests.ground_truth --runs '$(RUNS)' --only '$(ONLY)' --busy '$(BUSY)' --json '$(JSON)'
+
+torture: $(ENV)  ## kills, lost workers, flipped bits, full disks, and what came of each: QUICK=1 SEED=1 ONLY=flips
+	@$(BIN)/python -m tests.torture --quick '$(QUICK)' --seed '$(SEED)' --only '$(ONLY)'
+
+# atheris is of no use elsewhere either.
+fuzz: $(ENV)  ## coverage-guided fuzzing of the readers: MINUTES=60 READER=csv,json,parquet,packed,times,config KEEP=1
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
+	  PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,fuzz]'
+	$(BIN)/python -m tests.fuzz --minutes '$(MINUTES)' --reader '$(READER)' $(if $(KEEP),--keep)
 
 clean:  ## remove what make made, environments too
 	@rm -rf .venv .asv cdpipe-out build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -22,8 +22,8 @@ ASV_OWN: Final = {"pip+asv_runner": "asv-runner", "pip+build": "build", "pip+pym
 HEADER: Final = "# Exact versions of the whole development environment, written by `python -m benchmarks pins`.\n"
 
 
-PEERS: Final = "peers"
-"""The extra that only `make peers` installs."""
+ON_DEMAND: Final = ("peers", "fuzz")
+"""The extras that only `make` of their names installs."""
 
 FAST: Final = "fast"
 """The extra that nothing here installs, so that there is no version of it to pin."""
@@ -33,25 +33,25 @@ def pin_development() -> dict[str, str]:
     """Return name and installed version of all that developing, testing and asv need."""
     project = read_project()
     groups = project["optional-dependencies"].items()
-    extras = [each for extra, group in groups if extra not in (PEERS, FAST) for each in group]
+    extras = [each for extra, group in groups if extra not in (*ON_DEMAND, FAST) for each in group]
     wanted = [*project["dependencies"], *extras, *ASV_OWN.values()]
     return dict(sorted(close(each for each in wanted if not each.startswith(project["name"])).items()))
 
 
-def pin_peers() -> dict[str, str]:
-    """Return name and installed version of what only `make peers` needs.
+def pin_on_demand(extra: str) -> dict[str, str]:
+    """Return name and installed version of what only an extra of `ON_DEMAND` needs.
 
     Raises
     ------
     ValueError
         If it is not installed.
     """
-    wanted = read_project()["optional-dependencies"][PEERS]
+    wanted = read_project()["optional-dependencies"][extra]
     try:
         pins = close(wanted)
     except PackageNotFoundError as error:
         raise ValueError(
-            f"{error.name} is not installed, so it cannot be pinned; run pip install -e '.[peers]'"
+            f"{error.name} is not installed, so it cannot be pinned; run pip install -e '.[{extra}]'"
         ) from None
     shared = pin_development()
     return {name: version for name, version in sorted(pins.items()) if name not in shared}
@@ -99,8 +99,10 @@ def read_project() -> dict[str, Any]:
 
 def write() -> None:
     """Write both files from what is installed."""
-    pins = sorted((pin_development() | pin_peers()).items())
-    lines = [f"{name}=={version}\n" for name, version in pins]
+    pins = pin_development()
+    for extra in ON_DEMAND:
+        pins |= pin_on_demand(extra)
+    lines = [f"{name}=={version}\n" for name, version in sorted(pins.items())]
     (HERE / "constraints.txt").write_text(HEADER + "".join(lines), encoding="utf-8")
     path = HERE / "asv.conf.json"
     conf = json.loads(path.read_text(encoding="utf-8"))

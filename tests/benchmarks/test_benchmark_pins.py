@@ -20,21 +20,36 @@ def read_constraints() -> dict[str, str]:
     return dict(line.split("==") for line in lines if not line.startswith("#"))
 
 
-def test_constraints_are_what_is_required_and_installed():
-    constraints, development = read_constraints(), _pins.pin_development()
+@pytest.mark.parametrize(("extra", "names"), [("peers", {"duckdb", "polars"}), ("fuzz", {"atheris"})])
+def test_what_one_command_alone_needs_is_pinned(extra, names):
+    assert {re.match(r"[\w-]+", each)[0] for each in PROJECT["optional-dependencies"][extra]} == names
+    constraints = read_constraints()
     try:
-        assert constraints == development | _pins.pin_peers(), "run `python -m benchmarks pins` after an upgrade"
-    except ValueError:  # only `make peers` installs these, so here only that there are pins of them can be seen
-        assert constraints.items() > development.items(), "run `python -m benchmarks pins` after an upgrade"
-        assert constraints.keys() >= {"duckdb", "polars"}
+        pins = _pins.pin_on_demand(extra)
+    except ValueError:  # only `make` of that name installs these, so here only that there are pins of them can be seen
+        assert constraints.keys() >= names
+    else:
+        assert constraints.items() >= pins.items(), "run `python -m benchmarks pins` after an upgrade"
 
 
-def test_pinning_what_is_not_installed_says_what_to_do(monkeypatch):
+def test_constraints_are_what_is_required_and_installed():
+    constraints, pins, missing = read_constraints(), _pins.pin_development(), 0
+    for extra in _pins.ON_DEMAND:
+        try:
+            pins |= _pins.pin_on_demand(extra)
+        except ValueError:
+            missing += 1
+    assert constraints.items() >= pins.items(), "run `python -m benchmarks pins` after an upgrade"
+    assert missing or constraints == pins, "run `python -m benchmarks pins` after an upgrade"
+
+
+@pytest.mark.parametrize("extra", _pins.ON_DEMAND)
+def test_pinning_what_is_not_installed_says_what_to_do(monkeypatch, extra):
     monkeypatch.setattr(
-        _pins, "read_project", lambda: PROJECT | {"optional-dependencies": {"peers": ["no-such-package>=1"]}}
+        _pins, "read_project", lambda: PROJECT | {"optional-dependencies": {extra: ["no-such-package>=1"]}}
     )
-    with pytest.raises(ValueError, match=r"no-such-package is not installed.*pip install -e '\.\[peers\]'"):
-        _pins.pin_peers()
+    with pytest.raises(ValueError, match=rf"no-such-package is not installed.*pip install -e '\.\[{extra}\]'"):
+        _pins.pin_on_demand(extra)
 
 
 def test_asv_measures_in_the_same_versions():
