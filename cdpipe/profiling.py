@@ -5,7 +5,7 @@ import json
 import os
 import platform
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any, Final
@@ -18,7 +18,7 @@ from cdpipe.engine.outputs import explain_foreign
 from cdpipe.engine.ownfolders import own_folder
 from cdpipe.engine.runner import ORDER, OnPartition
 from cdpipe.engine.seals import digest_file, find_own, seal
-from cdpipe.engine.session import Session
+from cdpipe.engine.session import Session, SessionError
 from cdpipe.oserrors import naming
 from cdpipe.perf.findings import Rules
 from cdpipe.perf.measurements import Machine
@@ -256,8 +256,18 @@ def _record_cluster(session: Session, path: Path) -> Iterator[None]:
 
     if not isinstance(session, ClusterSession):
         raise TypeError(f"{type(session).__name__} has no scheduler to ask")
-    with session.client.as_current(), performance_report(filename=str(path), mode="inline"):
-        yield
+    report = performance_report(filename=str(path), mode="inline")
+    with session.client.as_current():
+        with session.asking():
+            report.__enter__()
+        try:
+            yield
+        except BaseException:
+            with suppress(SessionError), session.asking():  # what made the run fail is told instead
+                report.__exit__(None, None, None)
+            raise
+        with session.asking():
+            report.__exit__(None, None, None)
 
 
 def _write(out: Path, made: Profile, dask_report: bytes | None) -> None:

@@ -2,14 +2,14 @@
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
-from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any, TypeVar
 
 import dask
 from distributed import Client, Future, KilledWorker, Scheduler, as_completed
 from distributed.scheduler import NoWorkerError
 
+from cdpipe.engine.link import OUT_OF_MEMORY, Link
 from cdpipe.engine.plugins import ClusterBooks, make_queue_plugin
 from cdpipe.engine.session import (
     Books,
@@ -23,10 +23,6 @@ from cdpipe.engine.session import (
 from cdpipe.engine.tasks import building_graph, scheduling
 from cdpipe.limits import machine_memory_bytes
 
-_OUT_OF_MEMORY: Final = (
-    "most likely out of memory: use smaller partitions, fewer threads_per_worker or a larger memory_limit_gb"
-)
-
 T = TypeVar("T")
 
 
@@ -35,17 +31,20 @@ class ClusterSession(Session):
 
     Parameters
     ----------
-    client
-        Connected client; it stays the caller's to close.
-    scheduler_here
-        Whether the scheduler lives in this process.
+    link
+        Connects with the scheduler; its client stays the caller's to close.
     """
 
-    def __init__(self, client: Client, *, scheduler_here: bool) -> None:
-        self.client = client
-        self._dashboard_link = client.dashboard_link if client.run_on_scheduler(_has_dashboard) else None
-        self._scheduler_here = scheduler_here
+    def __init__(self, link: Link) -> None:
+        self.client: Client = link.client
+        self._link = link
+        with link.asking():
+            self._dashboard_link = self.client.dashboard_link if self.client.run_on_scheduler(_has_dashboard) else None
         self._broadcasts: list[Any] = []
+
+    def asking(self) -> AbstractContextManager[None]:
+        """Ask the scheduler something in the block; a `SessionError` says if it is lost."""
+        return self._link.asking()
 
     def run(self, tasks: Sequence[Any], *, on_done: OnDone | None = None) -> list[Any]:
         """Run every task and return their results in order; see `Session.run`."""
@@ -54,7 +53,7 @@ class ClusterSession(Session):
 
     def _run(self, tasks: Sequence[Any], on_done: OnDone | None) -> list[Any]:
         results: list[Any] = [None] * len(tasks)
-        with building_graph():
+        with building_graph(), self.asking():
             futures = dict(enumerate(self.client.compute(list(tasks))))
         places: dict[Any, list[int]] = {}
         for index, future in futures.items():
@@ -70,8 +69,9 @@ class ClusterSession(Session):
                             on_done(index, result)
         except BaseException:
             finished.clear()
-            if self.client.status == "running":
-                self.client.cancel(list(futures.values()), force=True, reason="another task failed")
+            if not self._link.is_lost:
+                with suppress(SessionError), self.asking():
+                    self.client.cancel(list(futures.values()), force=True, reason="another task failed")
             raise
         return results
 
@@ -81,15 +81,13 @@ class ClusterSession(Session):
             if future.status == "error":
                 failure, trace = future.exception(), future.traceback()
                 if isinstance(failure, NoWorkerError):
-                    raise SessionError(f"no worker has been left for {failure.timeout:g} s, {_OUT_OF_MEMORY}")
+                    raise SessionError(self._link.explain_no_workers(failure.timeout))
                 if not isinstance(failure, KilledWorker):
                     raise failure.with_traceback(trace)
                 deaths = failure.allowed_failures + 1
-                raise SessionError(f"task {failure.task!r} took down {deaths} workers, {_OUT_OF_MEMORY}")
-        try:
+                raise SessionError(f"task {failure.task!r} took down {deaths} workers, {OUT_OF_MEMORY}")
+        with self.asking():
             results: list[Any] = self.client.gather(list(batch))
-        except CancelledError as error:
-            raise SessionError(f"the cluster lost the work ({error}): is its scheduler still running?") from error
         return results
 
     def broadcast(self, value: T) -> T:
@@ -100,9 +98,12 @@ class ClusterSession(Session):
         """
         # Dask warns of large values in a graph, which its users repeat for every task; this one goes once.
         with scheduling(), dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
-            future = self.client.submit(operator.itemgetter(0), (value,), pure=False)
-            future.result()
-            self.client.replicate([future])
+            with self.asking():
+                future = self.client.submit(operator.itemgetter(0), (value,), pure=False)
+                future.exception()  # waits
+            self._gather([future])
+            with suppress(OSError), self.asking():  # a worker that ends meanwhile needs no copy
+                self.client.replicate([future])
         self._broadcasts.append(future)
         stand_in: T = future
         return stand_in
@@ -121,7 +122,8 @@ class ClusterSession(Session):
     def watch_queue(self) -> Iterator[QueueWatch]:
         """Watch the scheduler from within, by a plugin that hears of every change of every task."""
         watch, plugin = QueueWatch(), make_queue_plugin()
-        self.client.register_plugin(plugin)
+        with self.asking():
+            self.client.register_plugin(plugin)
 
         def read(dask_scheduler: Scheduler, name: str = plugin.name) -> tuple[Any, ...]:
             found = dask_scheduler.plugins[name]
@@ -129,32 +131,35 @@ class ClusterSession(Session):
 
         try:
             yield watch
-            found = self.client.run_on_scheduler(read)
+            with self.asking():
+                found = self.client.run_on_scheduler(read)
             watch.deepest_ready, watch.tasks, watch.mean_ready, watch.ready_over_time = found
         finally:
-            if self.client.status == "running":
+            with suppress(SessionError), self.asking():  # a scheduler that is lost has no plugin
                 self.client.unregister_scheduler_plugin(plugin.name)
 
     @contextmanager
     def keep_books(self) -> Iterator[Books]:
         """Have each worker keep a book of its tasks, and the scheduler say which process it is; see `plugins`."""
-        books = ClusterBooks(self.client, scheduler_here=self._scheduler_here)
-        books.open()
+        books = ClusterBooks(self._link)
         try:
+            books.open()
             yield books
         finally:
             books.close()
 
     def each_process(self, function: Callable[[], T]) -> Mapping[str, T]:
         """Call `function()` in every worker, and in the scheduler's process if that is not this one."""
-        answers = self.client.run(function, on_error="return")
+        with self.asking():
+            answers = self.client.run(function, on_error="return")
         # A worker that has just gone, which dask has not noticed yet, answers with the error of its connection.
         found: dict[str, T] = {name: each for name, each in answers.items() if not isinstance(each, OSError)}
         for answer in found.values():
             if isinstance(answer, Exception):
                 raise answer
-        if not self._scheduler_here:
-            found[self.client.scheduler.address] = self.client.run_on_scheduler(function)
+        if not self._link.scheduler_here:
+            with self.asking():
+                found[self._link.address] = self.client.run_on_scheduler(function)
         return found
 
     @property
@@ -173,9 +178,14 @@ class ClusterSession(Session):
         return sum(worker["nthreads"] for worker in self._known_workers().values())
 
     def _known_workers(self) -> dict[str, Any]:
-        # Not `client.scheduler_info()`: what that returns is replaced every few seconds by an answer without workers.
-        workers: dict[str, Any] = self.client.sync(self.client.scheduler.identity, n_workers=-1)["workers"]
-        return workers
+        while True:
+            with self.asking():
+                # Not `client.scheduler_info()`: what that returns is replaced every few seconds by one without workers.
+                known = self.client.sync(self.client.scheduler.identity, n_workers=-1)
+            workers: dict[str, Any] = known["workers"]
+            if workers:
+                return workers
+            self._link.require_workers()
 
 
 def _has_dashboard(dask_scheduler: Scheduler) -> bool:

@@ -1,21 +1,27 @@
 """Sessions on clusters, opened: of workers started here, or of a scheduler that is already running."""
 
+import asyncio
 import logging
 import math
 import signal
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Security
+from distributed.comm import connect as open_comm
 from distributed.deploy.utils import nprocesses_nthreads
 from distributed.versions import VersionMismatchWarning, error_message
 
+from cdpipe.engine import certificates, link
 from cdpipe.engine.cluster import ClusterSession
+from cdpipe.engine.lastwords import LastWords, hearing_last_words
+from cdpipe.engine.link import Link
 from cdpipe.engine.ownfolders import own_folder
 from cdpipe.engine.session import GB, SessionError, SessionParams, SessionWarning
 from cdpipe.limits import count_processors, machine_memory_bytes
@@ -23,13 +29,17 @@ from cdpipe.limits import count_processors, machine_memory_bytes
 CONNECT_SECONDS: Final = 5.0
 """How long to wait for a scheduler to answer, and then for its first worker."""
 
-WITHOUT_WORKERS_SECONDS: Final = 60.0
-"""How long a local cluster may be without any worker: one that has died is back in seconds, or never."""
-
 _PATIENCE: Final = {"distributed.deploy.lost-worker-timeout": "1 day"}
 """Dask gives up a worker that is not back in 15 s, though its nanny is starting it: a busy machine may take longer."""
 
 LOOPBACK: Final = "127.0.0.1"
+
+_UNGUARDED: Final = (
+    "workers import the script that starts them, so a script must open the cluster below "
+    "if __name__ == \"__main__\"; scheduler 'threads' needs no workers"
+)
+_BOOTSTRAPPING: Final = "bootstrapping phase"
+"""What Python says to a process that starts others while it is itself being started."""
 
 
 def dask_setup(_worker: object) -> None:
@@ -44,6 +54,8 @@ def dask_setup(_worker: object) -> None:
 def start_local(params: SessionParams) -> Iterator[ClusterSession]:
     """Start worker processes on this machine, on loopback only; none is left at the end.
 
+    Any user of the machine can reach a port on loopback, so only who has this cluster's own key is answered.
+
     Raises
     ------
     SessionError
@@ -53,7 +65,7 @@ def start_local(params: SessionParams) -> Iterator[ClusterSession]:
         "distributed.worker.memory.target": params.spill_target,
         "distributed.worker.memory.spill": params.spill,
         "distributed.worker.memory.pause": params.pause,
-        "distributed.scheduler.no-workers-timeout": WITHOUT_WORKERS_SECONDS,
+        "distributed.scheduler.no-workers-timeout": link.WITHOUT_WORKERS_SECONDS,
     }
     workers, threads = _shape(params)
     share_gb = machine_memory_bytes() / GB * min(1.0, threads / count_processors())
@@ -61,57 +73,100 @@ def start_local(params: SessionParams) -> Iterator[ClusterSession]:
     dashboard_port = 0 if isinstance(params.dashboard, bool) else params.dashboard
     with _spill_directory(params.spill_directory) as spill_directory:
         settings["temporary-directory"] = str(spill_directory)
+        options = {
+            "n_workers": workers,
+            "threads_per_worker": threads,
+            "memory_limit": memory_limit,
+            "processes": True,
+            "host": LOOPBACK,
+            "dashboard_address": f"{LOOPBACK}:{dashboard_port}",
+            "scheduler_kwargs": {"dashboard": params.dashboard is not False},
+            "security": certificates.make_temporary(),
+            "preload": [__name__],
+            "config": settings,  # without a copy, nannies would restart a crashed worker with dask's defaults
+            # A failing task is raised here; each worker's own account of it would only drown it.
+            "silence_logs": logging.CRITICAL,
+        }
         with dask.config.set(settings):
-            try:
-                cluster = LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=threads,
-                    memory_limit=memory_limit,
-                    processes=True,
-                    host=LOOPBACK,
-                    dashboard_address=f"{LOOPBACK}:{dashboard_port}",
-                    scheduler_kwargs={"dashboard": params.dashboard is not False},
-                    preload=[__name__],
-                    config=settings,  # without a copy, nannies would restart a crashed worker with dask's defaults
-                    # A failing task is raised here; each worker's own account of it would only drown it.
-                    silence_logs=logging.CRITICAL,
-                )
-            except (OSError, RuntimeError, TimeoutError) as error:
-                raise SessionError(
-                    f"no local cluster ({error}): workers import the script that starts them, so a script must do so "
-                    "below if __name__ == \"__main__\"; scheduler 'threads' needs no workers"
-                ) from error
+            cluster = _start_cluster(options)
         client = Client(cluster, set_as_default=False, direct_to_workers=True)
         with closing(cluster), closing(client), dask.config.set(_PATIENCE):
-            yield ClusterSession(client, scheduler_here=True)
+            yield ClusterSession(Link(client, scheduler_here=True))
+
+
+def _start_cluster(options: Mapping[str, Any]) -> LocalCluster:
+    with hearing_last_words() as words:
+        try:
+            cluster = LocalCluster(**options)
+        except (OSError, RuntimeError, TimeoutError) as error:
+            failure = error
+        else:
+            words.pass_on()
+            return cluster
+    raise SessionError(f"no local cluster: {_explain_start(failure, words)}") from failure
+
+
+def _explain_start(failure: Exception, words: LastWords) -> str:
+    """Say why workers did not start, in their own words where they had any."""
+    reasons: list[str] = []
+    cause: BaseException | None = failure
+    while cause is not None:
+        reasons.append(str(cause) or type(cause).__name__)
+        cause = cause.__cause__ or cause.__context__
+    if any(sign in text for sign in (_BOOTSTRAPPING, _UNGUARDED) for text in (*reasons, words.text)):
+        return _UNGUARDED
+    reason = words.death or reasons[-1].strip().splitlines()[-1]
+    if words.last_line:
+        reason += f", and its last words were: {words.last_line}"
+    elif words.death.endswith(f"signal {signal.SIGKILL:d}"):
+        reason += ", as the system does where memory is short: use fewer workers"
+    return f"{reason}; scheduler 'threads' needs no workers"
 
 
 @contextmanager
-def connect(address: str) -> Iterator[ClusterSession]:
+def connect(params: SessionParams) -> Iterator[ClusterSession]:
     """Connect to a running scheduler, which keeps running at the end.
 
     Raises
     ------
     SessionError
-        If nothing answers at `address` within about ten seconds, or no worker has joined.
+        If nothing answers at the address within about ten seconds, no worker has joined, or certificates do not do.
     """
+    address = params.scheduler
+    security = certificates.load(params) if address.startswith("tls://") else Security()
     try:
+        with ThreadPoolExecutor(1) as thread:  # where this thread has a loop of its own, it cannot run another
+            thread.submit(asyncio.run, _greet(address, security)).result()
         with warnings.catch_warnings():
             # Of workers that have joined by now alone; all are looked at once there are any.
             warnings.simplefilter("ignore", VersionMismatchWarning)
-            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False, security=security)
     except (OSError, TypeError, ValueError, RuntimeError) as error:
         raise SessionError(_unreachable(address, error)) from error
-    with closing(client):
-        try:
-            client.wait_for_workers(1, timeout=CONNECT_SECONDS)
-        except TimeoutError as error:
-            raise SessionError(f"{address} has no workers: start one with `dask worker {address}`") from error
-        found = client.get_versions()
+    reached = Link(client, scheduler_here=False)
+    with closing(client), reached.watching():
+        with reached.asking():
+            try:
+                client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+            except TimeoutError as error:
+                command = link.WORKER_COMMAND.format(address=address)
+                raise SessionError(f"{address} has no workers: start one with `{command}`") from error
+            found = client.get_versions()
         if different := error_message(found["scheduler"], found["workers"], found["client"])["warning"]:
             message = f"{address} runs other versions than this process, so tasks may fail:\n{different}"
             warnings.warn(message, SessionWarning, stacklevel=5)
-        yield ClusterSession(client, scheduler_here=False)
+        yield ClusterSession(reached)
+
+
+async def _greet(address: str, security: Security) -> None:
+    """Exchange greetings with a scheduler: one that is stopped accepts a connection, and then says nothing."""
+    arguments = security.get_connection_args("client")
+    greeting = open_comm(address, timeout=CONNECT_SECONDS, **arguments)
+    try:
+        comm = await asyncio.wait_for(greeting, 2 * CONNECT_SECONDS)
+    except TimeoutError:
+        raise TimeoutError(f"it is there, but has said nothing for {CONNECT_SECONDS:g} s") from None
+    comm.abort()
 
 
 def _shape(params: SessionParams) -> tuple[int, int]:
@@ -125,12 +180,17 @@ def _shape(params: SessionParams) -> tuple[int, int]:
 
 
 def _unreachable(address: str, error: Exception) -> str:
+    reason = next((str(each) for each in (error.__cause__, error) if each is not None and str(each)), None)
+    reason = (reason or type(error).__name__).splitlines()[0]
+    host, _, port = address.partition("://")[2].rpartition(":")
+    command = f"dask scheduler --host {host.strip('[]')} --port {port} --dashboard-address {LOOPBACK}:8787"
     if address.startswith("tls://"):
-        remedy = "check that it runs, and dask's settings distributed.comm.tls (ca-file, client.*)"
+        remedy = (
+            "check that it runs with --protocol tls, that session.tls_ca_file is of who signed its certificate, and "
+            "that its own --tls-ca-file is of who signed session.tls_cert"
+        )
     else:
-        port = address.rpartition(":")[2]
-        remedy = f"start it with `dask scheduler --port {port}`, or correct the address"
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        remedy = f"start it with `{command}`, or correct the address; if it speaks TLS, name it as tls://{host}:{port}"
     return f"no dask scheduler at {address} ({reason}): {remedy}"
 
 

@@ -5,6 +5,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final
@@ -18,12 +19,20 @@ from distributed.protocol import core
 
 from cdpipe.engine import depth
 from cdpipe.engine.accounts import Account, Place
+from cdpipe.engine.link import Link
+from cdpipe.engine.session import SessionError
 from cdpipe.engine.tasks import TaskBook
 
 cloudpickle.register_pickle_by_value(depth)
 
 _PICKLING: Final = ("serialize", "deserialize", "compress", "decompress")
 """Activities of Dask's fine performance metrics that count as serialisation."""
+
+
+_REGISTER_SECONDS: Final = 30.0
+"""How long workers may keep dying while they are told to keep books."""
+
+_RETRY_SECONDS: Final = 0.2
 
 
 class Packing:
@@ -170,9 +179,9 @@ class BookPlugin(WorkerPlugin):  # type: ignore[misc] # distributed is not typed
 class ClusterBooks:
     """The books that the workers of a cluster keep, and its scheduler if that is a process of its own."""
 
-    def __init__(self, client: Client, *, scheduler_here: bool) -> None:
-        self._client = client
-        self._scheduler_here = scheduler_here
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._client: Client = link.client
         self._plugin = BookPlugin()
         self._digest: Callable[..., None] = context_meter.digest_metric
         self._unmetered = Packing()
@@ -183,9 +192,10 @@ class ClusterBooks:
         # What the client packs and unpacks is metered as at workers, but dask has nobody there to tell it to.
         context_meter.digest_metric = self._metered
         self._unmetered.open()
-        self._client.register_plugin(self._plugin)
-        if not self._scheduler_here:
-            self._client.run_on_scheduler(_open_at_scheduler, self._plugin.name)
+        self._register()
+        if not self._link.scheduler_here:
+            with self._link.asking():
+                self._client.run_on_scheduler(_open_at_scheduler, self._plugin.name)
 
     def where(self) -> Mapping[str, Place]:
         """Return by address where each book is kept."""
@@ -200,14 +210,30 @@ class ClusterBooks:
         return sum(self._packed) + self._unmetered.seconds()
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind, so far as there is somebody left."""
         context_meter.digest_metric = self._digest
         self._unmetered.close()
-        if self._client.status != "running":
-            return
-        self._client.unregister_worker_plugin(self._plugin.name)
-        if not self._scheduler_here:
-            self._client.run_on_scheduler(_discard_at_scheduler, self._plugin.name)
+        with suppress(OSError, ValueError, SessionError), self._link.asking():
+            self._client.unregister_worker_plugin(self._plugin.name)
+        if not self._link.scheduler_here:
+            with suppress(SessionError), self._link.asking():
+                self._client.run_on_scheduler(_discard_at_scheduler, self._plugin.name)
+
+    def _register(self) -> None:
+        """Have every worker keep a book; one that dies meanwhile fails that, and then the others are told anew."""
+        deadline = time.monotonic() + _REGISTER_SECONDS
+        while True:
+            try:
+                with self._link.asking():
+                    self._client.register_plugin(self._plugin)
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise SessionError(
+                        f"workers of {self._link.address} cannot be reached ({error}): see why"
+                    ) from error
+                time.sleep(_RETRY_SECONDS)
+            else:
+                return
 
     def _metered(self, label: object, value: float, unit: str) -> None:
         if label in _PICKLING and unit == "seconds":
@@ -216,10 +242,12 @@ class ClusterBooks:
 
     def _ask(self, of_worker: Callable[..., Any], of_scheduler: Callable[..., Any]) -> dict[str, Any]:
         name = self._plugin.name
-        answers = self._client.run(of_worker, name, on_error="return")
+        with self._link.asking():
+            answers = self._client.run(of_worker, name, on_error="return")
         found = {address: each for address, each in answers.items() if not isinstance(each, Exception)}
-        if not self._scheduler_here:
-            found[self._client.scheduler.address] = self._client.run_on_scheduler(of_scheduler, name)
+        if not self._link.scheduler_here:
+            with self._link.asking():
+                found[self._link.address] = self._client.run_on_scheduler(of_scheduler, name)
         return found
 
 
@@ -248,4 +276,6 @@ def _account_of_scheduler(name: str, dask_scheduler: Scheduler) -> Account:
 
 
 def _discard_at_scheduler(name: str, dask_scheduler: Scheduler) -> None:
-    dask_scheduler.extensions.pop(name).discard()
+    book = dask_scheduler.extensions.pop(name, None)
+    if book is not None:
+        book.discard()

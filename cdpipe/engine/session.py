@@ -82,6 +82,14 @@ class SessionParams(Params):
         None,
         description="scheduler 'local': where results spill; default: a temporary directory, removed at the end",
     )
+    tls_ca_file: Path | None = Field(
+        None,
+        description="scheduler 'tls://…': PEM file of who signed the scheduler's certificate; default: Dask's settings",
+    )
+    tls_cert: Path | None = Field(
+        None, description="the same: PEM file of the certificate this process shows; default: Dask's settings"
+    )
+    tls_key: Path | None = Field(None, description="the same: PEM file of its key; default: Dask's, or in tls_cert")
 
     @field_validator("scheduler")
     @classmethod
@@ -97,17 +105,19 @@ class SessionParams(Params):
             raise ValueError(
                 f"spill_target <= spill <= pause does not hold: {self.spill_target}, {self.spill}, {self.pause}"
             )
+        tls = {name for name in type(self).model_fields if name.startswith("tls_")}
         applied = {
             "threads": {"threads_per_worker", "memory_limit_gb"},
-            "local": set(type(self).model_fields),
+            "local": set(type(self).model_fields) - tls,
         }
-        legal = {"scheduler"} | applied.get(self.scheduler, set())
+        legal = {"scheduler"} | applied.get(self.scheduler, tls if self.scheduler.startswith("tls://") else set())
         for name, field in type(self).model_fields.items():
             # A setting that would silently do nothing is worse than one that is refused.
             if name not in legal and getattr(self, name) != field.default:
+                value = getattr(self, name)
                 raise ValueError(
-                    f"{name} = {getattr(self, name)!r} has no effect with scheduler {self.scheduler!r}: "
-                    "remove it, or use scheduler 'local'"
+                    f"{name} = {str(value) if isinstance(value, Path) else value!r} has no effect with scheduler "
+                    f"{self.scheduler!r}: remove it, or use scheduler {'tls://HOST:PORT' if name in tls else 'local'!r}"
                 )
         return self
 
@@ -261,6 +271,6 @@ def open_session(params: SessionParams | None = None) -> Iterator[Session]:
     # `distributed` costs 0.2 to 0.4 s at start-up, which a session on threads need not pay.
     from cdpipe.engine.connections import connect, start_local  # noqa: PLC0415
 
-    opened = start_local(params) if params.scheduler == "local" else connect(params.scheduler)
+    opened = start_local(params) if params.scheduler == "local" else connect(params)
     with opened as session:
         yield session

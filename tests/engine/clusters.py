@@ -10,12 +10,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
-from distributed import Client
+from distributed import Client, Security
 
 import cdpipe
 from cdpipe.engine.session import Session, SessionParams, open_session
 
 HOST = "127.0.0.1"
+LOOPBACK_PAGES = ("--no-dashboard", "--dashboard-address", f"{HOST}:0")
+"""A process without dashboard still has a web server, on every interface unless told otherwise."""
 PATIENCE_SECONDS = 300
 """How long a process may take to start; alone it takes two, on a busy machine many."""
 
@@ -54,10 +56,10 @@ def start_detached(folder: Path, name: str, *command: str) -> Iterator[int]:
 
 
 @contextmanager
-def start_scheduler(folder: Path) -> Iterator[str]:
-    """Start a scheduler without workers; yields its address."""
+def start_scheduler(folder: Path, *more: str) -> Iterator[str]:
+    """Start a scheduler without workers, on loopback alone; yields its address."""
     file = folder / "scheduler.json"
-    options = ("--host", HOST, "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
+    options = ("--host", HOST, "--port", "0", "--scheduler-file", str(file), *LOOPBACK_PAGES, *more)
     with start_detached(folder, "scheduler", "distributed.cli.dask_scheduler", *options):
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
@@ -71,11 +73,12 @@ def start_scheduler(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def start_workers(folder: Path, address: str) -> Iterator[None]:
+def start_workers(folder: Path, address: str, *more: str, security: Security | None = None) -> Iterator[None]:
     """Start two worker processes of one thread each; both have joined when this yields."""
-    options = ("--nworkers", "2", "--nthreads", "1", "--host", HOST, "--no-dashboard", "--local-directory", str(folder))
-    with start_detached(folder, "workers", "distributed.cli.dask_worker", address, *options):
-        with Client(address, timeout=PATIENCE_SECONDS, set_as_default=False) as client:
+    options = ("--nworkers", "2", "--nthreads", "1", "--host", HOST, "--local-directory", str(folder))
+    command = ("distributed.cli.dask_worker", address, *options, *LOOPBACK_PAGES, *more)
+    with start_detached(folder, "workers", *command):
+        with Client(address, timeout=PATIENCE_SECONDS, set_as_default=False, security=security) as client:
             client.wait_for_workers(2, timeout=PATIENCE_SECONDS)
         yield
 

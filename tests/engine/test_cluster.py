@@ -122,7 +122,7 @@ def test_task_that_kills_its_workers_is_named():
 
 
 def test_a_cluster_that_lost_all_workers_says_so(monkeypatch):
-    monkeypatch.setattr("cdpipe.engine.connections.WITHOUT_WORKERS_SECONDS", 0.5)
+    monkeypatch.setattr("cdpipe.engine.link.WITHOUT_WORKERS_SECONDS", 0.5)
     params = SessionParams(scheduler="local", workers=1, threads_per_worker=1, dashboard=False)
     with open_session(params) as session:
         session.client.cluster.scale(0)
@@ -204,17 +204,12 @@ def test_interrupt_leaves_nothing_running(tmp_path, scheduler):
 @pytest.mark.usefixtures("hurry")
 def test_unreachable_scheduler_says_what_to_do():
     with (
-        pytest.raises(SessionError, match=r"no dask scheduler at tcp://127.0.0.1:9 .*dask scheduler --port 9"),
+        pytest.raises(
+            SessionError,
+            match=r"no dask scheduler at tcp://127.0.0.1:9 \(.*refused.*`dask scheduler --host 127.0.0.1 --port 9 "
+            "--dashboard-address 127.0.0.1:8787`",
+        ),
         open_session(SessionParams(scheduler="tcp://127.0.0.1:9")),
-    ):
-        pass
-
-
-@pytest.mark.usefixtures("hurry")
-def test_tls_without_certificates_says_what_to_set():
-    with (
-        pytest.raises(SessionError, match=r"tls://127.0.0.1:9 .*distributed.comm.tls"),
-        open_session(SessionParams(scheduler="tls://127.0.0.1:9")),
     ):
         pass
 
@@ -223,7 +218,11 @@ def test_scheduler_without_workers_says_how_to_start_one(tmp_path, monkeypatch):
     monkeypatch.setattr("cdpipe.engine.connections.CONNECT_SECONDS", 5.0)  # it does answer, so a second may be too few
     with (
         start_scheduler(tmp_path) as address,
-        pytest.raises(SessionError, match=f"{address} has no workers: start one with `dask worker {address}`"),
+        pytest.raises(
+            SessionError,
+            match=f"{address} has no workers: start one with `dask worker {address} --host 127.0.0.1 "
+            "--dashboard-address 127.0.0.1:0`",
+        ),
         open_session(SessionParams(scheduler=address)),
     ):
         pass

@@ -76,6 +76,8 @@ def test_spill_thresholds_must_be_ordered():
         {"dashboard": 8787},
         {"scheduler": "tcp://127.0.0.1:8786", "memory_limit_gb": 4},
         {"scheduler": "tcp://127.0.0.1:8786", "threads_per_worker": 4},
+        {"scheduler": "tcp://127.0.0.1:8786", "tls_cert": "cert.pem"},
+        {"scheduler": "local", "tls_key": "key.pem"},
     ],
 )
 def test_a_setting_without_effect_is_refused(given):
