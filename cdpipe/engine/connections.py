@@ -16,6 +16,7 @@ import dask
 from distributed import Client, LocalCluster, Security
 from distributed.comm import connect as open_comm
 from distributed.deploy.utils import nprocesses_nthreads
+from distributed.utils import silence_logging_cmgr
 from distributed.versions import VersionMismatchWarning, error_message
 
 from cdpipe.engine import certificates, link
@@ -144,7 +145,8 @@ def connect(params: SessionParams) -> Iterator[ClusterSession]:
     except (OSError, TypeError, ValueError, RuntimeError) as error:
         raise SessionError(_unreachable(address, error)) from error
     reached = Link(client, scheduler_here=False)
-    with closing(client), reached.watching():
+    # A scheduler that is lost is told once, as an error; Dask's account of each attempt to reach it would drown that.
+    with silence_logging_cmgr(logging.CRITICAL), closing(client), reached.watching():
         with reached.asking():
             try:
                 client.wait_for_workers(1, timeout=CONNECT_SECONDS)

@@ -259,7 +259,10 @@ def main() -> None:
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
     source = io.FileIO(sys.stdin.fileno(), closefd=False)  # without a buffer, `select` sees all that came
-    said = json.loads(source.readline())
+    first = source.readline()
+    if not first:  # the run ended before there was anything to watch
+        return
+    said = json.loads(first)
     tables = {int(pid): path for pid, path in said["tables"].items()}
     watcher = Watcher(said["roots"], tables, slots=said["slots"], cores=said["cores"])
     _say("ready")

@@ -61,15 +61,26 @@ def start_scheduler(folder: Path, *more: str) -> Iterator[str]:
     file = folder / "scheduler.json"
     options = ("--host", HOST, "--port", "0", "--scheduler-file", str(file), *LOOPBACK_PAGES, *more)
     with start_detached(folder, "scheduler", "distributed.cli.dask_scheduler", *options):
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                address = json.loads(file.read_text())["address"]
-                break
-            except (FileNotFoundError, ValueError):
-                assert time.monotonic() < deadline, (folder / "scheduler.log").read_text()
-                time.sleep(0.05)
-        yield address
+        yield read_address(file, folder / "scheduler.log")
+
+
+def read_address(file: Path, log: Path) -> str:
+    """Wait until a scheduler has written its address down."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return json.loads(file.read_text())["address"]
+        except (FileNotFoundError, ValueError):
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+
+
+@contextmanager
+def start_tiny(folder: Path) -> Iterator[tuple[str, int]]:
+    """Start a scheduler and one worker in one process; yields its address and the process."""
+    file = folder / "tiny.json"
+    with start_detached(folder, "tiny", "tests.engine.tiny_cluster", str(file)) as pid:
+        yield read_address(file, folder / "tiny.log"), pid
 
 
 @contextmanager
