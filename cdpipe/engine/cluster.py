@@ -180,7 +180,7 @@ class ClusterSession(Session):
     def _known_workers(self) -> dict[str, Any]:
         while True:
             with self.asking():
-                # Not `client.scheduler_info()`: what that returns is replaced every few seconds by one without workers.
+                # Not `scheduler_info`: that may answer from memory, and be replaced by an answer without workers.
                 known = self.client.sync(self.client.scheduler.identity, n_workers=-1)
             workers: dict[str, Any] = known["workers"]
             if workers:

@@ -288,7 +288,7 @@ def _judge(
     if before.workers:
         found["network_bytes"] = sum(each.network_bytes for each in accounts.values())
     cpu_seconds = figures.get("cpu_seconds")
-    if cpu_seconds is not None:
+    if cpu_seconds is not None and any(seen.parts.values()):  # else whoever was watched has gone
         exact = count_exactly(accounts, cpu_seconds=cpu_seconds)
         found["shares"] = attribute(seen, exact)
         found["samples"] = count_looks(seen, exact)
