@@ -103,7 +103,7 @@ def synth(rows: int, out: Path | None, seed: int) -> None:
 @main.command("run")
 @click.argument("config", type=click.Path(path_type=Path), required=False)
 @click.option("--example", is_flag=True, help="Print a commented configuration and stop.")
-@click.option("--scheduler", help="Instead of session.scheduler: threads, local or tcp://HOST:PORT.")
+@click.option("--scheduler", help="Instead of session.scheduler: threads, local, tcp://HOST:PORT or tls://HOST:PORT.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Instead of output.directory.")
 def run_command(config: Path | None, scheduler: str | None, out: Path | None, *, example: bool) -> None:
     """Run the pipeline that CONFIG (TOML or JSON) describes."""
@@ -143,7 +143,7 @@ def _format(function: F) -> F:
 
 @main.command("profile")
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--scheduler", help="Instead of session.scheduler: threads, local or tcp://HOST:PORT.")
+@click.option("--scheduler", help="Instead of session.scheduler: threads, local, tcp://HOST:PORT or tls://HOST:PORT.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Instead of output.directory.")
 @_rules
 @_format
