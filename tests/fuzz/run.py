@@ -97,7 +97,7 @@ def minimise(reader: str, grown: Path) -> int:
     """Keep the smallest inputs that reach all that was reached, up to a size; return their number."""
     merged = grown / "merged"
     merged.mkdir()
-    _run(reader, grown, ["-merge=1", str(merged), *_kept(reader), str(grown / "new"), str(grown / "seeds")])
+    _run(reader, grown, ["-set_cover_merge=1", str(merged), *_kept(reader), str(grown / "new"), str(grown / "seeds")])
     kept, size = CORPUS / reader, 0
     kept.mkdir(parents=True, exist_ok=True)
     for path in kept.iterdir():

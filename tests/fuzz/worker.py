@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import atheris
 
-with atheris.instrument_imports(include=["cdpipe"], enable_loader_override=False):
+with atheris.instrument_imports(include=["cdpipe", "tomllib"], enable_loader_override=False):
     from . import targets
 
 from .repacking import mutate_packed
