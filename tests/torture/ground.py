@@ -313,6 +313,8 @@ class Ground:
         except subprocess.TimeoutExpired:
             self.server.kill()
             self.server.wait()
+        assert self.server.stdout is not None
+        self.server.stdout.close()
         for process in self.find_processes():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
