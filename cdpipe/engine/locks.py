@@ -37,7 +37,9 @@ class HeldLock:
     def append(self, line: str) -> None:
         """Add a line to the file."""
         if self._descriptor is not None:
-            os.write(self._descriptor, f"{line}\n".encode())
+            left = f"{line}\n".encode()
+            while left:  # a disk takes less than all of it when it is full, and then says so
+                left = left[os.write(self._descriptor, left) :]
 
     def release(self) -> None:
         """Remove the file and release the lock; a second call does nothing."""
