@@ -1,22 +1,16 @@
-"""The one place that says how kernels are compiled, and how machine code is kept between processes."""
+"""The one place that says how kernels are compiled."""
 
-import hashlib
 from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import numba
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
-from numba.core.runtime import rtsys
 
 from cdpipe.kernels.compiler import KernelCompiler, PartCompiler
+from cdpipe.kernels.disk_cache import DiskCache, find_place
 
 F = TypeVar("F", bound=Callable[..., object])
-
-_SOURCES: Final = hashlib.sha256(
-    b"\0".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-).hexdigest()[:16]
 
 
 def jit(function: F) -> F:
@@ -58,15 +52,20 @@ def jit_inlined(function: F) -> F:
 
 def is_kept(kernel: Callable[..., object]) -> bool:
     """Say whether machine code of a kernel is on disk, or none is needed: compiling is switched off."""
-    cache: _CacheOnDemand | None = getattr(kernel, "_cache", None)
+    cache: DiskCache | None = getattr(kernel, "_cache", None)
     return cache is None or cache.is_filled()
+
+
+def why_unkept() -> str | None:
+    """Say why no machine code of this process will be there for the next one; None if it will."""
+    return None if numba.config.DISABLE_JIT else find_place(Path(__file__).parent).reason or None
 
 
 def _compile(function: F, **options: Any) -> F:  # noqa: ANN401 - whatever Numba takes
     options |= {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
     kernel: Any = numba.njit(pipeline_class=KernelCompiler, **options)(function)
     if not numba.config.DISABLE_JIT:
-        kernel._cache = _CacheOnDemand(function)  # noqa: SLF001, RUF100 - what njit(cache=True) does, with our own cache
+        kernel._cache = DiskCache(function)  # noqa: SLF001, RUF100 - what njit(cache=True) does, with our own cache
 
         @cache
         def part() -> Any:  # noqa: ANN401 - made when it is first needed, which in most processes is never
@@ -77,83 +76,3 @@ def _compile(function: F, **options: Any) -> F:  # noqa: ANN401 - whatever Numba
         kernel.get_overload = lambda signature: part().get_overload(signature)
     compiled: F = kernel
     return compiled
-
-
-class _KernelParts(CompileResultCacheImpl):  # type: ignore[misc] # numba has no types
-    """What is kept of a compiled kernel."""
-
-    def reduce(self, compiled: object) -> tuple[object, ...]:
-        """Return what to keep: all but the empty environments of Numba's own functions that were compiled into it.
-
-        An environment holds the Python objects that code reads. One without any is read by nobody, but to make it
-        anew its module is imported: for `np.empty` or `x in (a, b)` a good part of the compiler, 0.1 s.
-        """
-        *parts, environments = super().reduce(compiled)
-        return *parts, tuple(each for each in environments if each.consts or not _is_numbas(each))
-
-
-def _is_numbas(environment: Any) -> bool:  # noqa: ANN401 - numba has no types
-    return str(environment.globals["__name__"]).startswith("numba.")
-
-
-class _KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
-    """Numba's cache on disk, made safe for kernels that call each other and for many workers at once.
-
-    Numba's own is stamped with the file of the outermost function only, so that after a change to a kernel in another
-    file old machine code goes on running; here the stamp, and the name of each file, covers all kernels.
-    """
-
-    _impl_class = _KernelParts
-
-    def __init__(self, function: Callable[..., object]) -> None:
-        super().__init__(function)
-        self._cache_file = _KernelFile(
-            cache_path=self._cache_path,
-            filename_base=f"{self._impl.filename_base}-{_SOURCES}",
-            source_stamp=_SOURCES,
-        )
-
-    def load_overload(self, signature: object, target: object) -> object:
-        """Load machine code, None if there is none, without making a compiler first.
-
-        Numba's own first registers all that it can compile, which imports 115 modules and takes 0.2 s in every process.
-        Kept code needs of it only the helpers that count references; a compilation registers the rest by itself.
-        """
-        rtsys.initialize(target)
-        with self._guard_against_spurious_io_errors():
-            return self._load_overload(signature, target)
-
-
-class _CacheOnDemand:
-    """The cache of a kernel, opened when the kernel is first called.
-
-    To open one, Numba looks for a folder and tries to write there; at start-up it would be all kernels, used or not.
-    """
-
-    def __init__(self, function: Callable[..., object]) -> None:
-        self._function = function
-
-    @cached_property
-    def _opened(self) -> _KernelCache:
-        return _KernelCache(self._function)
-
-    def is_filled(self) -> bool:
-        """Say whether there is anything in it."""
-        return bool(self._opened._cache_file._load_index())  # noqa: SLF001, RUF100
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever Numba asks of a cache
-        return getattr(self._opened, name)
-
-
-class _KernelFile(IndexDataCacheFile):  # type: ignore[misc]
-    """Index and data files of one kernel, for any number of processes that write them at the same time.
-
-    Numba numbers data files and writes the index first: two processes can give one number to different code, and a
-    third can read an index whose data is not there yet. Here a data file is named by what it holds and comes first.
-    """
-
-    def save(self, key: object, data: object) -> None:
-        """Save machine code; an index entry lost to another process costs one compilation, nothing else."""
-        name = self._data_name_pattern.format(number=int(hashlib.sha256(repr(key).encode()).hexdigest()[:12], 16))
-        self._save_data(name, data)
-        self._save_index({**self._load_index(), key: name})

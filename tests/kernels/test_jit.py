@@ -130,7 +130,7 @@ def test_a_change_in_a_called_kernel_is_not_run_from_old_machine_code(copy):
 
 def test_only_what_python_calls_is_kept(copy):
     finish(use(copy))
-    kept = {path.name.partition("-")[0].partition(".")[2] for path in (copy / "machine-code").rglob("*.nbi")}
+    kept = {path.name.partition("-")[0].partition(".")[2] for path in (copy / "machine-code").rglob("*.kernel")}
     assert kept == {"_parse_float"}
 
 
