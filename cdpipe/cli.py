@@ -60,7 +60,22 @@ class _Rows(click.ParamType[int]):
         return int(rows)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The commands, which Ctrl-C ends by one sentence and status 130."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever a command returns
+        from cdpipe.interrupts import heeding_interrupts
+
+        try:
+            with heeding_interrupts():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            from cdpipe.terminal import tell_interrupt
+
+            raise SystemExit(tell_interrupt()) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cdpipe")
 @click.option("--debug", is_flag=True, help="Show where an error arose.")
 def main(*, debug: bool) -> None:

@@ -13,7 +13,7 @@ from cdpipe.config import RunConfig
 from cdpipe.engine.cache import CacheParams, Store
 from cdpipe.engine.frames import rehearse
 from cdpipe.engine.frugal import be_frugal
-from cdpipe.engine.graph import Raw
+from cdpipe.engine.graph import Outcome, Raw
 from cdpipe.engine.inputs import Inputs, require_visible
 from cdpipe.engine.metering import Metering, OnPart, meter_whole
 from cdpipe.engine.outputs import (
@@ -32,7 +32,9 @@ from cdpipe.engine.reading import plan_sources
 from cdpipe.engine.rejects import REJECTS
 from cdpipe.engine.runner import OnPartition, Prepared, Runner
 from cdpipe.engine.session import Session, open_session
+from cdpipe.interrupts import check_interrupt, heeding_interrupts
 from cdpipe.kernels.ahead import compiling_ahead
+from cdpipe.kernels.jit import why_unkept
 from cdpipe.limits import count_processors, machine_memory_bytes, require_base
 from cdpipe.plots import plot_confusion
 from cdpipe.remedies import explain_nothing
@@ -85,9 +87,23 @@ def run(
         If streaming or training would not fit into memory; that part has not started.
     ValueError
         If stages do not fit together, results would replace an input, or there is nothing to learn from.
+    KeyboardInterrupt
+        At Ctrl-C, wherever it falls.
     """
-    with ExitStack() as held:  # until the report is written
-        return _run(config, held, on_partition=on_partition, tell=say or (lambda _sentence: None), metering=metering)
+    with heeding_interrupts(), ExitStack() as held:  # until the report is written
+        watch = _heed_between(on_partition)
+        return _run(config, held, on_partition=watch, tell=say or (lambda _sentence: None), metering=metering)
+
+
+def _heed_between(tell: OnPartition | None) -> OnPartition:
+    """Have an interrupt that was forgotten end the run after the partition in which it fell."""
+
+    def watch(label: str, done: int, total: int, outcome: Outcome | None) -> None:
+        check_interrupt()
+        if tell is not None:
+            tell(label, done, total, outcome)
+
+    return watch
 
 
 def _run(
@@ -106,6 +122,8 @@ def _run(
         conventions = {source.block.file.path: source.block.file.convention for source in sources}
         for sentence in (*describe_conventions(conventions), *_describe_unpacked(sources)):
             tell(sentence)
+        if reason := why_unkept():
+            tell(f"kernels are compiled anew in each process: {reason}; name a folder of your own in NUMBA_CACHE_DIR")
         session = stack.enter_context(open_session(config.session))
         if session.dashboard_link:
             tell(f"dashboard: {session.dashboard_link}")
@@ -129,7 +147,9 @@ def _run(
         results = Results(out, scratch)
         publish = partial(_collect, results, dataset=config.output.dataset, on_part=meter.part)
         train = partial(_train, config, session, projections, tell, meter.part)
-        prepared, _ = runner.use(runner.prepare(sources), sources, publish)
+        prepared = runner.prepare(sources)
+        check_interrupt()
+        prepared, _ = runner.use(prepared, sources, publish)
         trained, failure = None, None
         try:
             prepared, trained = runner.use(prepared, sources, train)
@@ -156,6 +176,7 @@ def _run(
         failed=None if failure is None else str(failure),
     )
     report.write(results.folder / REPORT, files=results.digests())
+    check_interrupt()
     results.put_failed() if is_empty else results.put()
     if failure is not None:
         raise failure

@@ -7,6 +7,7 @@ import tempfile
 import traceback
 from typing import Final
 
+from cdpipe.interrupts import STATUS
 from cdpipe.oserrors import explain_os_error
 from cdpipe.perf.plain import show_plain
 
@@ -55,6 +56,12 @@ def tell_error(error: Exception) -> int:
     kept = _keep_trace(error)
     _print(f"cdpipe: {said}; this is a fault of cdpipe: report it with {kept}, or run again with --debug")
     return FAULT
+
+
+def tell_interrupt() -> int:
+    """Print to standard error that Ctrl-C ended the command, and return the exit status that it stands for."""
+    _print("cdpipe: interrupted; no result that was not finished is published")
+    return STATUS
 
 
 def word_error(error: Exception) -> str:

@@ -1,0 +1,111 @@
+"""Ctrl-C: an interrupt ends what it was meant for, wherever it falls.
+
+Python calls some functions where an exception has nowhere to go: callbacks of the garbage collector and of weak
+references, `__del__`, functions that a C library calls. A `KeyboardInterrupt` that is raised there is printed, and
+forgotten: the work goes on and ends well. So an interrupt is noted here, and raised again until it has ended the work.
+"""
+
+import _thread
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import Any, Final, Self
+
+STATUS: Final = 130
+"""Exit status of a command that was interrupted: 128 and the number of the signal, as shells have it."""
+
+_AGAIN_S: Final = 0.01
+"""What was fallen into has most likely ended by then."""
+
+
+class heeding_interrupts:  # noqa: N801 - used as a block, like `contextlib.suppress`
+    """Have an interrupt end the block by `KeyboardInterrupt`, for certain, at the latest as the block ends.
+
+    Outside the main thread, which alone gets signals, and where somebody else handles `SIGINT` or ignores it, this does
+    nothing. A block within such a block checks for an interrupt that was forgotten, and leaves the rest to the outer
+    one. Python's own handler is back at the end.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        From the error that it led to, if any: whoever interrupts the work does not ask how it ends.
+    """
+
+    def __init__(self) -> None:
+        self._is_noted = self._is_forgotten = False
+        self._is_heeding = self._is_closing = self._is_closed = False
+        self._lock = threading.Lock()
+        self._hook: Callable[[Any], object] = sys.unraisablehook
+        self._ours: Callable[[Any], object] = self._take_ignored
+
+    def __enter__(self) -> Self:
+        """Begin, if this is the outermost block, of the main thread."""
+        check_interrupt()
+        is_pythons = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if threading.current_thread() is threading.main_thread() and not _HEEDING and is_pythons:
+            self._hook, sys.unraisablehook = sys.unraisablehook, self._ours
+            _HEEDING.append(self)
+            self._is_heeding = True
+            signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        """End, by a `KeyboardInterrupt` if there was an interrupt that did not end the block."""
+        if not self._is_heeding:
+            return
+        self._is_closing = True  # from here on an interrupt is noted alone
+        with self._lock:
+            self._is_closed = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if sys.unraisablehook is self._ours:
+            sys.unraisablehook = self._hook
+        _HEEDING.remove(self)
+        if self._is_noted and (kind is None or issubclass(kind, Exception)):
+            raise KeyboardInterrupt from error
+
+    def raise_noted(self) -> None:
+        """Raise the interrupt that was noted, if there is one: where this is called nothing forgets it."""
+        if self._is_noted:
+            self._is_noted = self._is_forgotten = False
+            raise KeyboardInterrupt
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        self._is_noted, self._is_forgotten = True, False
+        if not self._is_closing:
+            raise KeyboardInterrupt
+
+    def _take_ignored(self, ignored: Any) -> None:  # noqa: ANN401 - `sys.UnraisableHookArgs` is a word of type checkers
+        """Have an interrupt that nobody could receive come again; pass on what else comes."""
+        if not (issubclass(ignored.exc_type, KeyboardInterrupt) and self._is_noted):
+            self._hook(ignored)
+            return
+        self._is_forgotten = True
+        # Raised here it would be ignored too. A thread of `threading` takes locks that the code fallen into may hold.
+        with suppress(RuntimeError):  # no thread can be had: then the next check raises it
+            _thread.start_new_thread(self._come_again, ())
+
+    def _come_again(self) -> None:
+        time.sleep(_AGAIN_S)
+        with self._lock:
+            if self._is_forgotten and not self._is_closed:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+_HEEDING: Final[list[heeding_interrupts]] = []
+"""The outermost block that heeds interrupts now, if any."""
+
+
+def check_interrupt() -> None:
+    """Raise an interrupt that has come and was forgotten; to be called where work could end.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If there was one in a block of `heeding_interrupts`; once.
+    """
+    if _HEEDING and threading.current_thread() is threading.main_thread():
+        _HEEDING[0].raise_noted()

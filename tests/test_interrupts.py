@@ -1,0 +1,337 @@
+"""Ctrl-C ends a run, wherever it falls: also where Python forgets exceptions."""
+
+import ctypes
+import gc
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import weakref
+from pathlib import Path
+
+import psutil
+import pytest
+
+import cdpipe
+from cdpipe import interrupts
+from cdpipe.interrupts import STATUS, check_interrupt, heeding_interrupts
+from cdpipe.pipeline import run
+from cdpipe.synth import SynthParams, synthesize
+
+PATIENCE_S = 60
+
+
+@pytest.fixture(autouse=True)
+def python_s_own_handler():
+    """What a program that says nothing of signals has; whoever started the tests may have them ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hook = sys.unraisablehook
+    yield
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+    assert sys.unraisablehook is hook
+    assert not interrupts._HEEDING
+
+
+def interrupt(*_):
+    signal.raise_signal(signal.SIGINT)
+
+
+def work():
+    """Go on for as long as nobody ends it."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
+def collect():
+    gc.callbacks.append(interrupt)
+    try:
+        gc.collect()
+    finally:
+        gc.callbacks.remove(interrupt)
+
+
+def delete():
+    class Held:
+        def __del__(self):
+            interrupt()
+
+    Held()
+
+
+def die():
+    class Held:
+        pass
+
+    held = Held()
+    reference = weakref.ref(held, interrupt)
+    del held
+    assert reference() is None
+
+
+def call_from_c():
+    ctypes.CFUNCTYPE(None)(interrupt)()
+
+
+def heed(work, *, ends_by=KeyboardInterrupt):
+    """Do some work in a block that heeds interrupts; returns by what it ended."""
+
+    def heeded():
+        with heeding_interrupts():
+            work()
+
+    with pytest.raises(ends_by) as raised:
+        heeded()
+    return raised.value
+
+
+FORGETFUL = [collect, delete, die, call_from_c]
+
+
+@pytest.mark.parametrize("fall_into", FORGETFUL)
+def test_what_python_forgets_is_raised_again(fall_into, capfd):
+    heed(lambda: (fall_into(), work()))
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_without_it_python_does_forget():
+    delete()
+
+
+def test_one_that_falls_into_such_a_place_again_and_again_is_raised_at_last():
+    times = [1, 2, 3]
+
+    def interrupt_at_start(phase, _):
+        if phase == "start" and times:
+            times.pop()
+            interrupt()
+
+    def work():
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            gc.collect()
+
+    gc.callbacks.append(interrupt_at_start)
+    try:
+        heed(work)
+    finally:
+        gc.callbacks.remove(interrupt_at_start)
+    assert not times
+
+
+def test_one_that_is_caught_ends_the_work_at_the_next_check():
+    reached = []
+
+    def work():
+        try:
+            interrupt()
+        except KeyboardInterrupt:
+            reached.append("caught")
+        check_interrupt()
+        reached.append("beyond")
+
+    heed(work)
+    assert reached == ["caught"]
+
+
+def test_one_that_is_forgotten_to_the_end_is_raised_there(monkeypatch):
+    monkeypatch.setattr(interrupts, "_AGAIN_S", PATIENCE_S)
+    heed(delete)
+
+
+def test_one_that_became_another_error_is_an_interrupt():
+    def work():
+        try:
+            interrupt()
+        except KeyboardInterrupt:
+            raise OSError("the connection is gone") from None
+
+    assert isinstance(heed(work).__cause__, OSError)
+
+
+def test_cleaning_up_is_not_interrupted_by_the_same_interrupt():
+    cleaned = []
+
+    def work():
+        try:
+            delete()
+            check_interrupt()
+        finally:
+            time.sleep(5 * interrupts._AGAIN_S)
+            check_interrupt()
+            cleaned.append(True)
+
+    heed(work)
+    assert cleaned == [True]
+
+
+def test_errors_and_other_forgotten_exceptions_pass(monkeypatch):
+    ignored = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+
+    class Broken:
+        def __del__(self):
+            raise KeyError
+
+    def work():
+        Broken()
+        raise FileNotFoundError
+
+    heed(work, ends_by=FileNotFoundError)
+    assert [each.exc_type for each in ignored] == [KeyError]
+    monkeypatch.undo()
+
+
+def test_a_block_within_a_block_is_the_outer_one_s():
+    def work():
+        with heeding_interrupts():
+            delete()
+        with heeding_interrupts():
+            pytest.fail("this is a place to end")
+
+    heed(work)
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda *_: None])
+def test_who_handles_or_ignores_interrupts_goes_on_doing_so(handler):
+    signal.signal(signal.SIGINT, handler)
+    with heeding_interrupts():
+        assert signal.getsignal(signal.SIGINT) is handler
+        interrupt()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def test_in_another_thread_there_is_nothing_to_heed():
+    seen = []
+
+    def elsewhere():
+        with heeding_interrupts():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert seen == [signal.default_int_handler]
+
+
+# Whole runs
+
+
+class Moment:
+    """Raises an interrupt at a call of a function in this thread, counted from the beginning."""
+
+    def __init__(self, at=None):
+        self.at = at
+        self.calls = 0
+
+    def __call__(self, _frame, event, _argument):
+        if event == "call":
+            self.calls += 1
+            if self.calls == self.at:
+                sys.setprofile(None)
+                interrupt()
+
+    def __enter__(self):
+        sys.setprofile(self)
+        return self
+
+    def __exit__(self, *_):
+        sys.setprofile(None)
+
+
+@pytest.fixture
+def config(configure_run, tmp_path):
+    synthesize(tmp_path / "bsm.csv", SynthParams(rows=2000, vehicles=20))
+    return configure_run(tmp_path / "bsm.csv", block_mb=0.2, cache={"enabled": False})
+
+
+def children():
+    return {each.pid for each in psutil.Process().children(recursive=True)}
+
+
+def names(folder):
+    return sorted(str(each.relative_to(folder)) for each in folder.rglob("*")) if folder.exists() else []
+
+
+MOMENTS = [each / 8 for each in range(8)]
+RARE = [pytest.param(each / 80, marks=pytest.mark.slow) for each in range(80) if each % 10]
+
+
+@pytest.mark.parametrize("part", MOMENTS + RARE)
+def test_a_run_that_is_interrupted_at_any_moment_leaves_nothing(config, tmp_path, monkeypatch, part, whole_calls):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    before, threads = children(), threading.active_count()
+    with pytest.raises(KeyboardInterrupt), Moment(max(1, int(whole_calls(config) * part))):
+        run(config)
+    assert children() <= before
+    assert threading.active_count() == threads
+    assert not [each for each in gc.callbacks if each.__module__ == "cdpipe.engine.tasks"]
+    assert names(temporary) == []
+    assert not [name for name in names(config.output.directory) if ".scratch" in name]
+
+
+@pytest.fixture
+def whole_calls():
+    """Count the calls of a whole run, once."""
+
+    def count(config):
+        if not _CALLS:
+            run(config)  # imports, and compiles
+            with Moment() as moment:
+                run(config)
+            _CALLS.append(moment.calls)
+            for path in sorted(config.output.directory.rglob("*"), reverse=True):
+                path.rmdir() if path.is_dir() else path.unlink()
+        return _CALLS[0]
+
+    return count
+
+
+_CALLS = []
+
+COMMAND = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from cdpipe.cli import main
+from cdpipe.engine import tasks
+
+class Book(tasks.TaskBook):
+    def _note_collection(self, phase, information):
+        super()._note_collection(phase, information)
+        if phase == "start" and not fallen:
+            fallen.append(phase)
+            signal.raise_signal(signal.SIGINT)
+
+fallen = []
+import cdpipe.engine.probe
+cdpipe.engine.probe.TaskBook = Book
+try:
+    main()
+finally:
+    assert fallen, "no garbage was collected"
+"""
+
+
+def test_ctrl_c_while_garbage_is_collected_ends_the_command(tmp_path, configure_run):
+    synthesize(tmp_path / "bsm.csv", SynthParams(rows=2000, vehicles=20))
+    (tmp_path / "run.toml").write_text(
+        f"input.paths = ['{tmp_path}/bsm.csv']\noutput.directory = '{tmp_path}/out'\ncache.enabled = false\n"
+        "train.classifiers = ['DecisionTree']\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, "run", str(tmp_path / "run.toml")],
+        env=os.environ | {"PYTHONPATH": str(Path(cdpipe.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == STATUS, done.stderr
+    assert done.stderr == "cdpipe: interrupted; no result that was not finished is published\n"
+    assert names(tmp_path / "out") == []
