@@ -160,7 +160,8 @@ class Stage(Sized):
     def used(self, rows: str) -> dict[str, Any]:
         """Return what the probed run used; it is made if there is no record of it in the current folder.
 
-        Beside the figures the record has `runs`, how many times the work was done to fill `PROBED_S`.
+        Beside the figures the record has `runs`, how many times the work was done to fill `PROBED_S`, and `missing`,
+        why there are no figures.
         """
         record = Path(f"used-{type(self).__module__}.{type(self).__name__}-{rows}.json")
         if not record.exists():
@@ -176,7 +177,8 @@ class Stage(Sized):
                     self.work(rows)
                     runs += 1
             beside = record.with_suffix(".new")
-            beside.write_text(json.dumps(flatten(result.as_dict(), runs)), encoding="utf-8")
+            missing = getattr(result, "missing", None)  # older commits know of nothing that is
+            beside.write_text(json.dumps(flatten(result.as_dict(), runs) | {"missing": missing}), encoding="utf-8")
             beside.rename(record)
         return json.loads(record.read_text(encoding="utf-8"))
 
@@ -275,9 +277,11 @@ def _build_it() -> Callable[[Stage, str], None]:
 
 def _track(figure: str) -> Callable[[Stage, str], float]:
     def track(self: Stage, rows: str) -> float:
-        value = self.used(rows).get(figure)
+        used = self.used(rows)
+        value = used.get(figure)
         if value is None:
-            raise SkipNotImplemented(f"this commit or this machine has no {figure}")
+            why = used.get("missing") or "this commit or this machine has none"
+            raise SkipNotImplemented(f"no {figure} was measured: {why}")
         return value
 
     track.__name__ = f"track_{figure}"

@@ -236,7 +236,7 @@ def _metrics_table(trained: Trained) -> Table:
 
 
 def _usage(report: RunReport) -> str:
-    used = report.used
+    used = report.used or {}
     parts = [f"{report.wall_s:.2f} s in all"]
     if used.get("cpu_percent") is not None:
         parts.append(f"CPU {used['cpu_percent']:.0f} % of {report.machine['cores']} cores")

@@ -159,6 +159,8 @@ def _run(
     is_empty = not prepared.entry.manifest.rows
     place = out / FAILED if is_empty else out
     names = {DATASET: DATASET, "rejects": REJECTS, **pictures, "report": REPORT}
+    if meter.missing is not None:
+        tell(f"what the run used could not be measured: {meter.missing}")
     report = RunReport(
         config=config.model_dump(mode="json"),
         ledgers=prepared.ledgers,

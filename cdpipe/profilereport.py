@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,6 +54,8 @@ class Profile:
         Why the run failed; None if it did not.
     broke
         The part in which it failed, if any.
+    unmeasured
+        By part that ended well but has no figures, why it has none.
     """
 
     report: Report
@@ -67,6 +69,7 @@ class Profile:
     files: Mapping[str, Path]
     failure: Exception | None
     broke: str | None
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
 
     def render(self, format_: str) -> str:
         """Write the profile as `text` (100 columns), `md` or `json`."""
@@ -100,7 +103,10 @@ class Profile:
             notes.append(f"from the cache, so not run: {', '.join(self.cached)}")
         if self.broke:
             notes.append(f"{self.broke}: failed, so it has no figures")
-        if self.figures:
+        notes += [
+            f"{name}: could not be measured, so it has no figures: {why}" for name, why in self.unmeasured.items()
+        ]
+        if self.figures or self.unmeasured:
             notes.append(
                 f"{self.between_s:.2f} s of {self.wall_s:.2f} s are in no part: opening and closing the probes, "
                 "looking into the cache"
@@ -155,6 +161,7 @@ class Profile:
             "seconds_in_no_part": self.between_s,
             "failed": None if self.failure is None else str(self.failure),
             "failed_part": self.broke,
+            "unmeasured": dict(self.unmeasured),
             "notes": self.notes(),
             "files": {what: str(path) for what, path in self.files.items()},
         }

@@ -155,9 +155,10 @@ def _judge(
     rules: Rules,
 ) -> Profile:
     figures, out = meter.parts, config.output.directory
-    seen, seconds = watch.add_up(figures)
+    seen, seconds = watch.add_up([*figures, *meter.unmeasured])
     ledgers = seen if reported is None else reported.ledgers
-    whole = flatten_figures(join_figures(list(figures.values()))) if figures else None
+    whole = flatten_figures(join_figures(list(figures.values()))) if figures and not meter.unmeasured else None
+    measured_s = sum(each["wall_seconds"] for each in figures.values())
     dask_report = {} if recorder.dask_report is None else {"Dask's own report": out / DASK_REPORT}
     return Profile(
         report=report_run(
@@ -174,10 +175,11 @@ def _judge(
         place=recorder.place,
         cached=_find_cached(meter.begun),
         wall_s=recorder.wall_s,
-        between_s=recorder.wall_s - sum(each["wall_seconds"] for each in figures.values()),
+        between_s=recorder.wall_s - measured_s - sum(seconds for _, seconds in meter.unmeasured.values()),
         files={f"this report, {format_}": out / name for format_, name in PROFILES.items()} | dask_report,
         failure=failure,
-        broke=meter.begun[-1] if failure is not None and meter.begun[-1] not in figures else None,
+        broke=meter.begun[-1] if failure is not None and meter.begun[-1] not in {*figures, *meter.unmeasured} else None,
+        unmeasured={name: why for name, (why, _) in meter.unmeasured.items()},
     )
 
 

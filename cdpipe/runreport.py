@@ -40,7 +40,7 @@ class RunReport:
     wall_s
         Seconds of the whole run.
     used
-        What the run used: CPU, memory, disk, tasks, as the probe measured them.
+        What the run used: CPU, memory, disk, tasks, as the probe measured them; None if it could not.
     projections
         What was projected before each part, as (what, needed bytes, limit bytes).
     trained
@@ -62,7 +62,7 @@ class RunReport:
     cache: dict[str, str]
     seconds: dict[str, float]
     wall_s: float
-    used: dict[str, Any]
+    used: dict[str, Any] | None
     projections: tuple[tuple[str, int, int], ...]
     trained: Trained | None
     absent: dict[str, tuple[str, ...]]

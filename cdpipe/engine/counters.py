@@ -4,6 +4,7 @@ Dask's own figures come with heartbeats of 0.5 s, which miss a short stage; two 
 """
 
 import os
+import platform
 import re
 import resource
 import time
@@ -46,6 +47,13 @@ class Whereabouts(NamedTuple):
 
 Counters = Mapping[str, float | None]
 """What process trees have used since they started, by the names of `COUNTERS`; None where we may not read."""
+
+
+def why_unmeasurable() -> str | None:
+    """Say why nothing can be measured on this system; None if it can."""
+    if hasattr(os, "memfd_create") and read_small("/proc/self/stat"):
+        return None
+    return f"figures come from the /proc of Linux, which {platform.system()} does not show here"
 
 
 def describe_process() -> Whereabouts:

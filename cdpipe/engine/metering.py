@@ -1,5 +1,6 @@
 """What a run uses: all of it under one probe, or each of its parts under its own."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, Protocol
@@ -26,8 +27,12 @@ class Meter(Protocol):
     def part(self, label: str) -> AbstractContextManager[object]:
         """Return the block in which a part of the run is done."""
 
-    def used(self) -> dict[str, Any]:
-        """Return what the whole run used, as JSON-able values; to be called when it is over."""
+    def used(self) -> dict[str, Any] | None:
+        """Return what the whole run used, as JSON-able values, None if `missing`; to be called when it is over."""
+
+    @property
+    def missing(self) -> str | None:
+        """Why that is not known; None if it is."""
 
 
 Metering = Callable[[Session], AbstractContextManager[Meter]]
@@ -42,8 +47,12 @@ class _WholeMeter:
     def part(self, label: str) -> Iterator[None]:  # noqa: ARG002 - parts are not told apart
         yield
 
-    def used(self) -> dict[str, Any]:
-        return plain_figures(self._result)
+    def used(self) -> dict[str, Any] | None:
+        return None if self.missing else plain_figures(self._result)
+
+    @property
+    def missing(self) -> str | None:
+        return self._result.missing
 
 
 @contextmanager
@@ -66,24 +75,37 @@ class PartsMeter:
         Parts that began, in order.
     parts
         Figures of those that ended well, by name.
+    unmeasured
+        Of those that ended well but could not be measured, by name: why, and the seconds they took.
     """
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.begun: list[str] = []
         self.parts: dict[str, dict[str, Any]] = {}
+        self.unmeasured: dict[str, tuple[str, float]] = {}
 
     @contextmanager
     def part(self, label: str) -> Iterator[None]:
         """Measure what is done in the block."""
         self.begun.append(label)
         with probe(self.session) as result:
+            start = time.perf_counter()
             yield
-        self.parts[label] = plain_figures(result)
+            seconds = time.perf_counter() - start
+        if result.missing is None:
+            self.parts[label] = plain_figures(result)
+        else:
+            self.unmeasured[label] = result.missing, seconds
 
-    def used(self) -> dict[str, Any]:
-        """Return what all parts used together."""
-        return join_figures(list(self.parts.values()))
+    def used(self) -> dict[str, Any] | None:
+        """Return what all parts used together, None if that of some part is unknown."""
+        return None if self.unmeasured else join_figures(list(self.parts.values()))
+
+    @property
+    def missing(self) -> str | None:
+        """The first part that could not be measured, and why."""
+        return next((f"{name}: {why}" for name, (why, _) in self.unmeasured.items()), None)
 
 
 def plain_figures(result: ProbeResult) -> dict[str, Any]:

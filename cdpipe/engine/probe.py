@@ -1,13 +1,17 @@
-"""What a run used, and what its time went into, over every process that worked for it. Linux only.
+"""What a run used, and what its time went into, over every process that worked for it.
+
+It is for the run to succeed or fail, not for the probe: where something cannot be measured, as on other systems than
+Linux or when the sampling process is killed, there are no figures, and the result says why.
 
 Counters are read at the two ends (`cdpipe.engine.counters`). What cannot be counted, such as what a blocked thread
 waits for, is sampled by a process outside (`cdpipe.engine.sampler`). Tasks note their own begin and end
 (`cdpipe.engine.tasks`).
 """
 
+import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,19 +27,23 @@ from cdpipe.engine.counters import (
     read_network,
     read_own_counters,
     read_pressure,
+    why_unmeasurable,
 )
 from cdpipe.engine.memory import list_tree
-from cdpipe.engine.session import GB, Session
+from cdpipe.engine.session import GB, Session, SessionError
 from cdpipe.engine.shares import Seen, attribute, count_exactly, count_looks, find_fullest, sum_accounts
 from cdpipe.engine.table import SCHEDULING
 from cdpipe.engine.tasks import TaskBook
-from cdpipe.engine.watch import Watches
+from cdpipe.engine.watch import WatchError, Watches
+from cdpipe.interrupts import heeding_interrupts
 from cdpipe.limits import machine_memory_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
     """What the probed block used; all None until it ends. None after that means: could not be read here.
+
+    Either `missing` is None, or all others are.
 
     Process trees are those of this process, of the workers and of a remote scheduler. What their children that
     ended meanwhile used counts, as the kernel adds it to the parent that waited for them. The sampling process is
@@ -109,6 +117,8 @@ class ProbeResult:
         How many looks the shares are worth: moments looked at, by the part of the time that only looks can tell of.
     sampler_cpu_seconds
         Processor time of the sampling process, which is not counted above.
+    missing
+        Why nothing could be measured; None if it could. It is no figure.
     """
 
     wall_seconds: float | None = None
@@ -145,10 +155,11 @@ class ProbeResult:
     run_queue_seconds: float | None = None
     samples: int | None = None
     sampler_cpu_seconds: float | None = None
+    missing: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures by name."""
-        return asdict(self)
+        return {name: each for name, each in asdict(self).items() if name != "missing"}
 
 
 @contextmanager
@@ -162,38 +173,110 @@ def probe(session: Session) -> Iterator[ProbeResult]:
     Yields
     ------
     ProbeResult
-        Filled when the block ends without an exception.
+        Filled when the block ends without an exception: with figures, or with why there are none.
+
+    Raises
+    ------
+    SessionError
+        If the cluster is lost before the block begins.
+    KeyboardInterrupt
+        At Ctrl-C, wherever it falls: also while garbage is collected, which the probe is told of.
     """
     result = ProbeResult()
-    with Watches(session) as watches, session.keep_books() as books, _keep_own_book(session) as book:
-        watches.prepare(book, books.where())
-        with session.watch_queue() as queue:
-            before = _End(session, watches.pid)
-            watches.begin()
-            start = time.perf_counter()
+    with heeding_interrupts():
+        measured = _begin(session)
+        try:
             yield result
-            wall = time.perf_counter() - start
-            watches.stop()
-            figures = before.compare_machine(wall)
-            packing_seconds = books.packing_seconds()
-            book.switch(SCHEDULING)
-            accounts = {**books.read(), "here": Account(book.close(), serialisation_seconds=packing_seconds)}
-            after = _End(session, watches.pid)
-        seen = watches.read()
-    figures |= {
-        "ready_queue_max": queue.deepest_ready,
-        "queue_mean": queue.mean_ready,
-        "queue_over_time": queue.ready_over_time,
-        "tasks": queue.tasks,
-        "limit_bytes": before.limit_bytes,
-    }
-    figures |= _compare(before, after, wall) | sum_accounts(accounts)
-    figures |= _judge(before, after, accounts, seen, figures)
-    allowed = figures["limit_bytes"] if session.runs_here else machine_memory_bytes()
-    fullest = find_fullest(before.limits, seen, accounts, tree=(figures.get("tree_peak_bytes"), allowed))
-    figures["memory_percent"] = None if fullest is None else 100 * fullest
+        except BaseException:
+            if isinstance(measured, _Measurement):
+                with suppress(Exception):  # of two errors the block's is told
+                    measured.close()
+            raise
+        figures = _finish(measured) if isinstance(measured, _Measurement) else {"missing": measured}
     for name in figures:
         object.__setattr__(result, name, figures[name])  # frozen for everyone else
+
+
+def _begin(session: Session) -> "_Measurement | str":
+    """Begin to measure, or say why that cannot be."""
+    missing = why_unmeasurable()
+    if missing is not None:
+        return missing
+    try:
+        return _Measurement(session)
+    except SessionError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the run can do without figures
+        return _word(error)
+
+
+def _finish(measured: "_Measurement") -> dict[str, Any]:
+    """Return what was measured, or why that is unknown; nothing of the measurement is left then."""
+    try:
+        try:
+            return measured.read()
+        finally:
+            measured.close()
+    except Exception as error:  # noqa: BLE001 - as above
+        return {"missing": _word(error)}
+
+
+def _word(error: Exception) -> str:
+    return str(error) if isinstance(error, WatchError | SessionError) else f"{type(error).__name__}: {error}"
+
+
+class _Measurement:
+    """All that is open while a block is measured; begun when it is made."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._stack, self._queue_stack = ExitStack(), ExitStack()
+        try:
+            self._watches = self._stack.enter_context(Watches(session))
+            self._books = self._stack.enter_context(session.keep_books())
+            self._book = self._stack.enter_context(_keep_own_book(session))
+            self._watches.prepare(self._book, self._books.where())
+            self._queue = self._queue_stack.enter_context(session.watch_queue())
+            self._before = _End(session, self._watches.pid)
+            self._watches.begin()
+        except BaseException:
+            self.close()
+            raise
+        self._start = time.perf_counter()
+
+    def read(self) -> dict[str, Any]:
+        """Stop measuring and return the figures by name."""
+        session, before, book = self._session, self._before, self._book
+        wall = time.perf_counter() - self._start
+        self._watches.stop()
+        figures = before.compare_machine(wall)
+        packing_seconds = self._books.packing_seconds()
+        book.switch(SCHEDULING)
+        accounts = {**self._books.read(), "here": Account(book.close(), serialisation_seconds=packing_seconds)}
+        after = _End(session, self._watches.pid)
+        self._queue_stack.close()
+        seen = self._watches.read()
+        figures |= {
+            "ready_queue_max": self._queue.deepest_ready,
+            "queue_mean": self._queue.mean_ready,
+            "queue_over_time": self._queue.ready_over_time,
+            "tasks": self._queue.tasks,
+            "limit_bytes": before.limit_bytes,
+        }
+        figures |= _compare(before, after, wall) | sum_accounts(accounts)
+        figures |= _judge(before, after, accounts, seen, figures)
+        allowed = figures["limit_bytes"] if session.runs_here else machine_memory_bytes()
+        fullest = find_fullest(before.limits, seen, accounts, tree=(figures.get("tree_peak_bytes"), allowed))
+        figures["memory_percent"] = None if fullest is None else 100 * fullest
+        return figures
+
+    def close(self) -> None:
+        """Leave nothing behind; where an error is on its way, it is the one that everything learns of."""
+        error = sys.exc_info()
+        try:
+            self._queue_stack.__exit__(*error)
+        finally:
+            self._stack.__exit__(*error)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The sampling process: watches threads of process trees from outside, so that it needs nobody's GIL.
 
 Started by `cdpipe.engine.watch` with the standard library alone. Reads one line of JSON that says what to watch and
-answers `ready`; begins at the next line, stops at the one after, and at one more prints what it saw as JSON. It ends
-when its input does.
+answers `{}`; begins at the next line, stops at the one after, and at one more answers with what it saw. Where it fails,
+its answer says of what. It ends when its input does.
 """
 
 import io
@@ -253,19 +253,27 @@ def _next_wait_s(*, elapsed_s: float, spent_s: float, samples: int, budget: floa
 
 
 def main() -> None:
-    """Be the sampling process."""
+    """Be the sampling process; what it fails of it says as its answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process; this one ends when its parent does
+    try:
+        _serve(io.FileIO(sys.stdin.fileno(), closefd=False))  # without a buffer, `select` sees all that came
+    except BrokenPipeError:
+        return  # nobody listens any more
+    except Exception as error:  # noqa: BLE001 - whatever it is, whoever measures is told
+        _say({"failed": f"{type(error).__name__}: {error}"})
+
+
+def _serve(source: io.FileIO) -> None:
     Path("/proc/self/comm").write_bytes(NAME)
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
-    source = io.FileIO(sys.stdin.fileno(), closefd=False)  # without a buffer, `select` sees all that came
     first = source.readline()
     if not first:  # the run ended before there was anything to watch
         return
     said = json.loads(first)
     tables = {int(pid): path for pid, path in said["tables"].items()}
     watcher = Watcher(said["roots"], tables, slots=said["slots"], cores=said["cores"])
-    _say("ready")
+    _say({})
     if not source.readline():
         return
     watcher.begin()
@@ -274,10 +282,10 @@ def main() -> None:
     if not source.readline():
         return
     source.readline()
-    _say(json.dumps(watcher.report() | {"cpu_seconds": spent_s}))
+    _say(watcher.report() | {"cpu_seconds": spent_s})
     source.readline()  # whoever counts processor time does so before this ends
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+def _say(answer: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()

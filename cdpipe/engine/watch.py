@@ -1,11 +1,17 @@
-"""Starting, asking and ending the sampling process (`cdpipe.engine.sampler`)."""
+"""Starting, asking and ending the sampling process (`cdpipe.engine.sampler`), which never decides over the run.
+
+Whoever measures waits for it no longer than `PATIENCE_S`; then it is killed, and nothing is known of what it saw.
+"""
 
 import ctypes
 import json
 import os
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
@@ -17,6 +23,10 @@ from cdpipe.engine.session import Session
 from cdpipe.engine.shares import Seen
 from cdpipe.engine.tasks import TaskBook
 
+PATIENCE_S: Final = 10.0
+"""How long the sampling process may take for a step: milliseconds alone, on a machine that is overloaded a second."""
+
+_PIECE_BYTES: Final = 1 << 16
 _PACKAGE: Final = Path(__file__).parents[1]
 _START: Final = """
 import sys, types
@@ -30,19 +40,41 @@ _SET_PTRACER: Final = 0x59616D61  # PR_SET_PTRACER of linux/prctl.h
 _RESTRICTED: Final = Path("/proc/sys/kernel/yama/ptrace_scope")
 
 
+class WatchError(RuntimeError):
+    """The sampling process cannot tell what it saw; the message says why."""
+
+
 class Watch:
     """A sampling process, ready to begin; leave the block to end it.
 
-    It is a child of this process, so whoever measures this process's tree leaves `pid` out.
+    It is a child of this process, so whoever measures this process's tree leaves `pid` out. Every step takes no longer
+    than `PATIENCE_S`. Where one fails the process is ended at once.
+
+    Raises
+    ------
+    WatchError
+        If it cannot be started; so does each step, if the process has ended or does not answer.
     """
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - our own text, and this interpreter
-            [sys.executable, "-I", "-S", "-c", _START, str(_PACKAGE)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        if not sys.executable:
+            raise WatchError("no sampling process can be started, since Python does not know its own program")
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own text, and this interpreter
+                [sys.executable, "-I", "-S", "-c", _START, str(_PACKAGE)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # what it dies of it says itself
+                bufsize=0,
+            )
+        except OSError as error:
+            raise WatchError(f"no sampling process can be started ({error.strerror})") from error
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._to, self._from = self._process.stdin, self._process.stdout
+        os.set_blocking(self._to.fileno(), False)
+        os.set_blocking(self._from.fileno(), False)
+        self._heard = b""
         self.pid = self._process.pid
         allow_tracer(self.pid)
 
@@ -50,9 +82,15 @@ class Watch:
         """Return it as it is."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """End the process."""
-        self._process.communicate()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End the process: it does so by itself when nobody can say more to it, and is killed if it does not."""
+        self._to.close()
+        try:
+            if kind is None:
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(PATIENCE_S)
+        finally:
+            self._end()
 
     def prepare(self, what: Mapping[str, Any]) -> None:
         """Say what to watch, and wait until everything of it has been found.
@@ -77,24 +115,65 @@ class Watch:
     def read(self) -> dict[str, Any]:
         """Return what was seen, once stopped; the process stays until the block is left."""
         self._say("report")
-        found: dict[str, Any] = json.loads(self._hear())
-        return found
+        return self._hear()
 
     def _say(self, line: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
+        left, deadline_s = memoryview(f"{line}\n".encode()), time.monotonic() + PATIENCE_S
+        while left:
+            self._await(self._to.fileno(), select.POLLOUT, deadline_s)
+            try:
+                left = left[os.write(self._to.fileno(), left) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise self._fail() from None
 
-    def _hear(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the sampling process ended early, with status {self._process.wait()}")
-        return line
+    def _hear(self) -> dict[str, Any]:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while b"\n" not in self._heard:
+            self._await(self._from.fileno(), select.POLLIN, deadline_s)
+            piece = os.read(self._from.fileno(), _PIECE_BYTES)
+            if not piece:
+                raise self._fail()
+            self._heard += piece
+        line, _, self._heard = self._heard.partition(b"\n")
+        answer: dict[str, Any] = json.loads(line)
+        if "failed" in answer:
+            raise self._fail(f"the sampling process failed ({answer['failed']})")
+        return answer
+
+    def _await(self, descriptor: int, event: int, deadline_s: float) -> None:
+        """Wait until a pipe can be read or written, or has no other end."""
+        ready = select.poll()
+        ready.register(descriptor, event)
+        if not ready.poll(max(0.0, 1e3 * (deadline_s - time.monotonic()))):
+            raise self._fail(f"the sampling process has not answered for {PATIENCE_S:g} s")
+
+    def _fail(self, why: str | None = None) -> WatchError:
+        """End the process, and return what to raise; it has ended by itself unless there is a reason."""
+        if why is None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(PATIENCE_S)
+            why = f"the sampling process ended early, with status {self._process.returncode}"
+        self._end()
+        return WatchError(why)
+
+    def _end(self) -> None:
+        self._process.kill()
+        with suppress(subprocess.TimeoutExpired):  # the kernel may hold it at a disk; it is waited for some other time
+            self._process.wait(PATIENCE_S)
+        self._to.close()
+        self._from.close()
 
 
 class Watches:
-    """The sampling processes of a session: one on each machine that works for it."""
+    """The sampling processes of a session: one on each machine that works for it.
+
+    Raises
+    ------
+    WatchError
+        From each step, if one of them fails.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -108,9 +187,9 @@ class Watches:
         """Return it as it is."""
         return self
 
-    def __exit__(self, *stopped: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """End all of them."""
-        self._here.__exit__(*stopped)
+        self._here.__exit__(kind)
         self._each("drop")
 
     def prepare(self, book: TaskBook, places: Mapping[str, Place]) -> None:
@@ -171,6 +250,9 @@ class Watches:
             if host in {None, each}:
                 call = partial(_take_step, step, self._token, each, pid, what)
                 answers += [answer for answer in self._session.each_process(call).values() if answer is not None]
+        for answer in answers:
+            if "failed" in answer:
+                raise WatchError(answer["failed"])
         return answers
 
 
@@ -183,19 +265,23 @@ def _take_step(step: str, token: str, host: str, pid: int, what: Mapping[str, An
     here = describe_process()
     if (here.host, here.pid) != (host, pid):
         return None
+    try:
+        return _step(step, token, what)
+    except WatchError as error:
+        return {"failed": f"on {os.uname().nodename}: {error}"}
+
+
+def _step(step: str, token: str, what: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if step == "prepare":
         assert what is not None
         _WATCHES[token] = Watch()
         _WATCHES[token].prepare(what)
-        return None
-    if token not in _WATCHES:
-        return None
-    if step == "read":
+    elif step == "drop" and token in _WATCHES:
+        _WATCHES.pop(token).__exit__(None)
+    elif step == "read" and token in _WATCHES:
         return _WATCHES[token].read()
-    if step == "drop":
-        _WATCHES.pop(token).__exit__()
-        return None
-    {"begin": _WATCHES[token].begin, "stop": _WATCHES[token].stop}[step]()
+    elif token in _WATCHES:
+        {"begin": _WATCHES[token].begin, "stop": _WATCHES[token].stop}[step]()
     return None
 
 

@@ -1,0 +1,289 @@
+"""The sampling process never decides over a run: killed, stopped or not to be had, it costs the figures and no more."""
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cloudpickle
+import dask
+import psutil
+import pytest
+
+from cdpipe.engine import probe as room
+from cdpipe.engine import watch
+from cdpipe.engine.counters import describe_process
+from cdpipe.engine.probe import ProbeResult, probe
+from cdpipe.engine.sampler import NAME
+from cdpipe.engine.session import SessionError
+from cdpipe.engine.tasks import BOOKS
+from cdpipe.engine.watch import Watch, WatchError
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+STEPS = ["prepare", "begin", "stop", "read", "__exit__"]
+STEP_S = 0.4
+"""How long a process that is stopped is waited for."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request):
+    before = descriptors()
+    yield
+    gc.collect()
+    assert not samplers(os.getpid())
+    assert not BOOKS
+    assert descriptors() == before or "local" in request.fixturenames  # a cluster has connections
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@dask.delayed
+def work(index):
+    return index
+
+
+def run(session):
+    """Do some work under a probe; returns what was measured."""
+    with probe(session) as used:
+        assert session.run([work(index) for index in range(4)]) == [0, 1, 2, 3]
+    return used
+
+
+def check_missing(used, why):
+    assert why in used.missing
+    assert set(used.as_dict().values()) == {None}
+
+
+def strike(monkeypatch, step, number):
+    """Send a signal to the sampling process before a step; a process that got it has got it then."""
+    whole = getattr(Watch, step)
+
+    def struck(self, *arguments):
+        os.kill(self.pid, number)
+        os.waitid(os.P_PID, self.pid, os.WNOWAIT | (os.WEXITED if number == signal.SIGKILL else os.WSTOPPED))
+        return whole(self, *arguments)
+
+    monkeypatch.setattr(Watch, step, struck)
+
+
+def test_without_harm_nothing_is_missing(threads):
+    used = run(threads)
+    assert used.missing is None
+    assert used.tasks == 4
+    assert ProbeResult().missing is None
+
+
+@pytest.mark.parametrize("step", STEPS[:-1])
+def test_killed_at_a_step_it_costs_the_figures(threads, monkeypatch, step):
+    strike(monkeypatch, step, signal.SIGKILL)
+    check_missing(run(threads), "the sampling process ended early, with status -9")
+
+
+@pytest.mark.parametrize("step", STEPS[:-1])
+def test_stopped_at_a_step_it_is_waited_for_no_longer_than_its_time(threads, monkeypatch, step):
+    strike(monkeypatch, step, signal.SIGSTOP)
+    whole = getattr(Watch, step)
+
+    def hurried(self, *arguments):
+        monkeypatch.setattr(watch, "PATIENCE_S", STEP_S)
+        return whole(self, *arguments)
+
+    monkeypatch.setattr(Watch, step, hurried)
+    check_missing(run(threads), f"the sampling process has not answered for {STEP_S:g} s")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_harmed_at_the_end_it_costs_nothing(threads, monkeypatch, number):
+    strike(monkeypatch, "__exit__", number)
+    whole = Watch.__exit__
+
+    def hurried(self, *arguments):
+        monkeypatch.setattr(watch, "PATIENCE_S", STEP_S)
+        return whole(self, *arguments)
+
+    monkeypatch.setattr(Watch, "__exit__", hurried)
+    assert run(threads).missing is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_block_that_fails_fails_by_its_own_error(threads, number):
+    def fail():
+        with probe(threads):
+            (sampler,) = samplers(os.getpid())
+            os.kill(sampler, number)
+            raise KeyError("its own")
+
+    with pytest.raises(KeyError, match="its own"):
+        fail()
+
+
+@pytest.mark.parametrize(
+    ("executable", "why"), [("/nowhere/python", "No such file"), ("", "Python does not know its own program")]
+)
+def test_no_program_to_start(threads, monkeypatch, executable, why):
+    monkeypatch.setattr(sys, "executable", executable)
+    check_missing(run(threads), why)
+
+
+def test_no_process_to_be_had(threads, monkeypatch):
+    def refuse(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(watch.subprocess, "Popen", refuse)
+    check_missing(run(threads), "no sampling process can be started (Resource temporarily unavailable)")
+
+
+def test_what_it_fails_of_it_says(monkeypatch, capfd):
+    with Watch() as watched, pytest.raises(WatchError, match=r"failed \(KeyError: 'tables'\)"):
+        watched.prepare({})
+    assert capfd.readouterr().err == ""
+
+
+def test_an_answer_that_is_none(threads, monkeypatch):
+    monkeypatch.setattr(watch, "_START", "print('nonsense', flush=True); input()")
+    check_missing(run(threads), "JSONDecodeError")
+
+
+def test_a_full_pipe_is_waited_for_no_longer_than_its_time(monkeypatch):
+    with Watch() as watched:
+        monkeypatch.setattr(watch, "PATIENCE_S", STEP_S)
+        os.kill(watched.pid, signal.SIGSTOP)
+        with pytest.raises(WatchError, match="has not answered"):
+            watched.prepare({"roots": list(range(100_000))})
+
+
+def test_a_long_line_is_said_whole():
+    with Watch() as watched:
+        tables = {os.getpid(): "/nowhere" + "/" * 300_000}
+        watched.prepare({"roots": [os.getpid()], "tables": tables, "slots": 1, "cores": 1})
+        watched.begin()
+        watched.stop()
+        assert watched.read()["samples"] >= 1
+
+
+def test_whatever_cannot_be_measured_the_run_can_do_without(threads, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError("of a kernel that counts otherwise")
+
+    for name in ("read_pressure", "sum_accounts"):
+        with monkeypatch.context() as kernel:
+            kernel.setattr(room, name, fail)
+            check_missing(run(threads), "ZeroDivisionError: of a kernel that counts otherwise")
+
+
+def test_where_nothing_can_be_measured_nothing_is_started(threads, monkeypatch):
+    monkeypatch.setattr(watch.subprocess, "Popen", None)
+    monkeypatch.delattr(os, "memfd_create")
+    check_missing(run(threads), "figures come from the /proc of Linux")
+
+
+def test_a_cluster_that_is_lost_is_no_matter_of_figures(threads, monkeypatch):
+    def lose(*_):
+        raise SessionError("the cluster is lost")
+
+    monkeypatch.setattr(room, "_End", lose)
+    with pytest.raises(SessionError, match="lost"):
+        run(threads)
+
+
+# On other machines
+
+
+class Elsewhere:
+    """Puts this process on another machine than its workers, so to say."""
+
+    def __init__(self):
+        self._here = describe_process()
+
+    def __call__(self):
+        from cdpipe.engine.probe import describe_process
+
+        true = describe_process() if not isinstance(describe_process, Elsewhere) else self._here
+        return true._replace(host="elsewhere") if true.pid == self._here.pid else true
+
+
+def samplers(pid):
+    found = {each.pid for each in psutil.Process(pid).children()}
+    return {each for each in found if Path(f"/proc/{each}/comm").read_bytes().strip() == NAME}
+
+
+def hurry():
+    from cdpipe.engine import watch
+
+    watch.PATIENCE_S = STEP_S
+
+
+def calm():
+    from cdpipe.engine import watch
+
+    watch.PATIENCE_S = 10.0
+
+
+@pytest.mark.parametrize(
+    ("number", "why"), [(signal.SIGKILL, "ended early, with status -9"), (signal.SIGSTOP, "has not answered for 0.4 s")]
+)
+def test_one_on_another_machine_costs_the_figures_too(local, monkeypatch, number, why):
+    moved = Elsewhere()
+    for module in (room, watch):
+        monkeypatch.setattr(module, "describe_process", moved)
+    workers = local.each_process(os.getpid).values()
+    with probe(local) as used:
+        struck = [each for pid in workers for each in samplers(pid)]
+        assert len(struck) == 1
+        os.kill(struck[0], number)
+        assert local.run([work(index) for index in range(4)]) == [0, 1, 2, 3]
+        local.each_process(hurry)
+    local.each_process(calm)
+    check_missing(used, f"on {os.uname().nodename}: the sampling process {why}")
+    assert not [each for pid in workers for each in samplers(pid)]
+    assert not psutil.pid_exists(struck[0])
+
+
+WITHOUT_PROC = """
+import os, sys
+import cdpipe.synth, dask.threaded, dask.system, distributed, numba, psutil, pandas, pyarrow.parquet, sklearn.tree
+
+for name in ("memfd_create", "sched_setaffinity", "getxattr", "process_cpu_count"):
+    if hasattr(os, name):
+        delattr(os, name)
+ours = os.path.dirname(cdpipe.__file__)
+
+def refuse(event, arguments):
+    if event in {"open", "os.listdir", "os.readlink"} and str(arguments[0]).startswith(("/proc", "/sys")):
+        if sys._getframe(1).f_code.co_filename.startswith(ours):
+            raise FileNotFoundError(2, "No such file or directory", arguments[0])
+
+sys.addaudithook(refuse)
+for name in [each for each in sys.modules if each.startswith("cdpipe.engine")]:
+    del sys.modules[name]
+from cdpipe.cli import main
+main()
+"""
+
+
+def test_a_system_without_proc_runs_and_says_that_nothing_was_measured(tmp_path):
+    """As macOS has none: every module of a run is imported, and every part of it done, without that folder."""
+    from cdpipe.synth import SynthParams, synthesize
+
+    synthesize(tmp_path / "bsm.csv", SynthParams(rows=2000, vehicles=20))
+    (tmp_path / "run.toml").write_text(
+        f"input.paths = ['{tmp_path}/bsm.csv']\noutput.directory = '{tmp_path}/out'\ncache.directory = '{tmp_path}/c'\n"
+        "train.classifiers = ['DecisionTree']\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PROC, "run", str(tmp_path / "run.toml")],
+        env=os.environ | {"PYTHONPATH": str(Path(watch.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    said = "what the run used could not be measured: figures come from the /proc of Linux"
+    assert done.stdout.count(said) == 1
+    assert '"used": null' in (tmp_path / "out" / "report.json").read_text()
