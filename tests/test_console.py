@@ -104,7 +104,7 @@ def test_hits_and_misses_stand_beside_their_stage():
 
 
 def test_what_was_not_measured_or_trained_is_left_out():
-    text = shown(dataclasses.replace(REPORT, trained=None, used={}, absent={}))
+    text = shown(dataclasses.replace(REPORT, trained=None, used=None, absent={}))
     for silent in ("CPU", "peak memory", "classifier", "read as null"):
         assert silent not in text
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+import cdpipe.engine.probe
 from cdpipe.engine.metering import join_figures
 from cdpipe.engine.probe import ProbeResult
 from cdpipe.engine.runner import ORDER
@@ -136,6 +137,38 @@ def test_on_threads_every_part_is_named_and_measured(configure, tmp_path):
     used = json.loads((out / "report.json").read_text())["used"]
     assert used == join_figures(list(made.figures.values()))
     assert used["wall_seconds"] == pytest.approx(made.wall_s - made.between_s)
+
+
+@pytest.mark.parametrize("unmeasured", [{"gather → clean"}, {*PASSES, "publish", "train"}])
+def test_a_part_that_could_not_be_measured_is_named_and_the_others_are_there(
+    configure, tmp_path, monkeypatch, unmeasured
+):
+    begun, said = [], []
+
+    def why():
+        begun.append(True)
+        label = [*PASSES, "publish", "train"][len(begun) - 1]
+        return "the sampling process was killed" if label in unmeasured else None
+
+    monkeypatch.setattr(cdpipe.engine.probe, "why_unmeasurable", why)
+    made = profile(configure(), say=said.append)
+    assert list(made.figures) == [name for name in (*PASSES, "publish", "train") if name not in unmeasured]
+    assert made.unmeasured == dict.fromkeys(made.unmeasured, "the sampling process was killed")
+    assert set(made.unmeasured) == unmeasured
+    assert (made.failure, made.broke) == (None, None)
+    assert 0 <= made.between_s < made.wall_s
+    assert list(made.ledgers) == [*ORDER]
+    assert made.report.subjects[0].whole is None, "of a part nobody knows what it used"
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["used"] is None
+    sentence = "what the run used could not be measured: gather → clean: the sampling process was killed"
+    assert [each for each in said if "could not be measured" in each] == [sentence]
+    for format_ in PROFILES:
+        page = re.sub(r"[\\\s]+", "", made.render(format_))
+        for name in unmeasured:
+            note = f"{name}: could not be measured, so it has no figures: the sampling process was killed"
+            expected = json.dumps(note)[1:-1] if format_ == "json" else note
+            assert re.sub(r"[\\\s]+", "", expected) in page
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])

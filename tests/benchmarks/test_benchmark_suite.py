@@ -180,6 +180,20 @@ def test_probed_run_lasts_long_enough_to_be_attributed(data_folder, tmp_path, mo
     assert Basic().used(TINY) == record
 
 
+@pytest.mark.filterwarnings(DASK_OWN)
+def test_a_run_that_could_not_be_measured_is_skipped_and_says_why(data_folder, tmp_path, monkeypatch):
+    import cdpipe.engine.probe
+    from benchmarks.clean import Basic
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_stage, "WARM_UP", TINY)
+    monkeypatch.setattr(_stage, "PROBED_S", 0.0)
+    monkeypatch.setattr(cdpipe.engine.probe, "why_unmeasurable", lambda: "there is no /proc here")
+    for figure in ("cpu_seconds", "share_compute", "tree_peak_bytes"):
+        with pytest.raises(NotImplementedError, match=f"no {figure} was measured: there is no /proc here"):
+            getattr(Basic(), f"track_{figure}")(TINY)
+
+
 @pytest.mark.parametrize("stage", sorted(ISSUE_SIZES))
 def test_full_suite_has_the_sizes_that_were_asked_for(described, stage):
     labels = ISSUE_SIZES[stage]
