@@ -99,7 +99,12 @@ PHASES = [
 ]
 
 
-@pytest.mark.parametrize("phase", PHASES)
+def at_night(phases, *always):
+    """Return phases as parameters: some of them always, the others at night, for each starts a cluster."""
+    return [each if each in always else pytest.param(each, marks=pytest.mark.slow) for each in phases]
+
+
+@pytest.mark.parametrize("phase", at_night(PHASES, in_opening_books, in_run))
 def test_a_scheduler_that_is_killed(tiny, phase, capfd):
     address, pid = tiny
     with open_session(SessionParams(scheduler=address)) as session:
@@ -111,7 +116,7 @@ def test_a_scheduler_that_is_killed(tiny, phase, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("phase", at_night(PHASES, in_run))
 def test_a_scheduler_that_is_stopped(tiny, phase, monkeypatch, capfd):
     monkeypatch.setattr(link, "SILENT_SECONDS", 2.0)
     address, pid = tiny
@@ -147,7 +152,7 @@ def test_a_scheduler_that_is_stopped_before(tiny, monkeypatch):
 # Workers
 
 
-@pytest.mark.parametrize("phase", [in_projection, in_run, in_probed_run, in_opening_books])
+@pytest.mark.parametrize("phase", at_night([in_projection, in_run, in_probed_run, in_opening_books], in_run))
 def test_no_worker_is_left(tmp_path, phase, monkeypatch):
     monkeypatch.setattr(link, "WITHOUT_WORKERS_SECONDS", 1.0)
     with ExitStack() as stack:
