@@ -6,7 +6,7 @@ from typing import Final
 from cdpipe.stages.gather import NAME as GATHER
 from cdpipe.stages.ledger import Ledger
 
-_UNREAD: Final = "see rejects.jsonl, and whether the files are what their suffix says (input.format)"
+_UNREAD: Final = "see failed-run/rejects.jsonl, and whether the files are what their suffix says (input.format)"
 _NULL: Final = "null in "
 _SHOWN: Final = 5
 

@@ -101,11 +101,12 @@ class RunReport:
 
     def write(self, path: Path, *, files: Mapping[str, str] | None = None) -> None:
         """Write the report as JSON and flush it, sealed with the SHA-256 of the `files` beside it, by name."""
-        text = json.dumps(seal(self.as_dict(), files or {}), indent=2, allow_nan=False)
-        with naming(path), path.open("w", encoding="utf-8") as stream:
-            stream.write(f"{text}\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        with naming(path):
+            text = json.dumps(seal(self.as_dict(), files or {}), indent=2, allow_nan=False)
+            with path.open("w", encoding="utf-8") as stream:
+                stream.write(f"{text}\n")
+                stream.flush()
+                os.fsync(stream.fileno())
 
 
 def describe_versions() -> dict[str, str]:

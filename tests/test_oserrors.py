@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cdpipe.engine.digests import Kept, hash_file
 from cdpipe.engine.outputs import Results
 from cdpipe.engine.packed import PackedError, unpack
 from cdpipe.engine.parts import write_part
@@ -86,7 +87,10 @@ WRITERS = {
     "part": lambda folder: write_part(pd.DataFrame({"a": np.arange(10.0)}), folder / "part-000000.parquet"),
     "rejects": lambda folder: write_rejects([Reject("f", 1, "c", "r", "t")], folder, 0),
     "joined rejects": lambda folder: join_rejects(folder, Ledger("gather", 20_000, 0, {"why": 20_000})),
-    "copied": lambda folder: ((folder / "r").write_bytes(b"x"), Results(folder, folder).add_rejects(folder / "r")),
+    "copied": lambda folder: (
+        (folder / "r").write_bytes(b"x"),
+        Results(folder, folder).add_rejects(Kept(folder / "r", hash_file(folder / "r"))),
+    ),
     "report": write_report,
     "profile": write_profile,
     "picture": lambda folder: plot_confusion(measure(np.zeros(2, int), np.zeros(2, int)), "t", folder / "c.png"),

@@ -12,14 +12,14 @@ FILTERS = {"outside the radius": "within", "outside the dates": "dates"}
         (
             {"not JSON": 10},
             {},
-            "(gather dropped 10: not JSON); see rejects.jsonl, and whether the files are what their",
+            "(gather dropped 10: not JSON); see failed-run/rejects.jsonl, and whether the files are what their",
         ),
         ({"not JSON": 2}, {"outside the radius": 8}, "loosen clean.filters.within"),
         ({}, {"outside the radius": 4, "outside the dates": 6}, "loosen clean.filters.dates"),
         ({}, {"null in coreData_speed": 10}, "take coreData_speed out of clean.required, or name inputs that have it"),
         ({}, {"no position": 10}, "name inputs that have positions, and see clean.position and input.units"),
         ({}, {"position out of range": 10}, "name inputs that have positions"),
-        ({f"reason {n}": 1 for n in range(10)}, {}, "and 5 more reasons); see rejects.jsonl"),
+        ({f"reason {n}": 1 for n in range(10)}, {}, "and 5 more reasons); see failed-run/rejects.jsonl"),
     ],
 )
 def test_the_way_out_is_that_of_what_dropped_most(gathered, cleaned, said):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import xxhash
 
+from cdpipe.oserrors import naming
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -106,7 +108,7 @@ def read_kept(file: Kept) -> bytes:
 
 def copy_kept(file: Kept, target: Path) -> None:
     """Copy what was written to a file, and flush the copy to the disk; errors as of `require_kept`."""
-    with HashingFile(target) as copy:
+    with naming(target), HashingFile(target) as copy:
         with reading(file.path):
             chunks = _read_chunks(file.path)
             chunk = next(chunks, None)
@@ -127,14 +129,15 @@ def reading(path: Path) -> Iterator[None]:
     DamageError
         Instead of the failure.
     """
-    try:
-        yield
-    except FileNotFoundError:
-        raise DamageError(f"{path.name} is missing", path) from None
-    except OSError as error:
-        if error.errno in _OUT_OF:
-            raise
-        raise DamageError(f"{path.name} cannot be read ({error.strerror or error})", path) from None
+    with naming(path):
+        try:
+            yield
+        except FileNotFoundError:
+            raise DamageError(f"{path.name} is missing", path) from None
+        except OSError as error:
+            if error.errno in _OUT_OF:
+                raise
+            raise DamageError(f"{path.name} cannot be read ({error.strerror or error})", path) from None
 
 
 def _require_same(file: Kept, found: str) -> None:

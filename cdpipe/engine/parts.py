@@ -120,9 +120,10 @@ def read_notes(path: Path, *, known: Written | None = None) -> pq.FileMetaData:
         If it is not.
     """
     if known is None:
-        return pq.read_metadata(path)
-    with reading(path), path.open("rb", buffering=0) as stream:
-        footer = _footer(stream)
+        with open_arrow(str(path)) as stream:
+            return pq.read_metadata(stream)
+    with reading(path), path.open("rb", buffering=0) as raw:
+        footer = _footer(raw)
     if hash_bytes(footer) != known.footer:
         raise DamageError(f"the footer of {path.name} has other bytes than were written there", path)
     return pq.read_metadata(pa.BufferReader(footer))

@@ -138,7 +138,7 @@ def first_values(
             for name, given in wanted.items():
                 found[name] += _list_values(_cut_texts(batch.column(given)))
         found |= {name: [keys[name]] * read for name in names if name in keys}
-        return {name: values[:rows] for name, values in found.items() if values}
+        return {name: values[:rows] for name, values in found.items()} if read else {}
 
 
 def _repeat(text: str, rows: int) -> pa.ChunkedArray:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 from cdpipe.engine.cache import CacheError, Draft, Entry, Store, key
-from cdpipe.engine.digests import DamageError, Kept, require_kept
+from cdpipe.engine.digests import DamageError, require_kept
 from cdpipe.engine.facts import lay_facts
 from cdpipe.engine.gatheredfiles import account_files, load_entry, take_files, write_files
 from cdpipe.engine.graph import (
@@ -234,6 +234,8 @@ class Runner:
         Returns the last output, and the facts of the stage that follows: its survey is made on the way.
         """
         label = " → ".join(names)
+        if entry is not None:
+            require_kept(entry.attached(REJECTS))  # the outputs of the pass will have it too
         with self._on_part(label), ExitStack() as stack:
             given = {name: self._session.broadcast(value) for name, value in facts.items()}
             drafts = {
@@ -248,7 +250,7 @@ class Runner:
             if GATHER in drafts:
                 write_files(drafts[GATHER].directory, account_files(raw, self._files, accounts))
             gathered = self._ledgers[GATHER]
-            rejects = join_rejects(first.directory, gathered) if entry is None else entry.attached(REJECTS)
+            rejects = join_rejects(first.directory, gathered) if entry is None else entry.directory / REJECTS
             return self._commit(drafts, accounts, rejects), found
 
     def _run_steps(
@@ -327,13 +329,10 @@ class Runner:
         for name, spent in totals.seconds.items():
             self._seconds[name] = self._seconds.get(name, 0.0) + spent
 
-    def _commit(self, drafts: Mapping[str, Draft], accounts: Sequence[Outcome], rejects: Path | Kept) -> Entry:
+    def _commit(self, drafts: Mapping[str, Draft], accounts: Sequence[Outcome], rejects: Path) -> Entry:
         entry = None
         for name, draft in drafts.items():
-            if isinstance(rejects, Kept):
-                require_kept(rejects)
-                share_rejects(rejects.path, draft.directory)
-            elif rejects.parent != draft.directory:
+            if not (draft.directory / REJECTS).exists():
                 share_rejects(rejects, draft.directory)
             upstream = ORDER[: ORDER.index(name) + 1]
             entry = self._store.commit(
@@ -346,7 +345,7 @@ class Runner:
                 series=self._series() if name == GATHER else None,
                 lasting=name not in self._passing,
             )
-            rejects = entry.attached(REJECTS)
+            rejects = entry.directory / REJECTS
         if entry is None:
             raise ValueError("a pass keeps nothing")
         return entry

@@ -100,6 +100,7 @@ CHANGES = {
 ELSEWHERE = {
     "input.paths": "every run",
     "input.units": "tests/contracts/test_field_values.py",
+    "input.identity": "tests/engine/test_inputs.py",
     "gather.required": "tests/contracts/test_field_values.py",
     "gather.missing_time": "tests/contracts/test_missing_time.py",
     "output.directory": "every run",
@@ -111,6 +112,9 @@ ELSEWHERE = {
     "session.spill": "below",
     "session.pause": "below",
     "session.spill_directory": "below",
+    "session.tls_ca_file": "tests/engine/test_certificates.py",
+    "session.tls_cert": "tests/engine/test_certificates.py",
+    "session.tls_key": "tests/engine/test_certificates.py",
 }
 """Keys whose effect another test shows."""
 

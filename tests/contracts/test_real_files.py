@@ -103,7 +103,7 @@ def test_records_none_of_which_can_be_used_are_an_error_that_says_why(tmp_path):
     assert done.exit_code == 1
     for why in ("3: not a BSM", "coreData_speed: not a number", "null in metadata_generatedAt"):
         assert why in done.output.replace("\n", " ")
-    assert len(read_rejects(tmp_path / "out")) == 8
+    assert len(read_rejects(tmp_path / "out" / "failed-run")) == 8
 
 
 def test_raw_j2735_integers_are_no_dot_csv_and_the_error_says_what_is_missing(tmp_path):

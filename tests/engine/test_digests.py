@@ -9,6 +9,7 @@ import pytest
 import xxhash
 
 from cdpipe.engine.digests import DamageError, HashingFile, Kept, copy_kept, hash_file, read_kept, require_kept
+from cdpipe.oserrors import StorageError
 
 DATA = bytes(range(256)) * 9_000  # more than is read at once
 READERS = {
@@ -95,7 +96,7 @@ def test_what_is_gone_or_no_file_is_damage(file, reader):
 
 
 def test_a_disk_that_cannot_read_is_damage_and_a_want_of_descriptors_is_not(file, reader, monkeypatch):
-    for number, kind in ((errno.EIO, DamageError), (errno.EMFILE, OSError), (errno.ENOMEM, OSError)):
+    for number, kind in ((errno.EIO, DamageError), (errno.EMFILE, StorageError), (errno.ENOMEM, StorageError)):
 
         def fail(*_args, number=number, **_kwargs):
             raise OSError(number, "injected")
@@ -103,15 +104,16 @@ def test_a_disk_that_cannot_read_is_damage_and_a_want_of_descriptors_is_not(file
         with monkeypatch.context() as patch:
             patch.setattr(Path, "open", fail)
             patch.setattr(Path, "read_bytes", fail)
-            with pytest.raises(kind, match="injected"):
+            with pytest.raises(kind) as caught:
                 reader(file)
+        assert str(file.path) in (str(caught.value.path) if kind is DamageError else caught.value.filename)
 
 
 def test_a_copy_that_cannot_be_written_is_no_damage(file, tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(StorageError, match=r"copy: the file would be larger than allowed"):
             copy_kept(file, tmp_path / "copy")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from cdpipe.engine import exchange as exchanging
+from cdpipe.engine.digests import Kept, hash_file
 from cdpipe.engine.exchange import JOURNAL, JournalError
 from cdpipe.engine.outputs import DATASET, FAILED, REJECTS, REPORT, OutputError, Results, scratch_folder, sole_run
 from cdpipe.engine.seals import seal
@@ -15,12 +16,16 @@ STEPS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "open", "os.link", "c
 CRASHED = 77
 
 
+def keep(path):
+    return Kept(path, hash_file(path))
+
+
 def make_results(folder, results, text, *pictures, dataset=True):
     (folder / "part-000000.parquet").write_text(text)
     (folder / "rejects.jsonl").write_text(f"rejects of {text}")
     if dataset:
-        results.add_dataset([folder / "part-000000.parquet"])
-    results.add_rejects(folder / "rejects.jsonl")
+        results.add_dataset([keep(folder / "part-000000.parquet")])
+    results.add_rejects(keep(folder / "rejects.jsonl"))
     for name in pictures:
         (results.folder / name).write_text(f"{name} of {text}")
     said = seal({"of": text, "versions": {"cdpipe": "1"}}, results.digests())

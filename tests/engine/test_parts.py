@@ -1,6 +1,3 @@
-import io
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -102,24 +99,3 @@ def test_what_was_read_can_be_written_to(tmp_path):
     for name in frame:
         frame.loc[0, name] = frame[name].iloc[-1]
     assert np.isfinite(frame["x_pos"]).all()
-
-
-@pytest.mark.parametrize("short", range(6))
-def test_a_write_that_the_system_does_by_half_is_finished(tmp_path, monkeypatch, short):
-    calls = iter(range(1000))
-
-    class Halving(io.FileIO):
-        def write(self, data):
-            half = memoryview(data).nbytes // 2 if next(calls) == short else None
-            return super().write(memoryview(data).cast("B")[:half])
-
-    def opened(path, mode="r", buffering=-1):
-        raw = Halving(path, mode.replace("b", ""))
-        return raw if buffering == 0 else io.BufferedWriter(raw)
-
-    write_part(MESSAGES, tmp_path / "whole.parquet")
-    monkeypatch.setattr(Path, "open", opened)
-    write_part(MESSAGES, tmp_path / "part.parquet")
-    monkeypatch.undo()
-    assert next(calls) > short
-    assert (tmp_path / "part.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
