@@ -152,6 +152,16 @@ def test_progress_and_sentences_are_told(configure):
     assert said[2].startswith("projected memory, training on ")
 
 
+def test_that_kernels_are_compiled_in_each_process_is_told_with_the_way_out(configure, monkeypatch):
+    said = []
+    monkeypatch.setattr(pipeline, "why_unkept", lambda: "others can write to /shared")
+    run(configure(), say=said.append)
+    assert [each for each in said if "kernels" in each] == [
+        "kernels are compiled anew in each process: others can write to /shared; name a folder of your own in "
+        "NUMBA_CACHE_DIR"
+    ]
+
+
 def test_columns_that_a_file_lacks_are_told(configure, tmp_path):
     synthesize(tmp_path / "short.csv", SynthParams(rows=300, vehicles=10, seed=5))
     text = (tmp_path / "short.csv").read_text().replace("coreData_accelset_accelYaw", "other")
