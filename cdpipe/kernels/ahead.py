@@ -8,8 +8,9 @@ otherwise all compile them at once.
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import numpy as np
@@ -17,12 +18,15 @@ import numpy as np
 from cdpipe.kernels import records
 from cdpipe.kernels.choice import choose_threshold, is_chosen
 from cdpipe.kernels.draws import ATTACKER
-from cdpipe.kernels.jit import is_kept
+from cdpipe.kernels.jit import is_kept, why_unkept
 from cdpipe.kernels.labels import number_cells
 from cdpipe.kernels.pack import pack_cells
 from cdpipe.kernels.rows import Kept
 
 _CHILD: Final = "from cdpipe.kernels.ahead import read_one_line; read_one_line()"
+LEAST_PATIENCE_S: Final = 30.0
+"""How long the other process may still take when this one has compiled its half; or as long as that took, if longer."""
+
 _WIDTHS: Final = (np.uint8, np.uint16, np.uint64)
 
 
@@ -30,27 +34,39 @@ _WIDTHS: Final = (np.uint8, np.uint16, np.uint64)
 def compiling_ahead() -> Iterator[None]:
     """Have the reading kernels compiled beside what is done within, and be done with both at the end.
 
-    Where their machine code is on disk nothing happens. Where the other process fails nothing is lost but time: a
-    kernel that is not on disk is compiled when it is called.
+    Where their machine code is on disk, or none can be kept there, nothing happens. Where the other process cannot be
+    started, fails or hangs nothing is lost but time: a kernel that is not on disk is compiled when it is called.
     """
-    if is_kept(records._read):
+    child = None if is_kept(records._read) or why_unkept() else _start()
+    if child is None:
         yield
         return
-    # It finds the modules that this process finds, and none that only happen to lie in its folder (-P).
-    child = subprocess.Popen(  # noqa: S603 - our own interpreter and words
-        [sys.executable, "-P", "-c", _CHILD],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    start_s = time.monotonic()
     try:
         yield
         _compile_what_follows()
-        child.wait()
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(max(LEAST_PATIENCE_S, time.monotonic() - start_s))
     finally:
         child.kill()
-        child.wait()
+        with suppress(subprocess.TimeoutExpired):  # the kernel may hold it at a disk; it is waited for some other time
+            child.wait(LEAST_PATIENCE_S)
+
+
+def _start() -> subprocess.Popen[bytes] | None:
+    """Start the process that compiles; None if none can be had."""
+    if not sys.executable:
+        return None
+    # It finds the modules that this process finds, and none that only happen to lie in its folder (-P).
+    with suppress(OSError):
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and words
+            [sys.executable, "-P", "-c", _CHILD],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    return None
 
 
 def read_one_line() -> None:

@@ -195,7 +195,7 @@ def find_place(sources: Path) -> Place:
 
 
 def _candidates(sources: Path) -> Iterator[Path]:
-    below = f"{sources.name}_{hashlib.sha256(str(sources).encode()).hexdigest()[:40]}"
+    below = f"{sources.name}_{hashlib.sha256(os.fsencode(sources)).hexdigest()[:40]}"
     if numba.config.CACHE_DIR:
         yield Path(numba.config.CACHE_DIR).absolute() / below
         return

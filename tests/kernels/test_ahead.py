@@ -85,6 +85,31 @@ def test_a_process_that_fails_costs_nothing_but_time(emptied, children, monkeypa
     assert [child.returncode for child in children] == [3]
 
 
+@pytest.mark.parametrize("program", ["", "/nowhere/python"])
+def test_where_no_process_can_be_had_nothing_is_lost_but_time(emptied, children, monkeypatch, program):
+    monkeypatch.setattr(ahead.sys, "executable", program)
+    done = []
+    with ahead.compiling_ahead():
+        done.append("rehearsed")
+    assert (done, children) == (["rehearsed"], [])
+
+
+def test_a_process_that_hangs_is_waited_for_no_longer_than_its_time(emptied, children, monkeypatch):
+    monkeypatch.setattr(ahead, "_CHILD", "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)")
+    monkeypatch.setattr(ahead, "LEAST_PATIENCE_S", 0.2)
+    with ahead.compiling_ahead():
+        pass
+    assert [child.returncode for child in children] == [-9]
+
+
+def test_nothing_is_started_where_nothing_can_be_kept(emptied, children, monkeypatch):
+    """What it compiled nobody would find."""
+    monkeypatch.setattr(ahead, "why_unkept", lambda: "the folder cannot be written")
+    with ahead.compiling_ahead():
+        pass
+    assert children == []
+
+
 def test_an_error_within_is_raised_at_once_and_leaves_no_process(emptied, children, monkeypatch):
     monkeypatch.setattr(ahead, "_CHILD", "import time; time.sleep(100)")
     with pytest.raises(ValueError, match="no latitude"), ahead.compiling_ahead():

@@ -203,6 +203,11 @@ def test_the_first_of_the_usual_folders_that_can_be_written_is_taken(tmp_path, m
     assert find_place(sources) == (None, f"others can write to {sources}/__pycache__")
 
 
+def test_sources_in_a_folder_without_a_readable_name_have_a_place(tmp_path):
+    sources = Path(os.fsdecode(os.fsencode(tmp_path) + b"/not utf-8 \xff"))
+    assert find_place(sources).folder is not None
+
+
 def test_a_full_disk_costs_a_compilation_and_leaves_nothing(folder, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
