@@ -184,30 +184,33 @@ def probe(session: Session) -> Iterator[ProbeResult]:
     """
     result = ProbeResult()
     with heeding_interrupts():
-        measured = _begin(session)
+        measured = _Measurement(session)
         try:
+            missing = _begin(measured)
             yield result
-        except BaseException:
-            if isinstance(measured, _Measurement):
-                with suppress(Exception):  # of two errors the block's is told
-                    measured.close()
+        except BaseException:  # an interrupt that comes when everything has just been opened too
+            with suppress(Exception):  # of two errors the block's is told
+                measured.close()
             raise
-        figures = _finish(measured) if isinstance(measured, _Measurement) else {"missing": measured}
+        figures = _finish(measured) if missing is None else {"missing": missing}
     for name in figures:
         object.__setattr__(result, name, figures[name])  # frozen for everyone else
 
 
-def _begin(session: Session) -> "_Measurement | str":
-    """Begin to measure, or say why that cannot be."""
+def _begin(measured: "_Measurement") -> str | None:
+    """Begin to measure, or leave nothing behind and say why that cannot be."""
     missing = why_unmeasurable()
     if missing is not None:
         return missing
     try:
-        return _Measurement(session)
+        measured.begin()
     except SessionError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the run can do without figures
+        with suppress(Exception):  # of two errors the first is told
+            measured.close()
         return _word(error)
+    return None
 
 
 def _finish(measured: "_Measurement") -> dict[str, Any]:
@@ -226,22 +229,22 @@ def _word(error: Exception) -> str:
 
 
 class _Measurement:
-    """All that is open while a block is measured; begun when it is made."""
+    """All that is open while a block is measured; whoever begins closes, also where beginning fails."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._stack, self._queue_stack = ExitStack(), ExitStack()
-        try:
-            self._watches = self._stack.enter_context(Watches(session))
-            self._books = self._stack.enter_context(session.keep_books())
-            self._book = self._stack.enter_context(_keep_own_book(session))
-            self._watches.prepare(self._book, self._books.where())
-            self._queue = self._queue_stack.enter_context(session.watch_queue())
-            self._before = _End(session, self._watches.pid)
-            self._watches.begin()
-        except BaseException:
-            self.close()
-            raise
+
+    def begin(self) -> None:
+        """Open all of it, and begin to count."""
+        session = self._session
+        self._watches = self._stack.enter_context(Watches(session))
+        self._books = self._stack.enter_context(session.keep_books())
+        self._book = self._stack.enter_context(_keep_own_book(session))
+        self._watches.prepare(self._book, self._books.where())
+        self._queue = self._queue_stack.enter_context(session.watch_queue())
+        self._before = _End(session, self._watches.pid)
+        self._watches.begin()
         self._start = time.perf_counter()
 
     def read(self) -> dict[str, Any]:

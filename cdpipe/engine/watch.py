@@ -189,8 +189,10 @@ class Watches:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """End all of them."""
-        self._here.__exit__(kind)
-        self._each("drop")
+        try:
+            self._here.__exit__(kind)
+        finally:
+            self._each("drop")
 
     def prepare(self, book: TaskBook, places: Mapping[str, Place]) -> None:
         """Start watching this process, and those that keep books."""
