@@ -157,8 +157,10 @@ def test_that_kernels_are_compiled_in_each_process_is_told_with_the_way_out(conf
     monkeypatch.setattr(pipeline, "why_unkept", lambda: "others can write to /shared")
     run(configure(), say=said.append)
     assert [each for each in said if "kernels" in each] == [
-        "kernels are compiled anew in each process: others can write to /shared; name a folder of your own in "
-        "NUMBA_CACHE_DIR"
+        (
+            "kernels are compiled anew in each process: others can write to /shared; name a folder of your own in "
+            "NUMBA_CACHE_DIR"
+        )
     ]
 
 
