@@ -10,8 +10,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
@@ -26,8 +26,8 @@ class heeding_interrupts:  # noqa: N801 - used as a block, like `contextlib.supp
     """Have an interrupt end the block by `KeyboardInterrupt`, for certain, at the latest as the block ends.
 
     Outside the main thread, which alone gets signals, and where somebody else handles `SIGINT` or ignores it, this does
-    nothing. A block within such a block checks for an interrupt that was forgotten, and leaves the rest to the outer
-    one. Python's own handler is back at the end.
+    nothing. A block within such a block is ended so too, by the handler of the outer one. Python's own handler is back
+    at the end.
 
     Raises
     ------
@@ -37,6 +37,7 @@ class heeding_interrupts:  # noqa: N801 - used as a block, like `contextlib.supp
 
     def __init__(self) -> None:
         self._is_noted = self._is_forgotten = False
+        self.is_holding = False
         self._is_heeding = self._is_closing = self._is_closed = False
         self._lock = threading.Lock()
         self._hook: Callable[[Any], object] = sys.unraisablehook
@@ -56,6 +57,8 @@ class heeding_interrupts:  # noqa: N801 - used as a block, like `contextlib.supp
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """End, by a `KeyboardInterrupt` if there was an interrupt that did not end the block."""
         if not self._is_heeding:
+            if kind is None or issubclass(kind, Exception):
+                check_interrupt(error)
             return
         self._is_closing = True  # from here on an interrupt is noted alone
         with self._lock:
@@ -67,15 +70,15 @@ class heeding_interrupts:  # noqa: N801 - used as a block, like `contextlib.supp
         if self._is_noted and (kind is None or issubclass(kind, Exception)):
             raise KeyboardInterrupt from error
 
-    def raise_noted(self) -> None:
+    def raise_noted(self, error: BaseException | None) -> None:
         """Raise the interrupt that was noted, if there is one: where this is called nothing forgets it."""
         if self._is_noted:
             self._is_noted = self._is_forgotten = False
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt from error
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         self._is_noted, self._is_forgotten = True, False
-        if not self._is_closing:
+        if not (self._is_closing or self.is_holding):
             raise KeyboardInterrupt
 
     def _take_ignored(self, ignored: Any) -> None:  # noqa: ANN401 - `sys.UnraisableHookArgs` is a word of type checkers
@@ -99,8 +102,13 @@ _HEEDING: Final[list[heeding_interrupts]] = []
 """The outermost block that heeds interrupts now, if any."""
 
 
-def check_interrupt() -> None:
+def check_interrupt(error: BaseException | None = None) -> None:
     """Raise an interrupt that has come and was forgotten; to be called where work could end.
+
+    Parameters
+    ----------
+    error
+        What it led to, if anything.
 
     Raises
     ------
@@ -108,4 +116,29 @@ def check_interrupt() -> None:
         If there was one in a block of `heeding_interrupts`; once.
     """
     if _HEEDING and threading.current_thread() is threading.main_thread():
-        _HEEDING[0].raise_noted()
+        _HEEDING[0].raise_noted(error)
+
+
+@contextmanager
+def holding_interrupts() -> Iterator[None]:
+    """Have an interrupt wait for the end of the block, for what must not be left half done and takes seconds.
+
+    Threads that are started in the block get no interrupt ever, nor do processes that these start.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        As the block ends, if there was an interrupt: what the block made must be in hands that release it by then.
+    """
+    with heeding_interrupts():
+        if not _HEEDING or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        heeding = _HEEDING[0]
+        heeding.is_holding = True
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            heeding.is_holding = False

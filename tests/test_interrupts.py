@@ -17,7 +17,7 @@ import pytest
 
 import cdpipe
 from cdpipe import interrupts
-from cdpipe.interrupts import STATUS, check_interrupt, heeding_interrupts
+from cdpipe.interrupts import STATUS, check_interrupt, heeding_interrupts, holding_interrupts
 from cdpipe.pipeline import run
 from cdpipe.synth import SynthParams, synthesize
 
@@ -177,6 +177,57 @@ def test_a_block_within_a_block_is_the_outer_one_s():
             pytest.fail("this is a place to end")
 
     heed(work)
+
+
+def test_one_that_falls_where_it_has_to_wait_is_raised_at_the_end():
+    reached = []
+
+    def work():
+        with holding_interrupts():
+            delete()
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+            reached.append("done")
+        reached.append("beyond")
+
+    heed(work)
+    assert reached == ["done"]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.parametrize("block", [heeding_interrupts, holding_interrupts])
+def test_one_that_became_another_error_within_a_block_is_an_interrupt_there(block):
+    def fail():
+        with block():
+            delete()
+            raise OSError("the connection is gone")
+
+    def work():
+        with pytest.raises(KeyboardInterrupt) as raised:
+            fail()
+        assert isinstance(raised.value.__cause__, OSError)
+        raise raised.value
+
+    heed(work)
+
+
+def test_where_it_has_to_wait_what_is_started_gets_no_interrupt(capfd):
+    code = "import time; print(1, flush=True); time.sleep(60)"
+
+    def start():
+        with subprocess.Popen([sys.executable, "-c", code], stdout=-1) as child:
+            child.stdout.readline()
+            child.send_signal(signal.SIGINT)
+            child.send_signal(signal.SIGTERM)
+        ended.append(child.returncode)
+
+    ended = []
+    with holding_interrupts():
+        starter = threading.Thread(target=start)
+        starter.start()
+    starter.join()
+    assert ended == [-signal.SIGTERM]
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda *_: None])

@@ -8,7 +8,8 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from cdpipe.engine.lastwords import LastWords, hearing_last_words
 from cdpipe.engine.link import Link
 from cdpipe.engine.ownfolders import own_folder
 from cdpipe.engine.session import GB, SessionError, SessionParams, SessionWarning
+from cdpipe.interrupts import holding_interrupts
 from cdpipe.limits import count_processors, machine_memory_bytes
 
 CONNECT_SECONDS: Final = 5.0
@@ -88,11 +90,13 @@ def start_local(params: SessionParams) -> Iterator[ClusterSession]:
             # A failing task is raised here; each worker's own account of it would only drown it.
             "silence_logs": logging.CRITICAL,
         }
-        with dask.config.set(settings):
-            cluster = _start_cluster(options)
-        client = Client(cluster, set_as_default=False, direct_to_workers=True)
-        with closing(cluster), closing(client), dask.config.set(_PATIENCE):
-            yield ClusterSession(Link(client, scheduler_here=True))
+        with ExitStack() as opened:
+            ensure_running()  # it lets interrupts through to the thread that starts it, and to what this starts then
+            with dask.config.set(settings), holding_interrupts():  # a cluster that is half started cannot be closed
+                cluster = opened.enter_context(closing(_start_cluster(options)))
+            client = opened.enter_context(closing(Client(cluster, set_as_default=False, direct_to_workers=True)))
+            with dask.config.set(_PATIENCE):
+                yield ClusterSession(Link(client, scheduler_here=True))
 
 
 def _start_cluster(options: Mapping[str, Any]) -> LocalCluster:
