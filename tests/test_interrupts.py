@@ -295,6 +295,8 @@ MOMENTS = [each / 8 for each in range(8)]
 RARE = [pytest.param(each / 80, marks=pytest.mark.slow) for each in range(80) if each % 10]
 
 
+# A library that is interrupted between opening a file and its `with` leaves the closing to Python, which warns.
+@pytest.mark.filterwarnings(r"ignore:Exception ignored in. <_io\.FileIO:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("part", MOMENTS + RARE)
 def test_a_run_that_is_interrupted_at_any_moment_leaves_nothing(config, tmp_path, monkeypatch, part, whole_calls):
     temporary = tmp_path / "temporary"
