@@ -11,9 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from types import FrameType, TracebackType
-from typing import Any, Final, Self
+from contextlib import ExitStack, contextmanager, suppress
+from types import CodeType, FrameType, FunctionType, TracebackType
+from typing import Any, Final, Self, TypeVar, cast
 
 STATUS: Final = 130
 """Exit status of a command that was interrupted: 128 and the number of the signal, as shells have it."""
@@ -21,13 +21,27 @@ STATUS: Final = 130
 _AGAIN_S: Final = 0.01
 """What was fallen into has most likely ended by then."""
 
+_UNINTERRUPTED: Final[set[CodeType]] = set()
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def uninterrupted(function: _F) -> _F:
+    """Have an interrupt wait for the end of a function, in a block of `heeding_interrupts`; then it comes again.
+
+    For what takes or gives back something, and must not be left between the two: there is no moment between the call
+    and the first line, as there is before any `try`. It must not wait for others.
+    """
+    _UNINTERRUPTED.add(cast("FunctionType", function).__code__)
+    return function
+
 
 class heeding_interrupts:  # noqa: N801 - used as a block, like `contextlib.suppress`
     """Have an interrupt end the block by `KeyboardInterrupt`, for certain, at the latest as the block ends.
 
     Outside the main thread, which alone gets signals, and where somebody else handles `SIGINT` or ignores it, this does
     nothing. A block within such a block is ended so too, by the handler of the outer one. Python's own handler is back
-    at the end.
+    at the end, and what was put into `held` is released.
 
     Raises
     ------
@@ -38,24 +52,35 @@ class heeding_interrupts:  # noqa: N801 - used as a block, like `contextlib.supp
     def __init__(self) -> None:
         self._is_noted = self._is_forgotten = False
         self.is_holding = False
+        self.held = ExitStack()
+        """What the block took, to be released at its end, which no interrupt cuts short: put in what a function of
+        `uninterrupted` takes, and nothing is taken without being in here."""
         self._is_heeding = self._is_closing = self._is_closed = False
         self._lock = threading.Lock()
         self._hook: Callable[[Any], object] = sys.unraisablehook
         self._ours: Callable[[Any], object] = self._take_ignored
 
+    @uninterrupted
     def __enter__(self) -> Self:
         """Begin, if this is the outermost block, of the main thread."""
         check_interrupt()
         is_pythons = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if threading.current_thread() is threading.main_thread() and not _HEEDING and is_pythons:
-            self._hook, sys.unraisablehook = sys.unraisablehook, self._ours
-            _HEEDING.append(self)
-            self._is_heeding = True
             signal.signal(signal.SIGINT, self._interrupt)
+            self._is_heeding = True
+            _HEEDING.append(self)
+            self._hook, sys.unraisablehook = sys.unraisablehook, self._ours
         return self
 
+    @uninterrupted
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """End, by a `KeyboardInterrupt` if there was an interrupt that did not end the block."""
+        try:
+            self.held.close()
+        finally:
+            self._end(kind, error)
+
+    def _end(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
         if not self._is_heeding:
             if kind is None or issubclass(kind, Exception):
                 check_interrupt(error)
@@ -63,10 +88,10 @@ class heeding_interrupts:  # noqa: N801 - used as a block, like `contextlib.supp
         self._is_closing = True  # from here on an interrupt is noted alone
         with self._lock:
             self._is_closed = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         if sys.unraisablehook is self._ours:
             sys.unraisablehook = self._hook
         _HEEDING.remove(self)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         if self._is_noted and (kind is None or issubclass(kind, Exception)):
             raise KeyboardInterrupt from error
 
@@ -76,18 +101,28 @@ class heeding_interrupts:  # noqa: N801 - used as a block, like `contextlib.supp
             self._is_noted = self._is_forgotten = False
             raise KeyboardInterrupt from error
 
-    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+    def _interrupt(self, _number: int, frame: FrameType | None) -> None:
         self._is_noted, self._is_forgotten = True, False
-        if not (self._is_closing or self.is_holding):
-            raise KeyboardInterrupt
+        if self._is_closing or self.is_holding:
+            return
+        while frame is not None:
+            if frame.f_code in _UNINTERRUPTED:
+                self._let_come_again()
+                return
+            frame = frame.f_back
+        raise KeyboardInterrupt
 
     def _take_ignored(self, ignored: Any) -> None:  # noqa: ANN401 - `sys.UnraisableHookArgs` is a word of type checkers
         """Have an interrupt that nobody could receive come again; pass on what else comes."""
         if not (issubclass(ignored.exc_type, KeyboardInterrupt) and self._is_noted):
             self._hook(ignored)
             return
+        self._let_come_again()
+
+    def _let_come_again(self) -> None:
         self._is_forgotten = True
-        # Raised here it would be ignored too. A thread of `threading` takes locks that the code fallen into may hold.
+        # Raised at once it would be ignored again, or come too early. A thread of `threading` takes locks that the code
+        # fallen into may hold.
         with suppress(RuntimeError):  # no thread can be had: then the next check raises it
             _thread.start_new_thread(self._come_again, ())
 

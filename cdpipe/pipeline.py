@@ -32,7 +32,7 @@ from cdpipe.engine.reading import plan_sources
 from cdpipe.engine.rejects import REJECTS
 from cdpipe.engine.runner import OnPartition, Prepared, Runner
 from cdpipe.engine.session import Session, open_session
-from cdpipe.interrupts import check_interrupt, heeding_interrupts
+from cdpipe.interrupts import check_interrupt, heeding_interrupts, uninterrupted
 from cdpipe.kernels.ahead import compiling_ahead
 from cdpipe.kernels.jit import why_unkept
 from cdpipe.limits import count_processors, machine_memory_bytes, require_base
@@ -90,9 +90,11 @@ def run(
     KeyboardInterrupt
         At Ctrl-C, wherever it falls.
     """
-    with heeding_interrupts(), ExitStack() as held:  # until the report is written
+    with heeding_interrupts() as heeding, ExitStack() as opened:
         watch = _heed_between(on_partition)
-        return _run(config, held, on_partition=watch, tell=say or (lambda _sentence: None), metering=metering)
+        return _run(
+            config, heeding.held, opened, on_partition=watch, tell=say or (lambda _sentence: None), metering=metering
+        )
 
 
 def _heed_between(tell: OnPartition | None) -> OnPartition:
@@ -107,9 +109,19 @@ def _heed_between(tell: OnPartition | None) -> OnPartition:
 
 
 def _run(
-    config: RunConfig, held: ExitStack, *, on_partition: OnPartition | None, tell: Say, metering: Metering
+    config: RunConfig,
+    held: ExitStack,
+    opened: ExitStack,
+    *,
+    on_partition: OnPartition | None,
+    tell: Say,
+    metering: Metering,
 ) -> RunReport:
-    """Run the pipeline; from the first thing written on, no other run can write to the output folder."""
+    """Run the pipeline; from the first thing written on, no other run can write to the output folder.
+
+    That folder is in `held`, and goes back at the run's end whatever comes; the cache, which has to wait for others as
+    it is closed, is in `opened`.
+    """
     start, out = time.perf_counter(), config.output.directory
     be_frugal()
     require_base(_own_limit(config))
@@ -132,7 +144,7 @@ def _run(
         tell(f"projected memory, {projections[0]}")
         require_fit(projections[0])
         meter = stack.enter_context(metering(session))
-        store, kept = _open_store(config, held, scratch)
+        store, kept = _open_store(config, opened, scratch)
         runner = Runner(
             _stage_params(config, sources),
             files=inputs.keys({source.block.file.path: source.block.file for source in sources}),
@@ -186,6 +198,7 @@ def _run(
     return report
 
 
+@uninterrupted
 def _make_scratch(out: Path, held: ExitStack) -> Path:
     """Make the run's scratch folder, in an output folder that is its own as long as `held` is open."""
     held.enter_context(sole_run(out))
@@ -282,11 +295,11 @@ def _stage_params(config: RunConfig, sources: list[Raw]) -> dict[str, Params]:
     return {GATHER: read, **{stage.name: getattr(config, stage.name) for stage in STAGES}}
 
 
-def _open_store(config: RunConfig, held: ExitStack, scratch: Path) -> tuple[Store, tuple[str, ...]]:
+def _open_store(config: RunConfig, opened: ExitStack, scratch: Path) -> tuple[Store, tuple[str, ...]]:
     """Open what takes the stages' outputs, and say whose stay; with no cache it goes with the scratch folder."""
     if config.cache.enabled:
-        return held.enter_context(Store(config.cache)), config.cache.stages
-    return held.enter_context(Store(CacheParams(directory=scratch / "stages", limit_gb=1e9))), ()
+        return opened.enter_context(Store(config.cache)), config.cache.stages
+    return opened.enter_context(Store(CacheParams(directory=scratch / "stages", limit_gb=1e9))), ()
 
 
 def _train(

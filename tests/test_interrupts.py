@@ -1,5 +1,6 @@
 """Ctrl-C ends a run, wherever it falls: also where Python forgets exceptions."""
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -16,7 +17,8 @@ import psutil
 import pytest
 
 import cdpipe
-from cdpipe import interrupts
+from cdpipe import interrupts, pipeline
+from cdpipe.engine import locks, outputs, ownfolders
 from cdpipe.interrupts import STATUS, check_interrupt, heeding_interrupts, holding_interrupts
 from cdpipe.pipeline import run
 from cdpipe.synth import SynthParams, synthesize
@@ -310,6 +312,72 @@ def test_a_run_that_is_interrupted_at_any_moment_leaves_nothing(config, tmp_path
     assert not [each for each in gc.callbacks if each.__module__ == "cdpipe.engine.tasks"]
     assert names(temporary) == []
     assert not [name for name in names(config.output.directory) if ".scratch" in name]
+
+
+# The output folder's lock and the scratch folder
+
+
+class Step:
+    """Raises an interrupt before an instruction of what takes and releases them, counted from the beginning."""
+
+    OF = (pipeline, interrupts, locks, outputs, ownfolders, contextlib)
+
+    def __init__(self, at=None):
+        self.at = at
+        self.steps = 0
+
+    def __call__(self, frame, event, _argument):
+        if frame.f_code.co_filename not in {module.__file__ for module in self.OF}:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            self.steps += 1
+            if self.steps == self.at:
+                sys.settrace(None)
+                interrupt()
+        return self
+
+    def __enter__(self):
+        self._before = sys.gettrace()
+        sys.settrace(self)
+        return self
+
+    def __exit__(self, *_):
+        sys.settrace(self._before)
+
+
+def take_and_release(out, step):
+    """Take them, as a run does, and release them; returns what the interrupt left behind, its traceback alive."""
+    with pytest.raises(KeyboardInterrupt) as raised:
+        in_steps(out, step)
+    with outputs.sole_run(out):
+        left = names(out)
+    assert not interrupts._HEEDING
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return left, raised
+
+
+def in_steps(out, step):
+    with step:
+        begin_and_end(out)
+    raise KeyboardInterrupt  # there was none
+
+
+def begin_and_end(out):
+    with heeding_interrupts() as heeding:
+        scratch = pipeline._make_scratch(out, heeding.held)
+        (scratch / "file").write_text("")
+
+
+@pytest.mark.parametrize("part", [3, *(pytest.param(each, marks=pytest.mark.slow) for each in range(8) if each != 3)])
+def test_wherever_a_run_is_interrupted_its_folder_is_free_again(tmp_path, part):
+    begin_and_end(tmp_path)
+    whole = Step()
+    take_and_release(tmp_path, whole)
+    assert whole.steps > 500
+    for at in range(part + 1, whole.steps, 8):
+        left, _ = take_and_release(tmp_path, Step(at))
+        assert left == [".cdpipe-lock"], at
 
 
 @pytest.fixture

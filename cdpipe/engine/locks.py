@@ -1,9 +1,13 @@
-"""Locks that the kernel releases when their owner dies, however it dies."""
+"""Locks that the kernel releases when their owner dies, however it dies.
+
+They are of file objects, which Python closes if an interrupt falls between opening and use.
+"""
 
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -21,32 +25,32 @@ class HeldLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._descriptor: int | None = None
-        while self._descriptor is None:
+        self._stream: FileIO | None = None
+        while self._stream is None:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+                stream = path.open("a+b", buffering=0)
             except FileNotFoundError:
                 continue  # somebody took the folder, which was empty, for that of a dead process
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if _names(path, descriptor):
-                self._descriptor = descriptor
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            if _names(path, stream):
+                self._stream = stream
             else:
-                os.close(descriptor)  # the same, with the file
+                stream.close()  # the same, with the file
 
     def append(self, line: str) -> None:
         """Add a line to the file."""
-        if self._descriptor is not None:
+        if self._stream is not None:
             left = f"{line}\n".encode()
             while left:  # a disk takes less than all of it when it is full, and then says so
-                left = left[os.write(self._descriptor, left) :]
+                left = left[self._stream.write(left) :]
 
     def release(self) -> None:
         """Remove the file and release the lock; a second call does nothing."""
-        if self._descriptor is not None:
+        if self._stream is not None:
             self.path.unlink(missing_ok=True)
-            os.close(self._descriptor)
-            self._descriptor = None
+            self._stream.close()
+            self._stream = None
 
 
 class TakenError(RuntimeError):
@@ -70,29 +74,27 @@ def sole(path: Path, note: str) -> Iterator[None]:
         If another process holds it, or this one does already.
     """
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            noted = os.pread(descriptor, _LONGEST_NOTE, 0).decode("utf-8", "replace")
-            os.close(descriptor)
-            raise TakenError(noted) from None
-        if _names(path, descriptor):
-            break
-        os.close(descriptor)  # whoever held it removed the file between the two calls
-    try:
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, note.encode())
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
+        with path.open("a+b", buffering=0) as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                stream.seek(0)
+                raise TakenError(stream.read(_LONGEST_NOTE).decode("utf-8", "replace")) from None
+            if not _names(path, stream):
+                continue  # whoever held it removed the file between the two calls
+            try:
+                stream.truncate(0)
+                stream.write(note.encode())
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
 
 
-def _names(path: Path, descriptor: int) -> bool:
+def _names(path: Path, stream: FileIO) -> bool:
     """Return True if a path is still that of an open file."""
     try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
+        return os.path.samestat(path.stat(), os.fstat(stream.fileno()))
     except FileNotFoundError:
         return False
 
@@ -100,45 +102,33 @@ def _names(path: Path, descriptor: int) -> bool:
 def is_held(path: Path) -> bool:
     """Tell whether some living process, this one included, holds a `HeldLock` on the file."""
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        with path.open("r+b", buffering=0) as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    finally:
-        os.close(descriptor)
     return False
 
 
 @contextmanager
 def take_dead(path: Path) -> Iterator[bool]:
     """Hold the lock of a `HeldLock` whose process is dead, for the block; False where it lives, or the file is gone."""
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except OSError:
-        yield False
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        yield False
-        return
-    try:
-        yield _names(path, descriptor)
-    finally:
-        os.close(descriptor)
+    with ExitStack() as held:
+        try:
+            stream = held.enter_context(path.open("r+b", buffering=0))
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            is_dead = False
+        else:
+            is_dead = _names(path, stream)
+        yield is_dead
 
 
 @contextmanager
 def locked(path: Path, *, exclusive: bool) -> Iterator[None]:
     """Hold a lock on a file, alone or with others that do not want to be alone; waits for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+    with path.open("a+b", buffering=0) as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
         yield
-    finally:
-        os.close(descriptor)

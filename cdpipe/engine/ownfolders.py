@@ -14,6 +14,7 @@ from typing import Final
 from uuid import uuid4
 
 from cdpipe.engine.locks import HeldLock, take_dead
+from cdpipe.interrupts import uninterrupted
 
 OWNER: Final = ".cdpipe-run"
 """In such a folder, and locked by the process that made it."""
@@ -22,6 +23,7 @@ _RANDOM: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @contextmanager
+@uninterrupted
 def own_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Make a folder for this process, removed at the end of the block; those of dead processes go first.
 
