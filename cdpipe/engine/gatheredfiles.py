@@ -19,6 +19,7 @@ from cdpipe.engine.graph import Outcome, Raw, Stored, part_name
 from cdpipe.engine.manifests import OutdatedError, Part
 from cdpipe.engine.rejects import REJECTS, piece_path
 from cdpipe.engine.sources import Block, SourceFile
+from cdpipe.oserrors import naming
 from cdpipe.stages.gather import NAME as GATHER
 from cdpipe.stages.ledger import Ledger
 
@@ -59,7 +60,9 @@ class _Held(NamedTuple):
 
 def write_files(folder: Path, files: Sequence[GatheredFile]) -> None:
     """Write what a draft of gathering holds of each file, in the order of its parts."""
-    (folder / FILES).write_text(_Files(tuple(files)).model_dump_json(), encoding="utf-8")
+    path = folder / FILES
+    with naming(path):
+        path.write_text(_Files(tuple(files)).model_dump_json(), encoding="utf-8")
 
 
 def account_files(raw: Sequence[Raw], files: Mapping[str, str], accounts: Sequence[Outcome]) -> list[GatheredFile]:
@@ -215,7 +218,8 @@ def _copy_rejects(entry: Entry, held: _Held, places: Sequence[int], folder: Path
     lines = islice(_read_rejects(entry), held.first_reject, held.end_rejects)
     for place, part in zip(places, held.file.parts, strict=True):
         if count := _count_rejects(part):
-            with piece_path(folder, place).open("wb") as stream:
+            piece = piece_path(folder, place)
+            with naming(piece), piece.open("wb") as stream:
                 stream.writelines(islice(lines, count))
 
 
