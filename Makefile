@@ -5,6 +5,8 @@ SHELL := bash
 .ONESHELL:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
+# Python is started by the hundred here: where it may not keep what it compiled, each compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The Python of .venv: unset, the newest of 3.11 to 3.13 on PATH that has `venv`.
 PYTHON ?=
