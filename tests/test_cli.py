@@ -185,7 +185,8 @@ def test_options_go_before_the_file(call, configured, tmp_path):
         (["bottlenecks", "--format", "xml"], 2, "xml"),
     ],
 )
-def test_what_is_wrong_is_one_message_and_a_status(call, configured, words, status, message):
+def test_what_is_wrong_is_one_message_and_a_status(call, configured, monkeypatch, words, status, message):
+    monkeypatch.setattr("cdpipe.engine.connections.CONNECT_SECONDS", 0.5)
     found, _, err = call(*words)
     assert found == status
     assert message in err

@@ -171,7 +171,7 @@ def test_a_part_that_could_not_be_measured_is_named_and_the_others_are_there(
             assert re.sub(r"[\\\s]+", "", expected) in page
 
 
-@pytest.mark.parametrize("width", [80, 100, 140])
+@pytest.mark.parametrize("width", [80, pytest.param(100, marks=pytest.mark.slow), 140])
 def test_a_terminal_breaks_no_number_and_no_line_is_too_long(configure, width):
     made = profile(configure())
     stream = io.StringIO()
@@ -251,6 +251,7 @@ def test_a_run_that_cannot_begin_raises_and_leaves_an_earlier_profile_alone(conf
     assert [path.name for path in out.iterdir()] == [PROFILES["md"]]
 
 
+@pytest.mark.slow
 def test_on_a_local_cluster(configure, tmp_path):
     made = profile(configure(session={"scheduler": "local", "workers": 2, "threads_per_worker": 1, "dashboard": False}))
     assert list(made.figures) == [*PASSES, "publish", "train"]

@@ -239,6 +239,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch, suffix):
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_rows(tmp_path):
     code = (
         "import resource, sys; from pathlib import Path; from cdpipe.synth import *;"

@@ -87,12 +87,14 @@ def test_memory_stays_under_what_was_projected_and_said(measured):
         assert f"at most {projection['needed_bytes'] / 1e9:.2f} GB" in "\n".join(one["said"])
 
 
+@pytest.mark.slow
 @pytest.mark.measuring
 def test_a_run_s_own_probe_misses_little_of_what_an_outsider_sees(inputs, tmp_path_factory):
     one = measure(inputs / f"{SMALL}.csv", tmp_path_factory.mktemp("probed"), attack={"kind": "offset_rand"})
     assert one["report"]["used"]["tree_peak_bytes"] >= 0.9 * one["peak"]
 
 
+@pytest.mark.slow
 def test_parquet_that_is_packed_tightly_stays_under_what_was_projected(inputs, tmp_path):
     """A row group is read whole, however small it is on disk."""
     rows = 1_000_000
@@ -110,6 +112,7 @@ LONG = "a" * 100_000
 slow = pytest.mark.slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "texts", "how"),
     [
@@ -138,6 +141,7 @@ def test_long_texts_of_a_tiny_parquet_file_stay_under_what_was_projected(tmp_pat
     assert found["peak"] <= found["report"]["projections"][0]["needed_bytes"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "lines", [",\n" * 1_000_000, pytest.param("x" * 200_000_000 + "\n", marks=slow)], ids=["commas", "long line"]
 )

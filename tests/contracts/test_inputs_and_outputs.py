@@ -281,7 +281,10 @@ run(parse_config(json.loads(sys.argv[1])), on_partition=watch)
 """
 
 
-@pytest.mark.parametrize(("place", "parts"), [("gather", 5), ("gather", 16), ("attack", 5)])
+@pytest.mark.parametrize(
+    ("place", "parts"),
+    [("gather", 5), *(pytest.param(*each, marks=pytest.mark.slow) for each in (("gather", 16), ("attack", 5)))],
+)
 def test_a_run_that_was_killed_leaves_nothing_that_misleads_the_next(dirty_csv, tmp_path, place, parts):
     config = config_of([dirty_csv], tmp_path, gather={"block_mb": block_mb(dirty_csv, 16)})
     given = config.model_dump_json(exclude_unset=True)

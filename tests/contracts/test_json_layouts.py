@@ -210,6 +210,7 @@ def test_a_command_reads_an_array_and_keeps_its_rejects(tmp_path):
     assert [(each["line"], each["code"]) for each in read_rejects(tmp_path / "out")] == [(6, "not JSON")]
 
 
+@pytest.mark.slow
 def test_a_line_of_fifty_megabytes_is_a_row_or_a_reject(tmp_path):
     long = json.dumps(record(1, x="y" * 50_000_000))
     frame, rejects, _, _ = read_blocks(written(tmp_path, f"{TEXTS[0]}\n{long}\n{long[:-5]}\n{TEXTS[2]}"), 10**6)

@@ -121,6 +121,7 @@ def test_a_run_during_which_a_worker_is_killed_gives_the_same(reference, dirty_c
     assert_same_run(reference, report, tmp_path, 16)
 
 
+@pytest.mark.slow
 def test_a_run_in_another_process_gives_the_same(reference, dirty_csv, tmp_path):
     """Hash randomisation and the order of sets differ between processes."""
     script = (

@@ -87,7 +87,7 @@ def row(time, latitude=41.2827318):
     return dict(zip(COLUMNS, (time, latitude, "5B820000"), strict=True))
 
 
-@pytest.mark.parametrize("zone", ["UTC", "America/Denver"])
+@pytest.mark.parametrize("zone", ["America/Denver", pytest.param("UTC", marks=pytest.mark.slow)])
 @given(times=st.lists(st.sampled_from(TIMES), min_size=1, max_size=20))
 def test_times_that_are_text(tmp_path_factory, zone, times):
     folder, rows = tmp_path_factory.mktemp("same"), [row(time) for time in times]

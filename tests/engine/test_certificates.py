@@ -95,6 +95,7 @@ def test_the_dashboard_takes_no_orders(local):
 # A scheduler that is already running
 
 
+@pytest.mark.slow
 def test_a_run_over_tls(tmp_path):
     ours = sign(tmp_path / "ours")
     security = Security(tls_ca_file=str(ours.ca_file), tls_client_cert=str(ours.cert), tls_client_key=str(ours.key))

@@ -65,6 +65,7 @@ def test_cluster_listens_on_loopback_only(local):
     assert set(listening) == {"127.0.0.1"}
 
 
+@pytest.mark.slow
 def test_thresholds_and_limit_reach_workers_and_those_after_them(tmp_path):
     params = SessionParams(
         scheduler="local",
@@ -98,6 +99,7 @@ def test_thresholds_and_limit_reach_workers_and_those_after_them(tmp_path):
             assert session.run([pick(shared, 1)]) == [6]
 
 
+@pytest.mark.slow
 def test_a_worker_that_takes_long_to_come_back_does():
     params = SessionParams(scheduler="local", workers=2, threads_per_worker=1, dashboard=False)
     with dask.config.set({"distributed.deploy.lost-worker-timeout": "10ms"}), open_session(params) as session:
@@ -121,6 +123,7 @@ def test_task_that_kills_its_workers_is_named():
         session.run([die()])
 
 
+@pytest.mark.slow
 def test_a_cluster_that_lost_all_workers_says_so(monkeypatch):
     monkeypatch.setattr("cdpipe.engine.link.WITHOUT_WORKERS_SECONDS", 0.5)
     params = SessionParams(scheduler="local", workers=1, threads_per_worker=1, dashboard=False)
@@ -132,6 +135,7 @@ def test_a_cluster_that_lost_all_workers_says_so(monkeypatch):
             session.run([dask.delayed(abs)(-1)])
 
 
+@pytest.mark.slow
 def test_closing_leaves_nothing(tmp_path):
     script = """
         import logging, psutil, dask, os, tempfile
@@ -206,14 +210,16 @@ def test_unreachable_scheduler_says_what_to_do():
     with (
         pytest.raises(
             SessionError,
-            match=r"no dask scheduler at tcp://127.0.0.1:9 \(.*refused.*`dask scheduler --host 127.0.0.1 --port 9 "
-            "--dashboard-address 127.0.0.1:8787`",
+            # dask says why its last attempt failed: there may have been no time left for an answer
+            match=r"no dask scheduler at tcp://127.0.0.1:9 \(.*(refused|Timed out).*`dask scheduler --host 127.0.0.1 "
+            "--port 9 --dashboard-address 127.0.0.1:8787`",
         ),
         open_session(SessionParams(scheduler="tcp://127.0.0.1:9")),
     ):
         pass
 
 
+@pytest.mark.slow
 def test_scheduler_without_workers_says_how_to_start_one(tmp_path, monkeypatch):
     monkeypatch.setattr("cdpipe.engine.connections.CONNECT_SECONDS", 5.0)  # it does answer, so a second may be too few
     with (
@@ -228,6 +234,7 @@ def test_scheduler_without_workers_says_how_to_start_one(tmp_path, monkeypatch):
         pass
 
 
+@pytest.mark.slow
 def test_existing_scheduler(tmp_path):
     with start_scheduler(tmp_path) as address, start_workers(tmp_path, address):
         for _ in range(2):  # it outlives the sessions

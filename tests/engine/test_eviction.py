@@ -47,6 +47,7 @@ def look_often(number, params):
             store.lookup(name(number % 2))
 
 
+@pytest.mark.slow
 def test_hits_and_misses_of_all_processes_are_counted(params, store):
     put(store, 0)
     assert run_all(look_often, 3, params) == [0, 0, 0]

@@ -82,7 +82,9 @@ def crash_at(step, work):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-@pytest.mark.parametrize("swaps", [True, False], ids=["exchanged at once", "renamed twice"])
+@pytest.mark.parametrize(
+    "swaps", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["exchanged at once", "renamed twice"]
+)
 def test_a_crash_at_any_step_leaves_all_of_the_one_run_or_of_the_other(tmp_path, monkeypatch, swaps):
     if not swaps:
         monkeypatch.setattr(exchanging, "_swap", lambda *_: False)

@@ -73,6 +73,7 @@ def test_what_is_no_json_is_refused(value):
         key("clean", 1, {"value": value}, "u")
 
 
+@pytest.mark.slow
 def test_key_is_the_same_in_every_process():
     script = "from cdpipe.engine.cache import key; print(key('clean', 2, {'b': 0.1, 'a': ['ü', None]}, 'u'))"
     outputs = {

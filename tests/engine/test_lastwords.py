@@ -123,6 +123,7 @@ def test_a_worker_dead_at_start_is_told_in_its_own_words(tmp_path, how):
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"no local cluster: {ENDS[how]}\n", "")
 
 
+@pytest.mark.slow
 def test_a_script_without_guard_is_told_so(tmp_path):
     ended = run_script(tmp_path, UNGUARDED)
     assert (ended.returncode, ended.stdout) == (1, "")

@@ -116,7 +116,7 @@ def test_a_scheduler_that_is_killed(tiny, phase, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("phase", at_night(PHASES, in_run))
+@pytest.mark.parametrize("phase", at_night(PHASES))
 def test_a_scheduler_that_is_stopped(tiny, phase, monkeypatch, capfd):
     monkeypatch.setattr(link, "SILENT_SECONDS", 2.0)
     address, pid = tiny
@@ -133,6 +133,7 @@ def test_a_scheduler_that_is_stopped(tiny, phase, monkeypatch, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_stopped_before(tiny, monkeypatch):
     monkeypatch.setattr("cdpipe.engine.connections.CONNECT_SECONDS", 1.0)
     address, pid = tiny
@@ -152,7 +153,7 @@ def test_a_scheduler_that_is_stopped_before(tiny, monkeypatch):
 # Workers
 
 
-@pytest.mark.parametrize("phase", at_night([in_projection, in_run, in_probed_run, in_opening_books], in_run))
+@pytest.mark.parametrize("phase", at_night([in_projection, in_run, in_probed_run, in_opening_books]))
 def test_no_worker_is_left(tmp_path, phase, monkeypatch):
     monkeypatch.setattr(link, "WITHOUT_WORKERS_SECONDS", 1.0)
     with ExitStack() as stack:
@@ -176,6 +177,7 @@ def wait_for_both(local):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_workers_that_die_as_books_open_are_no_failure(local):
     for _ in range(3):
         pids = list(local.each_process(os.getpid).values())
@@ -188,6 +190,7 @@ def test_workers_that_die_as_books_open_are_no_failure(local):
         wait_for_both(local)
 
 
+@pytest.mark.slow
 def test_memory_waits_for_workers_that_come_back(local):
     for pid in local.each_process(os.getpid).values():
         os.kill(pid, signal.SIGKILL)
@@ -197,6 +200,7 @@ def test_memory_waits_for_workers_that_come_back(local):
     wait_for_both(local)
 
 
+@pytest.mark.slow
 def test_workers_lost_one_by_one_are_no_failure(local, tmp_path):
     done = []
 

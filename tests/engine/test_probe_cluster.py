@@ -68,6 +68,7 @@ def test_local_cluster(local):
     assert None not in idle.as_dict().values()
 
 
+@pytest.mark.slow
 def test_memory_of_a_cluster_is_that_of_its_fullest_worker():
     small = SessionParams(scheduler="local", workers=2, threads_per_worker=1, memory_limit_gb=1.0, dashboard=False)
     with open_session(small) as session:
@@ -89,6 +90,7 @@ def remote(tmp_path_factory):
         yield session
 
 
+@pytest.mark.slow
 def test_remote_scheduler(remote):
     pids = set(remote.each_process(os.getpid).values())
     assert len(pids) == 3
@@ -109,6 +111,7 @@ class Elsewhere:
         return true._replace(host="elsewhere") if true.pid == self._here.pid else true
 
 
+@pytest.mark.slow
 def test_workers_elsewhere_give_counters_and_their_own_memory_alone(remote, monkeypatch):
     """The client alone moves, so to say: its workers are then on a machine whose /proc it cannot read."""
     moved = Elsewhere(describe_process())
@@ -124,6 +127,7 @@ def test_workers_elsewhere_give_counters_and_their_own_memory_alone(remote, monk
     assert used.samples > 10
 
 
+@pytest.mark.slow
 def test_counters_are_none_when_a_worker_went(remote):
     scheduler = remote.client.scheduler.address
     with probe(remote) as used:

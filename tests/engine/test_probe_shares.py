@@ -16,7 +16,9 @@ from cdpipe.engine.shares import CATEGORIES
 
 pytestmark = pytest.mark.measuring
 
-BESIDE = pytest.mark.parametrize("beside", [nullcontext, Busy], ids=["alone", "beside"])
+BESIDE = pytest.mark.parametrize(
+    "beside", [nullcontext, pytest.param(Busy, marks=pytest.mark.slow)], ids=["alone", "beside"]
+)
 
 
 def measure(session, tasks):
@@ -126,6 +128,7 @@ def test_a_lock_whose_holder_sleeps_is_a_lock(threads):
     assert shares["lock"] + shares["sleep"] > 0.8
 
 
+@pytest.mark.slow
 def test_who_polls_a_child_waits_for_it(threads):
     shares = measure(threads, [task(known_work.poll_child, 0.3) for _ in range(4)])
     assert shares["compute"] > 0.7
@@ -168,6 +171,7 @@ def test_the_block_s_own_work_is_a_task(threads):
     assert 0.4 < quiet(used.shares)["sleep"] < 0.6
 
 
+@pytest.mark.slow
 def test_more_threads_than_slots_add_up_as_well():
     with open_session(SessionParams(threads_per_worker=8)) as session:
         with probe(session) as used:
@@ -208,6 +212,7 @@ def test_what_tasks_took(threads):
     assert used.task_blocked_seconds >= 0.19
 
 
+@pytest.mark.slow
 def test_garbage_collection_and_graphs(threads):
     import gc
 

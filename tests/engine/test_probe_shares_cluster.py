@@ -37,7 +37,7 @@ def remote(tmp_path_factory):
         yield session
 
 
-@pytest.fixture(params=["local", "remote"])
+@pytest.fixture(params=["local", pytest.param("remote", marks=pytest.mark.slow)])
 def cluster(request):
     return request.getfixturevalue(request.param)
 
@@ -58,6 +58,7 @@ class Hasher:
         known_work.hash_for(cpu_seconds)
 
 
+@pytest.mark.slow
 def test_calls_of_actors_are_tasks(local):
     with local.client.as_current():
         actors = [local.client.submit(Hasher, actor=True, pure=False).result() for _ in range(2)]
@@ -104,6 +105,7 @@ def test_objects_that_travel_are_serialisation(cluster):
     assert shares["serialisation"] + shares["network"] > 0.3, shares
 
 
+@pytest.mark.slow
 def test_results_that_do_not_fit_are_spilled(tmp_path):
     params = SessionParams(
         scheduler="local", workers=1, threads_per_worker=1, memory_limit_gb=0.5, spill_target=0.1, spill=0.2

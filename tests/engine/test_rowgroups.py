@@ -115,6 +115,7 @@ CLEANING = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=settings.default.max_examples // 3)  # each takes a tenth of a second
 @given(tables(), writings(), st.sampled_from([1, 1_000, 10**6]), CLEANING, st.sampled_from([0, 8, 10**6]))
 def test_columns_one_by_one_say_what_the_whole_table_does(tmp_path_factory, table, writing, size, cleaning, packed):

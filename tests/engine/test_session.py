@@ -234,6 +234,7 @@ def test_broadcast_value_reaches_every_task(session):
     assert session.run([pick(shared, "hexagon"), pick(shared, 4)]) == [6, "square"]
 
 
+@pytest.mark.slow
 def test_large_broadcast_does_not_warn(local):
     shared = local.broadcast(bytes(20_000_000))
     assert local.run([pick(shared, 19_999_999)]) == [0]

@@ -35,6 +35,7 @@ def test_no_input_shows_a_fault(compiled, reader):
     assert not {name: said for name, said in of_reader.items() if said.startswith("fault")}
 
 
+@pytest.mark.slow
 def test_plain_python_reads_the_same(compiled, plain):
     assert {name: (said, plain[name]) for name, said in compiled.items() if said != plain[name]} == {}
 

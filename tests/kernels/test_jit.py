@@ -128,6 +128,7 @@ def test_a_change_in_a_called_kernel_is_not_run_from_old_machine_code(copy):
     assert finish(use(copy)) == 0
 
 
+@pytest.mark.slow
 def test_only_what_python_calls_is_kept(copy):
     finish(use(copy))
     kept = {path.name.partition("-")[0].partition(".")[2] for path in (copy / "machine-code").rglob("*.kernel")}

@@ -28,6 +28,7 @@ def write_one(writer, rows, *entries, **changes):
     return writer.run(rows, **changes)
 
 
+@pytest.mark.slow
 def test_reads_what_asv_wrote(asv_project):
     results = open_results(asv_project.results)
     (header,) = choose_headers(results)
@@ -265,6 +266,7 @@ def test_hostile_and_unicode_names_pass_through(writer):
     assert sorted(m.benchmark.name for m in load(writer).measurements) == sorted(names)
 
 
+@pytest.mark.slow
 def test_columns_are_those_asv_writes(asv_project):
     (path,) = asv_project.results.glob("box/*-*.json")
     assert json.loads(path.read_text())["result_columns"] == COLUMNS
