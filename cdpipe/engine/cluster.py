@@ -121,7 +121,7 @@ class ClusterSession(Session):
     @contextmanager
     def watch_queue(self) -> Iterator[QueueWatch]:
         """Watch the scheduler from within, by a plugin that hears of every change of every task."""
-        watch, plugin = QueueWatch(), make_queue_plugin()
+        watch, plugin = QueueWatch(), make_queue_plugin(self.client.id)
         with self.asking():
             self.client.register_plugin(plugin)
 
@@ -161,6 +161,12 @@ class ClusterSession(Session):
             with self.asking():
                 found[self._link.address] = self.client.run_on_scheduler(function)
         return found
+
+    @property
+    def client_name(self) -> str:
+        """What the scheduler knows this process by."""
+        name: str = self.client.id
+        return name
 
     @property
     def dashboard_link(self) -> str | None:

@@ -22,6 +22,7 @@ from cdpipe.engine.accounts import Account, Place
 from cdpipe.engine.link import Link
 from cdpipe.engine.session import SessionError
 from cdpipe.engine.tasks import TaskBook
+from cdpipe.engine.watch import end_watches
 
 cloudpickle.register_pickle_by_value(depth)
 
@@ -76,8 +77,8 @@ class Packing:
         return timed
 
 
-def make_queue_plugin() -> SchedulerPlugin:
-    """Make the plugin that watches a scheduler's queue.
+def make_queue_plugin(client: str) -> SchedulerPlugin:
+    """Make the plugin that watches a scheduler's queue, and goes when its client does.
 
     The class is local on purpose: it then travels by value, to schedulers that do not have cdpipe installed.
     """
@@ -88,8 +89,12 @@ def make_queue_plugin() -> SchedulerPlugin:
         idempotent = False
 
         def __init__(self) -> None:
-            self.name = f"cdpipe-queue-{uuid4()}"
+            self.name, self.client = f"cdpipe-queue-{uuid4()}", client
             self.tasks = self.could_run = 0
+
+        def remove_client(self, scheduler: Scheduler, client: str) -> None:
+            if client == self.client:
+                scheduler.remove_plugin(self.name)
 
         async def start(self, scheduler: Scheduler) -> None:
             self.scheduler = scheduler
@@ -110,8 +115,8 @@ def make_queue_plugin() -> SchedulerPlugin:
 class BookPlugin(WorkerPlugin):  # type: ignore[misc] # distributed is not typed
     """Keeps the book of a worker's tasks, from when it joins or is told to until it is asked."""
 
-    def __init__(self) -> None:
-        self.name = f"cdpipe-book-{uuid4()}"
+    def __init__(self, client: str) -> None:
+        self.name, self._client = f"cdpipe-book-{uuid4()}", client
 
     def setup(self, worker: Worker) -> None:
         """Begin; runs on the thread of the worker's event loop."""
@@ -126,7 +131,8 @@ class BookPlugin(WorkerPlugin):  # type: ignore[misc] # distributed is not typed
         self._book.open()
 
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - dask's own signature
-        """End, if nobody asked for the account."""
+        """End, if nobody asked for the account; so does a sampling process that the client has here."""
+        end_watches(self._client)
         for pool, submit in self._pools:
             ours = pool.submit
             if isinstance(ours, partial) and ours.func == self._recorded:  # another probe may be before this one
@@ -176,13 +182,34 @@ class BookPlugin(WorkerPlugin):  # type: ignore[misc] # distributed is not typed
         }
 
 
+class BooksEnd(SchedulerPlugin):  # type: ignore[misc] # distributed is not typed
+    """Ends the books of a client that is gone without a word, as one that is killed is."""
+
+    idempotent = False
+
+    def __init__(self, client: str, book: str) -> None:
+        self.name = f"cdpipe-end-{uuid4()}"
+        self._client, self._book = client, book
+
+    def remove_client(self, scheduler: Scheduler, client: str) -> None:
+        """End them, if it is that client which is gone."""
+        if client != self._client:
+            return
+        _discard_at_scheduler(self._book, scheduler)
+        end_watches(client)
+        if self._book in scheduler.worker_plugins:
+            scheduler.loop.add_callback(scheduler.unregister_worker_plugin, None, self._book)
+        scheduler.remove_plugin(self.name)
+
+
 class ClusterBooks:
     """The books that the workers of a cluster keep, and its scheduler if that is a process of its own."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
         self._client: Client = link.client
-        self._plugin = BookPlugin()
+        self._plugin = BookPlugin(self._client.id)
+        self._end = BooksEnd(self._client.id, self._plugin.name)
         self._digest: Callable[..., None] = context_meter.digest_metric
         self._unmetered = Packing()
         self._packed: list[float] = []
@@ -192,6 +219,9 @@ class ClusterBooks:
         # What the client packs and unpacks is metered as at workers, but dask has nobody there to tell it to.
         context_meter.digest_metric = self._metered
         self._unmetered.open()
+        if not self._link.scheduler_here:  # else it ends with this process
+            with self._link.asking():
+                self._client.register_plugin(self._end)
         self._register()
         if not self._link.scheduler_here:
             with self._link.asking():
@@ -218,6 +248,8 @@ class ClusterBooks:
         if not self._link.scheduler_here:
             with suppress(SessionError), self._link.asking():
                 self._client.run_on_scheduler(_discard_at_scheduler, self._plugin.name)
+            with suppress(OSError, ValueError, SessionError), self._link.asking():
+                self._client.unregister_scheduler_plugin(self._end.name)
 
     def _register(self) -> None:
         """Have every worker keep a book; one that dies meanwhile fails that, and then the others are told anew."""

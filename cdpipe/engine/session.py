@@ -215,6 +215,11 @@ class Session(ABC):
         return False
 
     @property
+    def client_name(self) -> str:
+        """What a scheduler knows this process by; empty where there is none."""
+        return ""
+
+    @property
     @abstractmethod
     def dashboard_link(self) -> str | None:
         """URL of the dashboard, None where there is none."""

@@ -178,7 +178,7 @@ class Watches:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._here = Watch()
-        self._token = uuid4().hex
+        self._token = f"{session.client_name} {uuid4().hex}"
         self._elsewhere: dict[str, int] = {}
         self._addresses: dict[str, dict[int, str]] = {}
         self.pid = self._here.pid
@@ -259,7 +259,13 @@ class Watches:
 
 
 _WATCHES: dict[str, Watch] = {}
-"""Sampling processes that this process has started for the client of a cluster, by the client's token."""
+"""Sampling processes that this process has started for the client of a cluster, by the client's name and a token."""
+
+
+def end_watches(client: str) -> None:
+    """End the sampling processes that this process has started for a client, which asks no more."""
+    for token in [each for each in _WATCHES if each.startswith(f"{client} ")]:
+        _WATCHES.pop(token).__exit__(RuntimeError)
 
 
 def _take_step(step: str, token: str, host: str, pid: int, what: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -5,12 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cloudpickle
 import dask
 import psutil
 import pytest
+from clusters import environment, start_scheduler, start_workers
+from distributed import Client
 
 from cdpipe.engine import probe as room
 from cdpipe.engine import watch
@@ -324,3 +327,53 @@ def test_a_system_without_proc_runs_and_says_that_nothing_was_measured(tmp_path)
     said = "what the run used could not be measured: figures come from the /proc of Linux"
     assert done.stdout.count(said) == 1
     assert '"used": null' in (tmp_path / "out" / "report.json").read_text()
+
+
+KILLED = """
+import os, signal, sys
+import cloudpickle, dask
+
+import cdpipe.engine.watch as watch
+import cdpipe.engine.probe as room
+from cdpipe.engine.session import SessionParams, open_session
+
+class Elsewhere:
+    def __init__(self):
+        self.here = os.getpid()
+
+    def __call__(self):
+        from cdpipe.engine import counters
+        found = counters.describe_process()
+        return found if os.getpid() == self.here else found._replace(host="elsewhere")
+
+cloudpickle.register_pickle_by_value(sys.modules["__main__"])
+room.describe_process = watch.describe_process = Elsewhere()
+with open_session(SessionParams(scheduler=sys.argv[1])) as session, room.probe(session):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def left_at_scheduler(dask_scheduler):
+    ours = [*dask_scheduler.plugins, *dask_scheduler.worker_plugins, *dask_scheduler.extensions]
+    return [name for name in ours if name.startswith("cdpipe-")]
+
+
+def left_at_worker(dask_worker):
+    return [name for name in dask_worker.plugins if name.startswith("cdpipe-")]
+
+
+def left_anywhere(client):
+    here = client.run(os.getpid).values()
+    found = [client.run_on_scheduler(left_at_scheduler), *client.run(left_at_worker).values()]
+    return [*(name for names in found for name in names), *(each for pid in here for each in samplers(pid))]
+
+
+def test_a_client_that_is_killed_leaves_nothing_on_a_cluster_that_others_use(tmp_path):
+    with start_scheduler(tmp_path) as address, start_workers(tmp_path, address):
+        done = subprocess.run([sys.executable, "-c", KILLED, address], env=environment(), check=False, timeout=300)
+        assert done.returncode == -signal.SIGKILL
+        with Client(address, set_as_default=False) as client:
+            deadline = time.monotonic() + 60
+            while left := left_anywhere(client):
+                assert time.monotonic() < deadline, left
+                time.sleep(0.1)
