@@ -119,8 +119,8 @@ def synth(rows: int, out: Path | None, seed: int) -> None:
 @click.argument("config", type=click.Path(path_type=Path), required=False)
 @click.option("--example", is_flag=True, help="Print a commented configuration and stop.")
 @click.option("--scheduler", help="Instead of session.scheduler: threads, local, tcp://HOST:PORT or tls://HOST:PORT.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Instead of output.directory.")
-def run_command(config: Path | None, scheduler: str | None, out: Path | None, *, example: bool) -> None:
+@click.option("--out", help="Instead of output.directory: a folder, or a URL such as s3://bucket/study.")
+def run_command(config: Path | None, scheduler: str | None, out: str | None, *, example: bool) -> None:
     """Run the pipeline that CONFIG (TOML or JSON) describes."""
     with _explaining():
         from cdpipe.limits import require_base
@@ -159,10 +159,10 @@ def _format(function: F) -> F:
 @main.command("profile")
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--scheduler", help="Instead of session.scheduler: threads, local, tcp://HOST:PORT or tls://HOST:PORT.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Instead of output.directory.")
+@click.option("--out", help="Instead of output.directory: a folder, or a URL such as s3://bucket/study.")
 @_rules
 @_format
-def profile_command(config: Path, scheduler: str | None, out: Path | None, rules: str, format_: str) -> None:
+def profile_command(config: Path, scheduler: str | None, out: str | None, rules: str, format_: str) -> None:
     """Run the pipeline that CONFIG describes, and say what limits each part of it."""
     with _explaining():
         from cdpipe.limits import require_base

@@ -3,13 +3,15 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
+from pydantic import BaseModel, Field, PlainValidator, ValidationError, create_model, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from cdpipe.columns import BY_NAME, GENERATED_AT, SOURCE, VEHICLE_ID, canonical
 from cdpipe.configfile import ConfigError, find_unfit_text, read_tables
 from cdpipe.configwords import as_table, explain
 from cdpipe.engine.cache import CacheParams
 from cdpipe.engine.session import SessionParams
+from cdpipe.engine.streams import local_path
 from cdpipe.perf.plain import show_plain
 from cdpipe.stages import STAGES
 from cdpipe.stages.conventions import ConventionParams
@@ -40,11 +42,34 @@ class InputParams(ConventionParams):
     )
 
 
+def _take_folder(given: object) -> Path | str:
+    """Return a path of this machine as such, and any other URL as it is."""
+    if not isinstance(given, str | Path):
+        raise PydanticCustomError("path_type", "must be a path")
+    text = str(given)
+    if "::" in text:
+        raise ValueError("results go to no archive; name a folder or a URL of one")
+    return text if "://" in (local := local_path(text)) else Path(local)
+
+
 class OutputParams(Params):
     """Where results go."""
 
-    directory: Path = Field(Path("cdpipe-out"), description="made if it is not there")
+    directory: Annotated[Path | str, PlainValidator(_take_folder)] = Field(
+        Path("cdpipe-out"), description="made if it is not there; or a URL of an object store, s3://bucket/study"
+    )
     dataset: bool = Field(True, description="also put the labelled data set there, as Parquet")
+    partition_by: tuple[str, ...] = Field(
+        (), description="columns of the data set that become its folders, column=value, the outermost first"
+    )
+
+    @field_validator("partition_by")
+    @classmethod
+    def _name_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        named = tuple(map(canonical, names))
+        if len(set(named)) < len(named):
+            raise ValueError("names a column twice; take one out")
+        return named
 
 
 class _Base(Params):
@@ -127,7 +152,7 @@ def parse_config(given: dict[str, Any], *, source: str = "configuration") -> Run
         raise ConfigError("\n".join(f"{source}: {problem}" for problem in str(error).splitlines())) from None
 
 
-def override(config: RunConfig, *, scheduler: str | None = None, directory: Path | None = None) -> RunConfig:
+def override(config: RunConfig, *, scheduler: str | None = None, directory: Path | str | None = None) -> RunConfig:
     """Return the configuration with what the command line says instead of what the file says.
 
     Raises

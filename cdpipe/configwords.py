@@ -56,6 +56,7 @@ def explain(problem: Any, given: dict[str, Any], whole: type[BaseModel]) -> str:
     if isinstance(problem["input"], dict | BaseModel) and problem["type"] in (
         "value_error",
         "truth",
+        "url",
         "union_tag_invalid",
     ):
         steps.append("")

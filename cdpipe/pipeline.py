@@ -9,30 +9,23 @@ from typing import Final
 
 import pandas as pd
 
-from cdpipe.config import RunConfig
+from cdpipe.config import OutputParams, RunConfig
 from cdpipe.engine.cache import CacheParams, Store
+from cdpipe.engine.destinations import OutputFolder, OutputResults, open_folder
 from cdpipe.engine.frames import rehearse
 from cdpipe.engine.frugal import be_frugal
 from cdpipe.engine.graph import Outcome, Raw
-from cdpipe.engine.inputs import Inputs, require_visible
+from cdpipe.engine.inputs import Inputs, require_shared, require_visible
 from cdpipe.engine.metering import Metering, OnPart, meter_whole
-from cdpipe.engine.outputs import (
-    DATASET,
-    FAILED,
-    REPORT,
-    Results,
-    picture_name,
-    refuse_others,
-    scratch_folder,
-    sole_run,
-)
+from cdpipe.engine.outputs import DATASET, REPORT, picture_name
+from cdpipe.engine.partitions import require_partitions
 from cdpipe.engine.parts import read_part, read_types
 from cdpipe.engine.projection import Fit, Projection, fit_streaming, project_streaming, project_training, require_fit
 from cdpipe.engine.reading import plan_sources
 from cdpipe.engine.rejects import REJECTS
 from cdpipe.engine.runner import OnPartition, Prepared, Runner
 from cdpipe.engine.session import Session, open_session
-from cdpipe.interrupts import check_interrupt, heeding_interrupts, uninterrupted
+from cdpipe.interrupts import check_interrupt, heeding_interrupts
 from cdpipe.kernels.ahead import compiling_ahead
 from cdpipe.kernels.jit import why_unkept
 from cdpipe.limits import count_processors, machine_memory_bytes, require_base
@@ -122,14 +115,14 @@ def _run(
     That folder is in `held`, and goes back at the run's end whatever comes; the cache, which has to wait for others as
     it is closed, is in `opened`.
     """
-    start, out = time.perf_counter(), config.output.directory
+    start, place = time.perf_counter(), open_folder(config.output.directory)
     be_frugal()
     require_base(_own_limit(config))
     config = _fit(config, tell)
     with ExitStack() as stack:
         inputs = Inputs(config.input.paths, cached=config.cache.enabled, content=config.input.identity == "content")
-        make_scratch = cache(lambda: _make_scratch(out, held))
-        sources, absent = _plan(config, inputs, make_scratch)
+        make_scratch = cache(lambda: place.take(held, opened))
+        sources, absent = _plan(config, inputs, place, make_scratch)
         scratch = make_scratch()
         conventions = {source.block.file.path: source.block.file.convention for source in sources}
         for sentence in (*describe_conventions(conventions), *_describe_unpacked(sources)):
@@ -145,6 +138,7 @@ def _run(
         require_fit(projections[0])
         meter = stack.enter_context(metering(session))
         store, kept = _open_store(config, opened, scratch)
+        require_shared(session, store.mark)
         runner = Runner(
             _stage_params(config, sources),
             files=inputs.keys({source.block.file.path: source.block.file for source in sources}),
@@ -156,8 +150,8 @@ def _run(
             on_part=meter.part,
             say=tell,
         )
-        results = Results(out, scratch)
-        publish = partial(_collect, results, dataset=config.output.dataset, on_part=meter.part)
+        results = place.results(scratch)
+        publish = partial(_collect, results, config.output, meter.part)
         train = partial(_train, config, session, projections, tell, meter.part)
         prepared = runner.prepare(sources)
         check_interrupt()
@@ -169,7 +163,6 @@ def _run(
             failure = error  # the messages are there, so they are put in place first
     pictures = _write_pictures(trained, results)
     is_empty = not prepared.entry.manifest.rows
-    place = out / FAILED if is_empty else out
     names = {DATASET: DATASET, "rejects": REJECTS, **pictures, "report": REPORT}
     if meter.missing is not None:
         tell(f"what the run used could not be measured: {meter.missing}")
@@ -184,7 +177,11 @@ def _run(
         trained=trained,
         absent=absent,
         conventions=conventions,
-        outputs={what: place / name for what, name in names.items() if name == REPORT or results.has(name)},
+        outputs={
+            what: results.locate(name, failed=is_empty)
+            for what, name in names.items()
+            if name == REPORT or results.has(name)
+        },
         versions=describe_versions(),
         machine=describe_machine(),
         failed=None if failure is None else str(failure),
@@ -198,13 +195,6 @@ def _run(
     return report
 
 
-@uninterrupted
-def _make_scratch(out: Path, held: ExitStack) -> Path:
-    """Make the run's scratch folder, in an output folder that is its own as long as `held` is open."""
-    held.enter_context(sole_run(out))
-    return held.enter_context(scratch_folder(out))
-
-
 def _describe_unpacked(sources: list[Raw]) -> Iterator[str]:
     """Say how much of the disk packed inputs take while the run lasts."""
     unpacked = {file.unpacked: file.size for file in (source.block.file for source in sources) if file.unpacked}
@@ -214,7 +204,7 @@ def _describe_unpacked(sources: list[Raw]) -> Iterator[str]:
 
 
 def _plan(
-    config: RunConfig, inputs: Inputs, folder: Callable[[], Path]
+    config: RunConfig, inputs: Inputs, place: OutputFolder, folder: Callable[[], Path]
 ) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
     """Find the input, the columns that the stages need of it, and those that some file lacks; check both."""
     required = config.gather.required or (*config.clean.must, *POSITIONS)
@@ -227,10 +217,11 @@ def _plan(
         folder=folder,
     )
     sources, _absent = planned
-    refuse_others(config.output.directory, inputs.paths, names=_name_results(config))
+    place.refuse_others(inputs.paths, names=_name_results(config))
     reads_csv = any(source.block.file.format == "csv" for source in sources)
     with compiling_ahead() if reads_csv else nullcontext():
-        rehearse(sources[0].columns, {stage.name: getattr(config, stage.name) for stage in STAGES})
+        made = rehearse(sources[0].columns, {stage.name: getattr(config, stage.name) for stage in STAGES})
+    require_partitions(made, config.output.partition_by)
     return planned
 
 
@@ -341,15 +332,15 @@ def _name_results(config: RunConfig) -> list[str]:
     return [*([DATASET] if config.output.dataset else []), REJECTS, REPORT, *map(picture_name, classifiers)]
 
 
-def _collect(results: Results, prepared: Prepared, *, dataset: bool, on_part: OnPart) -> None:
+def _collect(results: OutputResults, output: OutputParams, on_part: OnPart, prepared: Prepared) -> None:
     """Copy the rejected records, and the labelled data set if it is wanted and there is a message."""
     with on_part("publish"):
         results.add_rejects(prepared.entry.attached(REJECTS))
-        if dataset and prepared.entry.manifest.rows:
-            results.add_dataset(prepared.entry.kept_parts)
+        if output.dataset and prepared.entry.manifest.rows:
+            results.add_dataset(prepared.entry.kept_parts, partition_by=output.partition_by)
 
 
-def _write_pictures(trained: Trained | None, results: Results) -> dict[str, str]:
+def _write_pictures(trained: Trained | None, results: OutputResults) -> dict[str, str]:
     """Draw the confusion matrices; their names by what they show."""
     pictures: dict[str, str] = {}
     for each in trained.fitted if trained else ():

@@ -14,7 +14,7 @@ from uuid import uuid4
 from cdpipe.config import RunConfig
 from cdpipe.engine.graph import Outcome, sum_outcomes
 from cdpipe.engine.metering import Meter, PartsMeter, join_figures
-from cdpipe.engine.outputs import explain_foreign
+from cdpipe.engine.outputs import OutputError, explain_foreign
 from cdpipe.engine.ownfolders import own_folder
 from cdpipe.engine.runner import ORDER, OnPartition
 from cdpipe.engine.seals import digest_file, find_own, seal
@@ -74,7 +74,7 @@ class _Recorder:
     """Opens a run's meter, and has Dask record the run beside it."""
 
     def __init__(self, config: RunConfig) -> None:
-        self._out, self._scheduler = config.output.directory, config.session.scheduler
+        self.out, self._scheduler = _require_local(config.output.directory), config.session.scheduler
         self.meter: PartsMeter | None = None
         self.place = ""
         self.wall_s = 0.0
@@ -83,7 +83,7 @@ class _Recorder:
     @contextmanager
     def open(self, session: Session) -> Iterator[Meter]:
         """Measure the run's parts."""
-        _require_own(self._out)
+        _require_own(self.out)
         self.place = _describe_place(session, self._scheduler)
         with own_folder(Path(gettempdir()), "cdpipe-profile-") as folder:
             beside = folder / DASK_REPORT
@@ -98,6 +98,19 @@ class _Recorder:
             finally:
                 if beside.exists():
                     self.dask_report = beside.read_bytes()
+
+
+def _require_local(out: Path | str) -> Path:
+    """Return the output folder, if it is on a disk.
+
+    Raises
+    ------
+    OutputError
+        If it is a URL.
+    """
+    if not isinstance(out, Path):
+        raise OutputError(f"{out}: a profile is written to a folder of this machine; name one with --out")
+    return out
 
 
 def profile(
@@ -141,7 +154,7 @@ def profile(
     if meter is None:
         raise RuntimeError("the run ended without having been measured")
     made = _judge(config, recorder, meter, watch, reported, failure, rules)
-    _write(config.output.directory, made, recorder.dask_report)
+    _write(recorder.out, made, recorder.dask_report)
     return made
 
 
@@ -154,7 +167,7 @@ def _judge(
     failure: Exception | None,
     rules: Rules,
 ) -> Profile:
-    figures, out = meter.parts, config.output.directory
+    figures, out = meter.parts, recorder.out
     seen, seconds = watch.add_up([*figures, *meter.unmeasured])
     ledgers = seen if reported is None else reported.ledgers
     whole = flatten_figures(join_figures(list(figures.values()))) if figures and not meter.unmeasured else None

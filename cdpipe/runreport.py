@@ -50,7 +50,7 @@ class RunReport:
     conventions
         By input file, how it writes its values.
     outputs
-        Files written.
+        Files written, or URLs of objects.
     versions, machine
         What it ran on.
     failed
@@ -67,7 +67,7 @@ class RunReport:
     trained: Trained | None
     absent: dict[str, tuple[str, ...]]
     conventions: dict[str, Convention]
-    outputs: dict[str, Path]
+    outputs: dict[str, Path | str]
     versions: dict[str, str]
     machine: dict[str, Any]
     failed: str | None = None

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 import cdpipe
-from cdpipe import interrupts, pipeline
+from cdpipe import interrupts
 from cdpipe.engine import locks, outputs, ownfolders
 from cdpipe.interrupts import STATUS, check_interrupt, heeding_interrupts, holding_interrupts
 from cdpipe.pipeline import run
@@ -320,7 +320,7 @@ def test_a_run_that_is_interrupted_at_any_moment_leaves_nothing(config, tmp_path
 class Step:
     """Raises an interrupt before an instruction of what takes and releases them, counted from the beginning."""
 
-    OF = (pipeline, interrupts, locks, outputs, ownfolders, contextlib)
+    OF = (interrupts, locks, outputs, ownfolders, contextlib)
 
     def __init__(self, at=None):
         self.at = at
@@ -365,7 +365,7 @@ def in_steps(out, step):
 
 def begin_and_end(out):
     with heeding_interrupts() as heeding:
-        scratch = pipeline._make_scratch(out, heeding.held)
+        scratch = outputs.LocalFolder(out).take(heeding.held, heeding.held)
         (scratch / "file").write_text("")
 
 

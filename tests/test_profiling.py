@@ -215,7 +215,7 @@ def test_a_run_that_fails_keeps_its_error_and_the_parts_that_ran(configure, tmp_
     def fail(*_, **__):
         raise OSError("no space left on the test's device")
 
-    monkeypatch.setattr("cdpipe.pipeline.Results.add_dataset", fail)
+    monkeypatch.setattr("cdpipe.engine.outputs.Results.add_dataset", fail)
     made = profile(configure())
     assert isinstance(made.failure, OSError)
     assert list(made.figures) == PASSES

@@ -108,6 +108,11 @@ class Store:
             with self._explained(), in_place(self.directory):
                 self._pins = HeldLock(self.directory / PINS / uuid4().hex)
 
+    @property
+    def mark(self) -> Path:
+        """A file in the folder that is there as long as this is open: who finds it finds the folder."""
+        return self._open_pins().path
+
     def __enter__(self) -> Self:
         """Return the store."""
         return self

@@ -67,7 +67,7 @@ def apply_stage(name: str, frame: Frame, params: Params) -> tuple[Frame, Any]:
     return lay_stage(stage, frame, params)
 
 
-def rehearse(columns: Sequence[str], params: Mapping[str, Params]) -> None:
+def rehearse(columns: Sequence[str], params: Mapping[str, Params]) -> pd.DataFrame:
     """Take a frame without rows through all stages, so that what cannot fit together fails before any work.
 
     Parameters
@@ -76,6 +76,11 @@ def rehearse(columns: Sequence[str], params: Mapping[str, Params]) -> None:
         Columns that are read.
     params
         Of each stage, by its name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        What comes of it: the columns of the data set, without rows.
 
     Raises
     ------
@@ -88,6 +93,7 @@ def rehearse(columns: Sequence[str], params: Mapping[str, Params]) -> None:
             frame, _ledger = stage.apply(frame, params[name], find_facts(stage, frame, params[name]))
         except (KeyError, TypeError) as error:
             raise ValueError(f"[{name}]: {error.args[0]}") from None
+    return frame
 
 
 def number_rows(frame: pd.DataFrame, first_row: int) -> pd.DataFrame:

@@ -91,6 +91,30 @@ def require_visible(session: Session, files: Iterable[SourceFile]) -> None:
             )
 
 
+def require_shared(session: Session, mark: Path) -> None:
+    """Make sure that every process which works for a session finds the folder that stages write to.
+
+    Parameters
+    ----------
+    session
+        Whose processes.
+    mark
+        A file that is there.
+
+    Raises
+    ------
+    SourceError
+        Naming the folder, and the worker that does not find it.
+    """
+    sizes = {str(mark): mark.stat().st_size}
+    for address, path in session.each_process(partial(find_unseen, sizes)).items():
+        if path:
+            raise SourceError(
+                f"{mark.parent}: is not there for {address}; workers write what stages make: set cache.directory to an "
+                "absolute path on a disk that all machines share"
+            )
+
+
 def find_unseen(sizes: Mapping[str, int]) -> str:
     """Return which of some local files, given with their sizes, is not the same in this process; `""` if all are."""
     for path, size in sizes.items():

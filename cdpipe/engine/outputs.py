@@ -3,8 +3,9 @@
 import os
 import platform
 import re
+import shutil
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -13,9 +14,11 @@ from cdpipe.engine.digests import Kept, copy_kept
 from cdpipe.engine.exchange import JournalError, complete_exchange, exchange, flush
 from cdpipe.engine.locks import TakenError, sole
 from cdpipe.engine.ownfolders import own_folder
+from cdpipe.engine.partitions import PARTS, split_part
 from cdpipe.engine.rejects import REJECTS
 from cdpipe.engine.seals import digest_file, find_own, is_plain_file
 from cdpipe.engine.streams import local_path
+from cdpipe.interrupts import uninterrupted
 from cdpipe.oserrors import naming
 
 DATASET: Final = "dataset"
@@ -23,11 +26,8 @@ REPORT: Final = "report.json"
 FAILED: Final = "failed-run"
 """Folder of what a run that made no data set has to say; the next run that makes one removes it."""
 
-_FOLDERS: Final = {
-    DATASET: re.compile(r"part-\d{6}\.parquet"),
-    FAILED: re.compile(rf"{re.escape(REPORT)}|{re.escape(REJECTS)}"),
-}
-"""Folders of results, and what cdpipe puts into them."""
+_FOLDERS: Final = {DATASET: re.compile(PARTS), FAILED: re.compile(rf"{re.escape(REPORT)}|{re.escape(REJECTS)}")}
+"""Folders of results, and the files that cdpipe puts into them."""
 
 _SCRATCH: Final = ".scratch-"
 _BESIDE: Final = re.compile(r"\.(report\.json|profile\.(txt|md|json)|dask-report\.html)\.[0-9a-f]{32}")
@@ -40,12 +40,17 @@ class OutputError(ValueError):
     """Results cannot go where they should; the message names the place and the way out."""
 
 
-def explain_foreign(path: Path) -> OutputError:
+def explain_foreign(path: Path | str) -> OutputError:
     """Return the error of something that stands where results go and is not of a run."""
     return OutputError(
         f"{path}: is not of a run, or was changed since, and results would replace it; move it away, or choose another "
         "output.directory"
     )
+
+
+def explain_input(path: str) -> OutputError:
+    """Return the error of an input that results would replace."""
+    return OutputError(f"{path}: is an input, and results would replace it; choose another output.directory")
 
 
 def picture_name(classifier: str) -> str:
@@ -75,7 +80,7 @@ def refuse_others(out: Path, paths: Sequence[str], *, names: Collection[str]) ->
         place = Path(local_path(path.rpartition("::")[2])).resolve()
         inside = place.relative_to(folder) if place.is_relative_to(folder) else None
         if inside is not None and inside.parts and inside.parts[0] in names:
-            raise OutputError(f"{path}: is an input, and results would replace it; choose another output.directory")
+            raise explain_input(path)
     _require_own(folder, names)
 
 
@@ -116,6 +121,33 @@ def scratch_folder(out: Path) -> Iterator[Path]:
         yield made
 
 
+class LocalFolder:
+    """An output folder on a disk.
+
+    Parameters
+    ----------
+    path
+        Where it is, or will be.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def refuse_others(self, paths: Sequence[str], *, names: Collection[str]) -> None:
+        """Refuse a run that would replace what it reads, or what no run has made; see `refuse_others`."""
+        refuse_others(self._path, paths, names=names)
+
+    @uninterrupted
+    def take(self, held: ExitStack, _opened: ExitStack) -> Path:
+        """Make this run's scratch folder, in a folder that is its own as long as `held` is open; see `sole_run`."""
+        held.enter_context(sole_run(self._path))
+        return held.enter_context(scratch_folder(self._path))
+
+    def results(self, scratch: Path) -> "Results":
+        """Return the results of this run, of which there are none yet."""
+        return Results(self._path, scratch)
+
+
 class Results:
     """What a run has made for its output folder; nothing of it is there until `put` is called.
 
@@ -133,18 +165,33 @@ class Results:
         """Where files of it are written."""
         self.folder.mkdir()
 
-    def add_dataset(self, parts: Sequence[Kept]) -> None:
+    def add_dataset(self, parts: Sequence[Kept], *, partition_by: Sequence[str] = ()) -> None:
         """Copy the parts of the data set, instead of those copied before, and flush them to the disk.
+
+        Parameters
+        ----------
+        parts
+            The parts, in order.
+        partition_by
+            Columns whose values name folders that the rows are laid into, the outermost first.
 
         Raises
         ------
         DamageError
             If a part has not what was written there.
+        PartitionError
+            If there would be too many folders.
         """
         folder = self.folder / DATASET
-        folder.mkdir(exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        folders: set[str] = set()
         for part in parts:
-            _copy(part, folder / part.path.name)
+            if partition_by:
+                for _ in split_part(part, partition_by, folder, folders=folders):
+                    pass
+            else:
+                _copy(part, folder / part.path.name)
         flush(folder)
 
     def add_rejects(self, rejects: Kept) -> None:
@@ -158,6 +205,10 @@ class Results:
     def digests(self) -> dict[str, str]:
         """Return the SHA-256 of each file, by name, but not those in the data set."""
         return {path.name: digest_file(path) for path in sorted(self.folder.iterdir()) if path.is_file()}
+
+    def locate(self, name: str, *, failed: bool) -> Path:
+        """Return where something of that name will be, of a run that failed or not."""
+        return (self._out / FAILED if failed else self._out) / name
 
     def put(self) -> None:
         """Put all of it into the output folder, instead of the results of the run before.
@@ -198,7 +249,7 @@ def _require_own(out: Path, names: Collection[str]) -> set[str]:
     for folder, ours in _FOLDERS.items():
         place = out / folder
         foreign = [place] if os.path.lexists(place) and (place.is_symlink() or not place.is_dir()) else []
-        foreign += [] if foreign else [path for path in sorted(place.glob("*")) if not ours.fullmatch(path.name)]
+        foreign += [] if foreign else _find_foreign(place, ours)
         if not foreign and place.is_dir():
             own.add(folder)
         elif foreign and folder in names:
@@ -207,6 +258,14 @@ def _require_own(out: Path, names: Collection[str]) -> set[str]:
         if name not in own and os.path.lexists(out / name):
             raise explain_foreign(out / name)
     return own
+
+
+def _find_foreign(folder: Path, ours: re.Pattern[str]) -> list[Path]:
+    """Return what is in a folder of results and not of a run: files of other names, links, folders without files."""
+    there = sorted(folder.rglob("*"))
+    own = {path for path in there if ours.fullmatch(path.relative_to(folder).as_posix()) and is_plain_file(path)}
+    above = {parent for path in own for parent in path.parents}
+    return [path for path in there if path not in own and (path not in above or path.is_symlink())]
 
 
 def _copy(file: Kept, target: Path) -> None:

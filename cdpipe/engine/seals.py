@@ -21,6 +21,21 @@ def seal(report: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
     return {**said, SEAL: _digest_document(said)}
 
 
+def open_seal(data: bytes) -> dict[str, Any] | None:
+    """Return what a sealed report says; None of what is none, or was changed since."""
+    try:
+        said = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    is_sealed = isinstance(said, dict) and isinstance(said.get(FILES), dict) and SEAL in said
+    return said if is_sealed and said.pop(SEAL) == _digest_document(said) else None
+
+
+def digest_bytes(data: bytes) -> str:
+    """Return the SHA-256 of some bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def digest_file(path: Path) -> str:
     """Return the SHA-256 of a file's content."""
     digest = hashlib.sha256()
@@ -36,7 +51,8 @@ def find_own(report: Path) -> set[str]:
     Of a report without a seal, which an older cdpipe wrote, nothing is known but the names.
     """
     try:
-        said = json.loads(report.read_bytes())
+        data = report.read_bytes()
+        said = json.loads(data)
     except (OSError, ValueError, RecursionError):
         return set()
     if not isinstance(said, dict):
@@ -48,11 +64,11 @@ def find_own(report: Path) -> set[str]:
         outputs = said.get("outputs")
         names = {Path(str(path)).name for path in outputs.values()} if isinstance(outputs, dict) else set()
         return {name for name in names | {report.name} if is_plain_file(report.parent / name)}
-    files = said.get(FILES)
-    if not isinstance(files, dict) or said.pop(SEAL) != _digest_document(said):
+    sealed = open_seal(data)
+    if sealed is None:
         return set()
     found = {report.name}
-    for name, digest in files.items():
+    for name, digest in sealed[FILES].items():
         path = report.parent / name
         if Path(name).name == name and is_plain_file(path) and digest_file(path) == digest:
             found.add(name)
@@ -68,4 +84,4 @@ def is_plain_file(path: Path) -> bool:
 
 
 def _digest_document(document: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    return digest_bytes(json.dumps(document, sort_keys=True).encode())

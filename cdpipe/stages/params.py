@@ -1,5 +1,6 @@
 """What every stage's parameters have in common."""
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -7,7 +8,10 @@ from pydantic_core import PydanticCustomError
 
 
 class Params(BaseModel):
-    """Parameters of a stage: a frozen value whose unknown keys are errors, and whose numbers are no true or false."""
+    """Parameters of a stage: a frozen value whose unknown keys are errors.
+
+    Numbers are no true or false, and paths no URLs.
+    """
 
     # Built when first used: a process uses few of them, and all of them together take as long as to load the kernels.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, defer_build=True)
@@ -23,4 +27,17 @@ class Params(BaseModel):
                 if bool not in kinds and not {int, float}.isdisjoint(kinds):
                     said = {"key": name, "value": str(value).lower()}
                     raise PydanticCustomError("truth", "{key} = {value}: must be a number", said)
+        return given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_urls(cls, given: Any) -> Any:  # noqa: ANN401 - whatever was given
+        """Refuse URLs as paths: taken for one, `s3://bucket` is a folder `s3:` here."""
+        for name, value in given.items() if isinstance(given, dict) else ():
+            if isinstance(value, str) and "://" in value and name in cls.model_fields:
+                kind = cls.model_fields[name].annotation
+                kinds = {kind, *getattr(kind, "__args__", ())}
+                if Path in kinds and str not in kinds:
+                    said = {"key": name, "value": repr(value)}
+                    raise PydanticCustomError("url", "{key} = {value}: must be a path of this machine, no URL", said)
         return given

@@ -178,7 +178,7 @@ def block_mb(path, blocks):
 
 def read_dataset(folder):
     """A data set's parts, joined in the order of their names, and their number."""
-    parts = sorted(Path(folder).glob("*.parquet"))
+    parts = sorted(Path(folder).rglob("*.parquet"))
     return pd.concat([read_part(part) for part in parts], ignore_index=True), len(parts)
 
 

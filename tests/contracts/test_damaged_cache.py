@@ -78,8 +78,8 @@ def test_a_flipped_bit_that_comes_after_publishing_is_not_learnt_from(configured
     cold = run(config)
     sound, add, flipped = results(tmp_path / "out"), Results.add_dataset, []
 
-    def add_and_flip(made, parts):
-        add(made, parts)
+    def add_and_flip(made, parts, **how):
+        add(made, parts, **how)
         flipped.append(parts[-1].path)
         flip(parts[-1].path, random.Random(5))
 
@@ -98,11 +98,11 @@ def test_damage_in_the_scratch_folder_of_a_run_without_a_cache_is_made_again(con
     run(config)
     sound, add, tries = results(tmp_path / "out"), Results.add_dataset, []
 
-    def flip_and_add(made, parts):
+    def flip_and_add(made, parts, **how):
         tries.append(parts[0].path)
         if len(tries) == 1:
             flip(parts[0].path, random.Random(6))
-        add(made, parts)
+        add(made, parts, **how)
 
     monkeypatch.setattr(Results, "add_dataset", flip_and_add)
     with pytest.warns(CacheWarning, match="was damaged and is gone"):

@@ -86,6 +86,7 @@ CHANGES = {
     "train.scale": True,
     "train.engine": "intelex",
     "output.dataset": False,
+    "output.partition_by": ("isAttacker",),
     "input.format": "json",
     "input.second_marks": "ignore",
     "input.time_zone": "America/Denver",

@@ -37,7 +37,8 @@ CSV = b"coreData_id,coreData_speed\nA,1\n"
         ("data://text/plain,abc", "is no whole URL of a file"),
         ("reference://m.csv", "is no whole URL of a file"),
         ("foo://m.csv", "Protocol not known: foo"),
-        ("s3://bucket/m.csv", "needs a package that is not here"),
+        ("s3://a/m.csv", "cannot be reached"),  # no bucket has so short a name
+        ("adl://bucket/m.csv", "needs a package that is not here"),
         ("gs://bucket/*.csv", "needs a package that is not here"),
         ("ftp://127.0.0.1:9/m.csv", "cannot be reached"),
         ("file://m.csv", "there is no such file"),

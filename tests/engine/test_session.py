@@ -12,6 +12,8 @@ import pytest
 from clusters import environment
 from pydantic import ValidationError
 
+from cdpipe.engine.inputs import require_shared
+from cdpipe.engine.paths import SourceError
 from cdpipe.engine.session import SessionParams, open_session
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -276,3 +278,17 @@ def test_two_sessions_coexist(threads, local):
     with open_session(SessionParams(threads_per_worker=1)) as other:
         assert (other.threads, threads.threads, local.threads) == (1, 2, 2)
         assert other.run([double(1)]) == threads.run([double(1)]) == local.run([double(1)])
+
+
+class Elsewhere:
+    """A session of processes that see other folders."""
+
+    def each_process(self, function):
+        return {"tcp://10.0.0.7:1": function(), "tcp://10.0.0.8:1": "/shared/cache/pins/a"}
+
+
+def test_a_folder_that_a_worker_does_not_find_is_told(tmp_path):
+    mark = tmp_path / "mark"
+    mark.touch()
+    with pytest.raises(SourceError, match=r"is not there for tcp://10.0.0.8:1; .* set cache.directory to an absolute"):
+        require_shared(Elsewhere(), mark)
