@@ -51,10 +51,11 @@ _LIVING: Final[set[str]] = set()
 
 
 class _Named(NamedTuple):
-    """What a manifest names: the run's prefix, and its objects."""
+    """What a manifest names: the run's prefix, its objects, and the runs whose place it took."""
 
     run: str
     objects: Collection[str]
+    replaced: Collection[str] = ()
 
 
 class ObjectFolder:
@@ -144,7 +145,7 @@ class ObjectFolder:
         said = open_seal(data)
         if said is None or not _RUN.fullmatch(str(said.get("run"))):
             raise explain_foreign(f"{self.store.url}/{manifest}")
-        return _Named(said["run"], said[FILES])
+        return _Named(said["run"], said[FILES], said.get("replaced", ()))
 
     def remove(self, named: _Named) -> None:
         """Remove objects of a run, those that are there; others stay."""
@@ -155,11 +156,15 @@ class ObjectFolder:
         return [name for name in self.store.find(run) if _OBJECT.fullmatch(name)]
 
     def _remove_dead(self) -> None:
-        """Remove what runs left that were killed."""
-        named = {each.run for each in map(self.find_named, (MANIFEST, FAILED_MANIFEST)) if each}
+        """Remove what runs left that were killed, before their manifest or after."""
+        manifests = [each for each in map(self.find_named, (MANIFEST, FAILED_MANIFEST)) if each]
+        named = {each.run for each in manifests}
+        replaced = {run for each in manifests for run in each.replaced} - named
         for run in self.store.folders():
-            if _RUN.fullmatch(run) and run not in {*named, self.run} and not self._is_living(run):
-                self.remove(_Named(run, self._find(run)))
+            if not _RUN.fullmatch(run) or run == self.run:
+                continue
+            if run in replaced or not self._is_living(run):
+                self.remove(_Named(run, [_OWNER] if run in named else self._find(run)))
 
     def _is_living(self, run: str) -> bool:
         """Tell whether a run may still be at work.
@@ -279,7 +284,8 @@ class ObjectResults:
             for name, size in self._sent.items():
                 if there.get(name) != size:
                     raise StoreError(f"{place.store.url}/{place.run}/{name}: is not there any more as it was sent")
-            place.store.put(manifest, _write_manifest(place.run, self._sent, self._digests))
+            replaced = [each.run for each in before.values()]
+            place.store.put(manifest, _write_manifest(place.run, replaced, self._sent, self._digests))
         with suppress(StoreError):  # the results are there; what cannot be removed now, nothing names
             place.store.remove([name for name in before if name != manifest])
             for named in before.values():
@@ -292,8 +298,9 @@ class ObjectResults:
         self._digests[name] = digest_bytes(data)
 
 
-def _write_manifest(run: str, sizes: Mapping[str, int], digests: Mapping[str, str]) -> bytes:
-    said = seal({"run": run, "bytes": dict(sorted(sizes.items()))}, dict(sorted(digests.items())))
+def _write_manifest(run: str, replaced: Sequence[str], sizes: Mapping[str, int], digests: Mapping[str, str]) -> bytes:
+    said = {"run": run, "replaced": replaced, "bytes": dict(sorted(sizes.items()))}
+    said = seal(said, dict(sorted(digests.items())))
     return f"{json.dumps(said, indent=2)}\n".encode()
 
 

@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -197,6 +197,33 @@ def test_what_a_killed_run_left_goes_at_the_next(url, store):
     with Run(url):
         pass
     assert names(store) == []
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_run_that_was_killed_after_its_manifest_leaves_nothing_either(url, store, parts, monkeypatch, step):
+    """Nothing of the run before, which it had not removed yet, and no owner."""
+    with Run(url) as first:
+        first.make(parts(b"one")).results.put()
+    second = Run(url).__enter__()
+    second.make(parts(b"two"))
+    steps = []
+
+    def die(*_):
+        steps.append("died")
+        if len(steps) >= step:
+            raise SystemExit
+
+    with monkeypatch.context() as patch:
+        remove = ObjectStore.remove
+        patch.setattr(ObjectStore, "remove", lambda *given: (die(), remove(*given)))
+        with suppress(SystemExit):
+            second.results.put()
+        with suppress(SystemExit):
+            second.ending.close()
+    objectoutputs._LIVING.discard(second.place.run)
+    with Run(url):
+        pass
+    assert names(store) == ["manifest.json", *second.name("dataset/part-000000.parquet", "report.json")]
 
 
 def test_a_run_that_lives_here_is_told(url, store, parts):
