@@ -3,22 +3,14 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from cdpipe.engine.probe import ProbeResult, probe
 from cdpipe.engine.session import Session
+from cdpipe.figures import CATALOGUE, Join
 
 OnPart = Callable[[str], AbstractContextManager[object]]
 """Called with the name of a part of the run; the part is done inside the block it returns."""
-
-_SUMS: Final = (
-    "wall_seconds", "cpu_seconds", "read_bytes", "write_bytes", "syscall_read_bytes", "syscall_write_bytes",
-    "spilled_bytes", "network_bytes", "tasks", "task_cpu_seconds", "task_blocked_seconds", "graph_seconds",
-    "serialisation_seconds", "gc_seconds", "pressure_cpu", "pressure_memory", "pressure_io", "run_queue_seconds",
-    "samples", "sampler_cpu_seconds",
-)  # fmt: skip
-_MOST: Final = ("tree_peak_bytes", "memory_percent", "limit_bytes", "cores", "ready_queue_max")
-_MEANS: Final = ("mean_bytes", "disk_busy", "queue_mean")
 
 
 class Meter(Protocol):
@@ -121,10 +113,13 @@ def join_figures(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """
     if not parts:
         return {}
-    joined: dict[str, Any] = {name: _join(parts, name, sum) for name in _SUMS}
-    joined |= {name: _join(parts, name, max) for name in _MOST}
     walls = [part["wall_seconds"] for part in parts]
-    joined |= {name: _weigh([part[name] for part in parts], walls) for name in _MEANS}
+    joined: dict[str, Any] = {}
+    for name, figure in CATALOGUE.items():
+        if figure.join is Join.MEAN:
+            joined[name] = _weigh([part[name] for part in parts], walls)
+        elif figure.join is not None:
+            joined[name] = _join(parts, name, sum if figure.join is Join.SUM else max)
     slots = [wall * (part["cores"] or 0) for part, wall in zip(parts, walls, strict=True)]
     shares = [part["shares"] for part in parts]
     joined["shares"] = (

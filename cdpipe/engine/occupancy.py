@@ -7,24 +7,8 @@ up to the whole by construction. Only the standard library is used here: the sam
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from cdpipe.engine.waits import (
-    CHILD,
-    DISK,
-    FUTEX,
-    GIL,
-    IDLE,
-    LOCK,
-    MEMORY,
-    MOVING,
-    NAP,
-    NETWORK,
-    ON_CORE,
-    REMOTE,
-    SCHEDULING,
-    SLEEP,
-    UNATTRIBUTED,
-    WAKING,
-)
+from cdpipe.engine.waits import CHILD, FUTEX, MOVING, NAP, ON_CORE, REMOTE, WAKING
+from cdpipe.figures import DISK, GIL, IDLE, LOCK, MEMORY, NETWORK, SCHEDULING, SLEEP, UNATTRIBUTED
 
 
 class Seen(NamedTuple):

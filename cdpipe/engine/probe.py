@@ -60,7 +60,7 @@ class ProbeResult:
     cpu_percent
         `cpu_seconds` as a share of `wall_seconds` on `cores`.
     shares
-        What the time of `cores` went into, as shares that add up to 1, by `cdpipe.engine.shares.CATEGORIES`.
+        What the time of `cores` went into, as shares that add up to 1, by `cdpipe.figures.SHARES`.
     tree_peak_bytes, mean_bytes
         Most memory of all process trees together at one moment, and its mean over time, seen every 20 ms, each shared
         page counted once (see `tree_pss_bytes`; resident set sizes where the kernel shows no more). None with workers

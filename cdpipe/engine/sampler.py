@@ -22,8 +22,9 @@ from typing import Any, Final
 from cdpipe.engine import table
 from cdpipe.engine.memory import read_small
 from cdpipe.engine.occupancy import Home, Seen, share_slots
-from cdpipe.engine.waits import FOLLOWING, FUTEX, GIL, LOCK, NAP, NETWORK, ON_CORE, REMOTE, SAMPLED, SLEEP, WAKING
+from cdpipe.engine.waits import FOLLOWING, FUTEX, NAP, ON_CORE, REMOTE, SAMPLED, WAKING
 from cdpipe.engine.watched import Memory, Table, Thread
+from cdpipe.figures import GIL, LOCK, NETWORK, SLEEP
 
 NAME: Final = b"cdpipe-sampler"
 SHORTEST_S: Final = 0.005

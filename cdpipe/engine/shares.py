@@ -6,44 +6,17 @@ from typing import Any, Final, Self
 
 from cdpipe.engine.accounts import Account
 from cdpipe.engine.durations import Durations
-from cdpipe.engine.waits import (
-    DISK,
-    GIL,
-    IDLE,
-    LOCK,
-    MEMORY,
-    MOVING,
-    NETWORK,
-    ON_CORE,
-    SCHEDULING,
-    SLEEP,
-    UNATTRIBUTED,
-)
-
-COMPUTE: Final = "compute"
-SERIALISATION: Final = "serialisation"
-CONTENTION: Final = "contention"
-GC: Final = "gc"
-
-CATEGORIES: Final = (
+from cdpipe.engine.waits import MOVING, ON_CORE
+from cdpipe.figures import (
     COMPUTE,
-    MEMORY,
-    DISK,
-    NETWORK,
-    SERIALISATION,
-    SCHEDULING,
-    GIL,
-    LOCK,
-    SLEEP,
     CONTENTION,
     GC,
-    IDLE,
+    NETWORK,
+    SCHEDULING,
+    SERIALISATION,
+    SHARES,
     UNATTRIBUTED,
 )
-"""What the slots of a run can be taken by. `compute` holds stalls on memory bandwidth: without hardware counters they
-look like any other use of a core. `contention` is waiting for a core that another program has, or for a thread that
-waits for one; without it, the others' proportions are those of a machine that nobody else uses."""
-
 
 _LEAST_WAITED: Final = 0.1
 """Counters are not so exact that less than this would be left to looks."""
@@ -165,13 +138,13 @@ def attribute(seen: Seen, exact: Exact) -> dict[str, float]:
     Returns
     -------
     dict
-        Share of the slots by `CATEGORIES`; they add up to 1.
+        Share of the slots by `figures.SHARES`; they add up to 1.
     """
     slot_seconds = sum(seen.parts.values())
     waits = {name: amount / slot_seconds for name, amount in seen.parts.items() if name != ON_CORE}
     used, contention = _find_use(seen, exact)
     rest, others = 1.0 - used - contention, sum(waits.values())
-    shares = dict.fromkeys((*CATEGORIES, MOVING), 0.0)
+    shares = dict.fromkeys((*SHARES, MOVING), 0.0)
     delayed = contention / (used + contention) if contention else 0.0
     for name, share in waits.items():
         part = rest * share / others if others else 0.0

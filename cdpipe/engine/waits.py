@@ -4,18 +4,11 @@ import platform
 from collections.abc import Mapping
 from typing import Final
 
+from cdpipe.figures import DISK, GIL, IDLE, LOCK, MEMORY, NETWORK, SCHEDULING, SLEEP, UNATTRIBUTED
+
 ON_CORE: Final = "on_core"
 """On a core or runnable; exact counters at the ends say later which of them it was, and for whom."""
 
-DISK: Final = "disk"
-MEMORY: Final = "memory"
-NETWORK: Final = "network"
-GIL: Final = "gil"
-LOCK: Final = "lock"
-SLEEP: Final = "sleep"
-SCHEDULING: Final = "scheduling"
-IDLE: Final = "idle"
-UNATTRIBUTED: Final = "unattributed"
 FUTEX: Final = "futex"
 """Waits for another thread: for a lock, or for helpers that do the work (a pool of pyarrow, numba or joblib)."""
 

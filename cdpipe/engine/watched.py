@@ -10,7 +10,8 @@ from typing import Any, Final
 from cdpipe.engine import table
 from cdpipe.engine.memory import processes_pss_bytes, processes_rss_bytes, read_small
 from cdpipe.engine.occupancy import Home
-from cdpipe.engine.waits import EPOLL, NETWORK, ON_CORE, UNATTRIBUTED, read_call, read_kernel_function, read_watched
+from cdpipe.engine.waits import EPOLL, ON_CORE, read_call, read_kernel_function, read_watched
+from cdpipe.figures import NETWORK, UNATTRIBUTED
 
 _GIL_LOOKS: Final = 5
 """For how many looks a thread that waited for the GIL counts as one that takes turns with it."""

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from cdpipe.figures import SHARES
 from cdpipe.perf.bounds import Bound, Remedy
 from cdpipe.perf.causes import NEAR_LIMIT, Cause, Fact, causes_of
 from cdpipe.perf.figures import format_figure
@@ -22,7 +23,6 @@ from cdpipe.perf.shares import (
     GROUPS,
     MARGIN,
     NEAR_LIMIT_PERCENT,
-    SHARES,
     STARVED,
     UNKNOWN,
     WAITS,

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from cdpipe.perf.figures import BESIDE, FIGURES
+from cdpipe.figures import UNITS
 from cdpipe.perf.measurements import Benchmark, Measurement, Run, State
-
-__all__ = ["BESIDE", "FIGURES", "Cell", "Figure", "Trouble", "collect_cells", "parse_rows", "place_of", "unquote"]
 
 _STAGE_ORDER: Final = (
     "gather",
@@ -130,7 +128,7 @@ def collect_cells(run: Run) -> tuple[tuple[Cell, ...], tuple[Trouble, ...]]:
     for measurement in run.measurements:
         benchmark = measurement.benchmark
         name = benchmark.measures
-        if measurement.state is not State.MEASURED or name not in FIGURES:
+        if measurement.state is not State.MEASURED or name not in UNITS:
             troubles.append(_explain(measurement, name))
             continue
         place = place_of(benchmark, measurement.params)

@@ -9,17 +9,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from cdpipe.figures import CATALOGUE, PREFIX, SHARES
 from cdpipe.perf.asv_results import choose_headers, load_run, open_results
 from cdpipe.perf.attribution import Attribution, attribute_all, name_bound
 from cdpipe.perf.bottlenecks import RULES, Thresholds, Verdict, classify
 from cdpipe.perf.bounds import Bound, Remedy
-from cdpipe.perf.cells import BESIDE, Cell, Trouble, collect_cells
+from cdpipe.perf.cells import Cell, Trouble, collect_cells
 from cdpipe.perf.disagreement import explain_disagreement
 from cdpipe.perf.efficiency import CORES, PARTITION, CoreCurve, PartitionCurve, measure_cores, measure_partitions
 from cdpipe.perf.history import History, choose_history, read_history
 from cdpipe.perf.measurements import Header, Machine, Results
 from cdpipe.perf.scaling import Scaling, measure_scaling
-from cdpipe.perf.shares import PREFIX, SHARES
 from cdpipe.perf.targets import Check, check_targets
 
 HISTORY_COMMITS: Final = 100
@@ -215,7 +215,7 @@ def judge_cells(cells: Sequence[Cell], *, thresholds: Thresholds, rules: Rules) 
 
 def is_stage(cell: Cell) -> bool:
     """Say whether a cell is a stage to class: not if it only has figures beside one, or is a point of a curve."""
-    measured = cell.figures.keys() - BESIDE
+    measured = {name for name in cell.figures if CATALOGUE[name].says_bound}
     on_curve = any(name in {CORES, PARTITION} for name, _ in cell.variant)
     return bool(measured & _DECIDING if on_curve else measured)
 

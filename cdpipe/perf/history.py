@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
+from cdpipe.figures import PREFIX, SHARES
 from cdpipe.perf.asv_files import last_started_ms
 from cdpipe.perf.bottlenecks import BOUNDS, RULES, Bound, Thresholds, classify_many
 from cdpipe.perf.cells import Cell
 from cdpipe.perf.history_files import FigureReader
 from cdpipe.perf.measurements import Header, Results, ResultsError
-from cdpipe.perf.shares import CLASSES, PREFIX, SHARES, complete_shares, decide
+from cdpipe.perf.shares import CLASSES, complete_shares, decide
 from cdpipe.perf.statistics import correct_holm
 
 Floats = npt.NDArray[np.float64]

@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cdpipe.figures import UNITS
 from cdpipe.perf.attribution import Attribution
-from cdpipe.perf.cells import FIGURES, Cell
+from cdpipe.perf.cells import Cell
 from cdpipe.perf.findings import Finding, Report, Subject, is_stage
 from cdpipe.perf.history import Change, History, Trend
 from cdpipe.perf.scaling import Scaling
@@ -103,7 +104,7 @@ def _describe_figure(name: str, figure: Any) -> dict[str, Any]:  # noqa: ANN401
         "interval": figure.interval,
         "benchmark": figure.benchmark,
         "params": figure.params,
-        "unit": FIGURES[name],
+        "unit": UNITS[name],
     }
 
 

@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
+from cdpipe.figures import UNITS
 from cdpipe.perf.bottlenecks import Thresholds
 from cdpipe.perf.cells import Cell, Figure
-from cdpipe.perf.figures import FIGURES
 from cdpipe.perf.findings import Finding, Report, Rules, Subject, judge_cells
 from cdpipe.perf.history import History
 from cdpipe.perf.measurements import Machine
@@ -33,7 +33,7 @@ def report_run(
     Parameters
     ----------
     parts
-        Of each part of the run its figures by name, in the units of `FIGURES`. What is absent, is None or is not finite
+        Of each part of the run its figures by name, in the units of `UNITS`. What is absent, is None or is not finite
         was not measured; names that the report does not know are left out. Without `seconds`, `wall_seconds` are taken
         for them.
     machine
@@ -89,7 +89,7 @@ def _describe_run(
 
 
 def _take_figures(name: str, figures: Mapping[str, float | None], rows: int | None) -> Cell:
-    known = {each: value for each, value in figures.items() if each in FIGURES and value is not None}
+    known = {each: value for each, value in figures.items() if each in UNITS and value is not None}
     known = {each: float(value) for each, value in known.items() if math.isfinite(value)}
     if "wall_seconds" in known:
         known.setdefault("seconds", known["wall_seconds"])

@@ -2,11 +2,11 @@
 
 from typing import Final
 
+from cdpipe.figures import PREFIX
 from cdpipe.perf.blocks import Section
 from cdpipe.perf.cells import Cell
 from cdpipe.perf.findings import Subject
 from cdpipe.perf.quantities import format_percent, format_quantity, format_significant
-from cdpipe.perf.shares import PREFIX
 
 _SHOWN: Final = 0.05
 _LEAST: Final = 2

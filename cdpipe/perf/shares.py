@@ -30,18 +30,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from cdpipe.figures import PREFIX, SHARES
 from cdpipe.perf.bounds import Bound
 
 Floats = npt.NDArray[np.float64]
-
-SHARES: Final = (
-    "compute", "memory", "disk", "network", "serialisation", "scheduling", "gil", "lock", "sleep", "contention", "gc",
-    "idle", "unattributed",
-)  # fmt: skip
-"""Fractions of slots x wall; together 1."""
-
-PREFIX: Final = "share_"
-"""Of a share's name among the figures: `share_compute`."""
 
 FULL: Final = 0.7
 MARGIN: Final = 0.1

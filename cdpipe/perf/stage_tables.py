@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Final
 
+from cdpipe.figures import UNITS
 from cdpipe.perf.blocks import NONE, Item, Section, tabulate
 from cdpipe.perf.cells import Cell
-from cdpipe.perf.figures import FIGURES
 from cdpipe.perf.findings import Finding, Rules, Subject
 from cdpipe.perf.quantities import format_quantity, format_significant
 
@@ -168,7 +168,7 @@ def lay_others(subject: Subject, name: str) -> Section:
     if not shown:
         return Section(title, ("None was recorded.",))
     rows = [
-        (Item(cell.title), Item(cell.size or NONE), *(show(cell, figure, FIGURES[figure]) for figure in known))
+        (Item(cell.title), Item(cell.size or NONE), *(show(cell, figure, UNITS[figure]) for figure in known))
         for cell in shown
     ]
     columns = (("Stage", False), ("Rows", True), *((_OTHERS[figure], True) for figure in known))

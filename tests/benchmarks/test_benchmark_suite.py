@@ -14,9 +14,8 @@ from asv_runner.discovery import get_benchmark_from_name
 from linting import find_dead_names
 
 from benchmarks import _sizes, _stage, cache
-from cdpipe.perf.cells import FIGURES
+from cdpipe.figures import SHARES, UNITS
 from cdpipe.perf.scaling import JUDGED_DECADES, JUDGED_SIZES, ORDERS
-from cdpipe.perf.shares import SHARES
 
 ROOT = Path(_sizes.__file__).parent
 TINY = "2k"
@@ -77,7 +76,7 @@ def test_every_benchmark_says_stage_and_figure(described):
     assert described
     for each in described:
         assert each["cdpipe_stage"], each["name"]
-        assert each["cdpipe_figure"] in {*FIGURES, GRAPH}, each["name"]
+        assert each["cdpipe_figure"] in {*UNITS, GRAPH}, each["name"]
         assert each["pretty_name"].startswith(each["cdpipe_stage"]), each["name"]
 
 

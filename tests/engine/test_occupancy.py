@@ -5,27 +5,19 @@ from hypothesis import strategies as st
 from cdpipe.engine.occupancy import Home, Seen, share_slots
 from cdpipe.engine.waits import (
     CHILD,
-    DISK,
     EPOLL,
     FUTEX,
-    GIL,
-    IDLE,
-    LOCK,
-    MEMORY,
     MOVING,
     NAP,
-    NETWORK,
     ON_CORE,
     REMOTE,
     SAMPLED,
-    SCHEDULING,
-    SLEEP,
-    UNATTRIBUTED,
     WAKING,
     read_call,
     read_kernel_function,
     read_watched,
 )
+from cdpipe.figures import DISK, GIL, IDLE, LOCK, MEMORY, NETWORK, SCHEDULING, SLEEP, UNATTRIBUTED
 
 HERE = Home(threads=2)
 TASK, DISPATCH, HELPER = "task", "scheduling", "helper"

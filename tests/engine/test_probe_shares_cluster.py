@@ -14,7 +14,7 @@ from known_work import quiet
 
 from cdpipe.engine.probe import probe
 from cdpipe.engine.session import SessionParams, open_session
-from cdpipe.engine.shares import CATEGORIES
+from cdpipe.figures import SHARES
 
 pytestmark = pytest.mark.measuring
 
@@ -46,7 +46,7 @@ def measure(session, tasks):
     session.run([task(int, index) for index in range(4)])
     with probe(session) as used:
         session.run(tasks)
-    assert tuple(used.shares) == CATEGORIES
+    assert tuple(used.shares) == SHARES
     assert sum(used.shares.values()) == pytest.approx(1, abs=1e-9)
     assert all(share >= 0 for share in used.shares.values())
     assert used.shares["unattributed"] <= 0.05

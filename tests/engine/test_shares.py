@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdpipe.engine.accounts import Account, TaskFigures
-from cdpipe.engine.shares import CATEGORIES, Exact, Seen, attribute, count_looks, find_fullest
+from cdpipe.engine.shares import Exact, Seen, attribute, count_looks, find_fullest
 from cdpipe.engine.waits import FOLLOWING, SAMPLED
+from cdpipe.figures import SHARES
 
 
 def seen(following=(), *, run_queue=0.0, crowded=False, **parts):
@@ -83,7 +84,7 @@ def test_shares_always_add_up(parts, late, queue, cpu, work, pickled, gc, crowde
     parts["on_core"] += 0.01
     following = {name: late * parts[name] for name in FOLLOWING}
     shares = attribute(Seen(parts, following, queue, 5, crowded, 0, 0, 0.0), exact(cpu, work, pickled=pickled, gc=gc))
-    assert tuple(shares) == CATEGORIES
+    assert tuple(shares) == SHARES
     assert sum(shares.values()) == pytest.approx(1, abs=1e-9)
     assert all(share >= -1e-12 for share in shares.values())
 

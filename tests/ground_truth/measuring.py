@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdpipe.engine.probe import ProbeResult, probe
+from cdpipe.figures import PREFIX
 from cdpipe.perf.attribution import attribute
 from cdpipe.perf.bounds import Bound
-from cdpipe.perf.shares import PREFIX
 
 from .ground import Ground, Workload
 

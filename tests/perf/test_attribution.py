@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdpipe.figures import SHARES, UNITS
 from cdpipe.perf.attribution import attribute, expect_gain, name_bound, weigh_classes
 from cdpipe.perf.bounds import Bound
 from cdpipe.perf.causes import CAUSES
-from cdpipe.perf.figures import FIGURES
-from cdpipe.perf.shares import CLASSES, FULL, GROUPS, MARGIN, SHARES, STARVED, complete_shares, decide, group_shares
+from cdpipe.perf.shares import CLASSES, FULL, GROUPS, MARGIN, STARVED, complete_shares, decide, group_shares
 
 wholes = st.lists(st.floats(0, 1), min_size=len(SHARES), max_size=len(SHARES)).filter(lambda parts: sum(parts) > 0.01)
 
@@ -295,4 +295,4 @@ def test_every_cause_can_be_found_and_is_whole():
         assert cause.decider in {"", *GROUPS[cause.bound]}
         for fact in cause.facts:
             assert fact.text.count("{}") == len(fact.needs)
-            assert set(fact.needs) <= FIGURES.keys()
+            assert set(fact.needs) <= UNITS.keys()

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from cdpipe.figures import CATALOGUE, SHARES, UNITS
 from cdpipe.perf.bottlenecks import RULES, Thresholds
 from cdpipe.perf.causes import CAUSES
-from cdpipe.perf.cells import BESIDE, FIGURES
 from cdpipe.perf.measurements import ResultsError
 from cdpipe.perf.quantities import format_quantity, format_significant
 from cdpipe.perf.report import build_report, render_json, render_markdown, render_text
 from cdpipe.perf.scaling import JUDGED_DECADES, JUDGED_SIZES, ORDERS
-from cdpipe.perf.shares import FULL, MARGIN, NEAR_LIMIT_PERCENT, SHARES
+from cdpipe.perf.shares import FULL, MARGIN, NEAR_LIMIT_PERCENT
 from cdpipe.perf.summary import summarise
 
 from .results_writing import DATE_MS, OLDER, Suite, benchmark, full_suite, row
@@ -266,7 +266,7 @@ def test_the_page_that_explains_the_report_names_every_class_rule_and_figure():
     for cause in CAUSES:
         assert f"| {cause.bound} |" in text
         assert cause.code in text
-    assert all(f"`{figure}`" in text for figure in FIGURES if not figure.startswith("share_"))
+    assert all(f"`{figure}`" in text for figure in UNITS if not figure.startswith("share_"))
     assert all(f"`{share}`" in text for share in SHARES)
     assert all(f"`{order}`" in text for order in ORDERS)
     limits = Thresholds()
@@ -280,7 +280,7 @@ def test_the_page_that_explains_the_report_names_every_class_rule_and_figure():
 
 def test_what_only_has_figures_beside_a_stage_is_shown_but_not_classified(report):
     (subject,) = report.subjects
-    beside = [cell for cell in subject.cells if not cell.figures.keys() - BESIDE]
+    beside = [cell for cell in subject.cells if not any(CATALOGUE[name].says_bound for name in cell.figures)]
     assert beside
     assert not {id(cell) for cell in beside} & {id(finding.cell) for finding in subject.findings}
     (data,) = json.loads(render_json(report))["subjects"]

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from cdpipe.figures import UNITS
 from cdpipe.perf.bottlenecks import BOUNDS
 from cdpipe.perf.bounds import Bound
-from cdpipe.perf.figures import FIGURES
 from cdpipe.perf.findings import Rules
 from cdpipe.perf.page import render_page
 from cdpipe.perf.report import build_report, render_json, render_markdown, render_text
@@ -33,7 +33,7 @@ attributes = st.fixed_dictionaries(
     {},
     optional={
         "cdpipe_stage": st.sampled_from(["gather", "clean/basic", "", "é/|", 7]),
-        "cdpipe_figure": st.sampled_from([*FIGURES, "parsecs", "", 3]),
+        "cdpipe_figure": st.sampled_from([*UNITS, "parsecs", "", 3]),
         "cdpipe_order": st.sampled_from(["linear", "fast", 2]),
     },
 )
