@@ -4,9 +4,7 @@ import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-
-from cdpipe.kernels.confusion import count_confusion
+from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +71,43 @@ def measure(truth: NDArray[np.integer], predicted: NDArray[np.integer]) -> Metri
         balanced_accuracy=sum(balanced) / len(balanced) if balanced else math.nan,
         mcc=(tp * tn - fp * fn) / spread if spread else 0.0,
     )
+
+
+def count_confusion(truth: ArrayLike, predicted: ArrayLike) -> tuple[int, int, int, int]:
+    """Count true negatives, false positives, false negatives and true positives.
+
+    Parameters
+    ----------
+    truth, predicted
+        Labels 0/1, integers or booleans, shape (n,). There is no null label.
+
+    Returns
+    -------
+    tn, fp, fn, tp
+        Python integers that add up to n.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or a label is neither 0 nor 1.
+    """
+    t, p = _as_labels(truth, name="truth"), _as_labels(predicted, name="predicted")
+    if t.size != p.size:
+        raise ValueError(f"truth has {t.size} labels, predicted {p.size}; they must be of the same rows")
+    tn, fp, fn, tp = np.bincount(2 * t + p, minlength=4).tolist()
+    return tn, fp, fn, tp
+
+
+def _as_labels(values: ArrayLike, *, name: str) -> NDArray[np.uint8]:
+    array = np.asarray(values)
+    if array.dtype.kind not in "biu":
+        raise ValueError(
+            f"{name} is {array.dtype}; labels are integers or booleans, 1 for an attacker's message, else 0"
+        )
+    wrong = array[(array != 0) & (array != 1)]
+    if wrong.size:
+        raise ValueError(f"{name} holds {wrong.flat[0]}; labels are 1 for an attacker's message, else 0")
+    return array.astype(np.uint8)
 
 
 def _share(part: int, whole: int) -> float:

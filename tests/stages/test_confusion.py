@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
-from texts import load_plain
 
-from cdpipe.kernels.confusion import count_confusion
+from cdpipe.stages.metrics import count_confusion
 
 PAIRS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=600)
 
@@ -26,11 +25,6 @@ def test_counts_do_not_overflow_the_labels_type(rows):
     assert count_confusion(1 - ones, ones) == (0, rows, 0, 0)
     assert count_confusion(ones, 1 - ones) == (0, 0, rows, 0)
     assert count_confusion(1 - ones, 1 - ones) == (rows, 0, 0, 0)
-
-
-def test_the_plain_source_counts_the_same():
-    truth, predicted = np.random.default_rng(1).integers(0, 2, (2, 700))
-    assert load_plain("confusion").count_confusion(truth, predicted) == count_confusion(truth, predicted)
 
 
 def test_types_mix_and_nothing_is_nothing():
