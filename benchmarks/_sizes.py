@@ -28,7 +28,7 @@ class Family:
         Pattern of their asv names, from the beginning.
     full, quick
         Sizes of each suite, as labels; none for benchmarks without `rows`. Four sizes over one and a half decades are
-        the least that growth can be judged from (`cdpipe.perf.scaling`).
+        the least that growth can be judged from (`cdpipe.perf.analysis.scaling`).
     data
         Kinds of input they read (`_data.KINDS`).
     """

@@ -78,7 +78,7 @@ class Sized:
     settings: ClassVar[dict[str, Any]] = {}
     """Parameters of the work that differ between classes that share it."""
     orders: ClassVar[dict[str, str]] = {"seconds": "linear", "peak_bytes": "constant", "tree_peak_bytes": "constant"}
-    """How figures are to grow with rows, as `cdpipe.perf.scaling.ORDERS` names it; measured growth is held to it."""
+    """How figures are to grow with rows, in the words of `perf.analysis.scaling`; measured growth is held to it."""
 
     number = 1
     repeat = (4, 10, 3.0)

@@ -107,7 +107,7 @@ def synth(rows: int, out: Path | None, seed: int) -> None:
         from cdpipe.synth import SynthParams, synthesize
 
         made = synthesize(out, SynthParams(rows=rows, seed=seed))
-    from cdpipe.perf.plain import show_plain
+    from cdpipe.plain import show_plain
 
     click.echo(
         f"{show_plain(str(out))}: {made.rows:,} messages of {made.vehicles:,} vehicles, "
@@ -170,7 +170,7 @@ def profile_command(config: Path, scheduler: str | None, out: str | None, rules:
         require_base()
         from cdpipe.config import load_config, override
         from cdpipe.console import show_profile
-        from cdpipe.perf.report import Rules
+        from cdpipe.perf.report.render import Rules
         from cdpipe.profiling import profile
 
         chosen = override(load_config(config), scheduler=scheduler, directory=out)
@@ -194,8 +194,8 @@ def bottlenecks(results: Path, commit: str | None, machine: str | None, rules: s
     """Say what each stage is bound by, from asv's results, and what to do about it."""
     with _explaining():
         from cdpipe.console import open_console
-        from cdpipe.perf.commits import resolve_commit
-        from cdpipe.perf.report import Rules, build_report, render_json, render_markdown, render_text
+        from cdpipe.perf.report.render import Rules, build_report, render_json, render_markdown, render_text
+        from cdpipe.perf.results.commits import resolve_commit
 
         report = build_report(
             results, commit=commit and resolve_commit(commit), machine=machine, rules=Rules(rules), history=history

@@ -12,7 +12,7 @@ from cdpipe.configwords import as_table, explain
 from cdpipe.engine.cache import CacheParams
 from cdpipe.engine.session import SessionParams
 from cdpipe.engine.streams import local_path
-from cdpipe.perf.plain import show_plain
+from cdpipe.plain import show_plain
 from cdpipe.stages import STAGES
 from cdpipe.stages.conventions import ConventionParams
 from cdpipe.stages.features import SETS

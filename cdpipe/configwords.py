@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from cdpipe.perf.plain import show_plain
+from cdpipe.plain import show_plain
 from cdpipe.stages.attacks import ATTACKS
 from cdpipe.stages.params import Params
 

@@ -18,7 +18,7 @@ from rich.text import Text
 from cdpipe.engine.cache import CacheWarning
 from cdpipe.engine.graph import Outcome
 from cdpipe.engine.runner import OnPartition
-from cdpipe.perf.plain import show_plain
+from cdpipe.plain import show_plain
 from cdpipe.runreport import RunReport
 from cdpipe.stages.gather import KEPT_REJECTS
 from cdpipe.stages.train import Trained

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from cdpipe.perf.blocks import NONE, Item, Section, tabulate
-from cdpipe.perf.findings import Report
-from cdpipe.perf.plain import show_plain
-from cdpipe.perf.quantities import format_percent, format_quantity
-from cdpipe.perf.report import print_section, render_json, render_markdown, render_text
+from cdpipe.perf.analysis.findings import Report
+from cdpipe.perf.report.document import NONE, Item, Section, tabulate
+from cdpipe.perf.report.render import print_section, render_json, render_markdown, render_text
+from cdpipe.perf.wording.units import format_percent, format_quantity
+from cdpipe.plain import show_plain
 from cdpipe.stages.ledger import Ledger
 
 DASK_REPORT: Final = "dask-report.html"

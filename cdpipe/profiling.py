@@ -20,9 +20,9 @@ from cdpipe.engine.runner import ORDER, OnPartition
 from cdpipe.engine.seals import digest_file, find_own, seal
 from cdpipe.engine.session import Session, SessionError
 from cdpipe.oserrors import naming
-from cdpipe.perf.findings import Rules
-from cdpipe.perf.measurements import Machine
-from cdpipe.perf.run_report import WHOLE, report_run
+from cdpipe.perf.analysis.findings import Rules
+from cdpipe.perf.analysis.run import WHOLE, report_run
+from cdpipe.perf.results.model import Machine
 from cdpipe.pipeline import Say, run
 from cdpipe.profilereport import DASK_REPORT, TRAIN, Profile
 from cdpipe.runreport import RunReport, describe_machine

@@ -9,7 +9,7 @@ from typing import Final
 
 from cdpipe.interrupts import STATUS
 from cdpipe.oserrors import explain_os_error
-from cdpipe.perf.plain import show_plain
+from cdpipe.plain import show_plain
 
 MENDABLE: Final = 1
 FAULT: Final = 70

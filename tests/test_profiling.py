@@ -17,7 +17,7 @@ from cdpipe.engine.probe import ProbeResult
 from cdpipe.engine.runner import ORDER
 from cdpipe.engine.seals import FILES, SEAL, find_own
 from cdpipe.engine.sources import SourceError
-from cdpipe.perf.run_report import WHOLE
+from cdpipe.perf.analysis.run import WHOLE
 from cdpipe.profiling import DASK_REPORT, PROFILES, flatten_figures, profile
 from cdpipe.synth import SynthParams, synthesize
 

@@ -12,10 +12,10 @@ from typing import Any, Final
 from asv.console import log
 from asv.publishing import OutputPublisher
 
-from cdpipe.perf.findings import build_report
-from cdpipe.perf.measurements import ResultsError
-from cdpipe.perf.page import render_page
-from cdpipe.perf.report import render_json, render_markdown
+from cdpipe.perf.analysis.findings import build_report
+from cdpipe.perf.page.page import render_page
+from cdpipe.perf.report.render import render_json, render_markdown
+from cdpipe.perf.results.model import ResultsError
 
 FOLDER: Final = "bottlenecks"
 _LINK: Final = f'<li id="nav-li-{FOLDER}"><a href="{FOLDER}/index.html">Bottlenecks</a></li>'

@@ -15,7 +15,7 @@ from linting import find_dead_names
 
 from benchmarks import _sizes, _stage, cache
 from cdpipe.figures import SHARES, UNITS
-from cdpipe.perf.scaling import JUDGED_DECADES, JUDGED_SIZES, ORDERS
+from cdpipe.perf.analysis.scaling import JUDGED_DECADES, JUDGED_SIZES, ORDERS
 
 ROOT = Path(_sizes.__file__).parent
 TINY = "2k"

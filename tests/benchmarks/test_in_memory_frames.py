@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import _data, _sizes, frames
 from benchmarks._peers import ours
-from cdpipe.perf.targets import TARGETS
+from cdpipe.perf.analysis.targets import TARGETS
 
 EACH = (frames.OffsetRand, frames.SwapRand, frames.Extended)
 

@@ -3,8 +3,8 @@
 import pytest
 
 from cdpipe.config import RunConfig
-from cdpipe.perf.bottlenecks import RULES
-from cdpipe.perf.causes import CAUSES
+from cdpipe.perf.analysis.causes import CAUSES
+from cdpipe.perf.analysis.thresholds import RULES
 
 KEYS = sorted({key for finding in (*RULES, *CAUSES) for remedy in finding.remedies for key in remedy.keys})
 

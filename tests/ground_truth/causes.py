@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from cdpipe.engine.probe import probe
 from cdpipe.engine.session import Session, SessionParams, open_session
-from cdpipe.perf.attribution import attribute
-from cdpipe.perf.bounds import Bound
+from cdpipe.perf.analysis.attribution import attribute
+from cdpipe.perf.analysis.bounds import Bound
 
 from .disks import can_throttle, throttled
 from .measuring import describe_shares, read_figures

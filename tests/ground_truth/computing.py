@@ -3,7 +3,7 @@
 Passes over memory count as computing: without hardware counters a core that waits for memory looks like one at work.
 """
 
-from cdpipe.perf.bounds import Bound
+from cdpipe.perf.analysis.bounds import Bound
 
 from . import outside, work
 from .ground import Workload, task

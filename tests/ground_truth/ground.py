@@ -13,7 +13,7 @@ import dask
 import numpy as np
 
 from cdpipe.engine.session import Session, SessionParams, open_session
-from cdpipe.perf.bounds import Bound
+from cdpipe.perf.analysis.bounds import Bound
 
 from . import outside, work
 from .disks import CGROUP, blocked_share, can_throttle, throttled

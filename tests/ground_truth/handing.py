@@ -4,7 +4,7 @@ import functools
 import os
 
 from cdpipe.engine.memory import tree_pss_bytes
-from cdpipe.perf.bounds import Bound
+from cdpipe.perf.analysis.bounds import Bound
 
 from . import outside, work
 from .ground import SESSIONS, Workload, task

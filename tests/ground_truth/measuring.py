@@ -6,8 +6,8 @@ from typing import Any
 
 from cdpipe.engine.probe import ProbeResult, probe
 from cdpipe.figures import PREFIX
-from cdpipe.perf.attribution import attribute
-from cdpipe.perf.bounds import Bound
+from cdpipe.perf.analysis.attribution import attribute
+from cdpipe.perf.analysis.bounds import Bound
 
 from .ground import Ground, Workload
 

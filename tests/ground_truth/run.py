@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from cdpipe.perf.bounds import Bound
+from cdpipe.perf.analysis.bounds import Bound
 
 from . import causes
 from .ground import Skipped, Workload, open_ground

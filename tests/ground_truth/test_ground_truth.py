@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from cdpipe.perf.bounds import Bound
+from cdpipe.perf.analysis.bounds import Bound
 
 from .causes import CORES, DISK, PREDICTED, SPLITS, Cell, count_agreed
 from .ground import SESSIONS, open_ground

@@ -3,7 +3,7 @@
 import subprocess
 import time
 
-from cdpipe.perf.bounds import Bound
+from cdpipe.perf.analysis.bounds import Bound
 
 from . import outside, work
 from .ground import Workload, task

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from cdpipe.figures import UNITS
-from cdpipe.perf.bottlenecks import BOUNDS
-from cdpipe.perf.bounds import Bound
-from cdpipe.perf.findings import Rules
-from cdpipe.perf.page import render_page
-from cdpipe.perf.report import build_report, render_json, render_markdown, render_text
+from cdpipe.perf.analysis.bounds import Bound
+from cdpipe.perf.analysis.findings import Rules
+from cdpipe.perf.analysis.thresholds import BOUNDS
+from cdpipe.perf.page.page import render_page
+from cdpipe.perf.report.render import build_report, render_json, render_markdown, render_text
 
 from .results_writing import DATE_MS, ResultsWriter, benchmark, row
 

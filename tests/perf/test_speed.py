@@ -14,9 +14,9 @@ import orjson
 import pytest
 from rich.console import Console
 
-from cdpipe.perf.asv_results import choose_headers, open_results
-from cdpipe.perf.page import render_page
-from cdpipe.perf.report import build_report, render_json, render_markdown, render_text
+from cdpipe.perf.page.page import render_page
+from cdpipe.perf.report.render import build_report, render_json, render_markdown, render_text
+from cdpipe.perf.results.directory import choose_headers, open_results
 
 from .results_writing import COLUMNS, COMMIT, DATE_MS, ResultsWriter, Suite, row
 
@@ -118,7 +118,7 @@ def test_every_format_is_written_in_seconds(years):
 def test_only_the_chosen_commit_is_read_in_full(years, monkeypatch):
     read = []
     loads = json.loads
-    monkeypatch.setattr("cdpipe.perf.asv_files.json.loads", lambda text: read.append(len(text)) or loads(text))
+    monkeypatch.setattr("cdpipe.perf.results.files.json.loads", lambda text: read.append(len(text)) or loads(text))
     results = open_results(years)
     choose_headers(results)
     assert len(results.headers) == COMMITS

@@ -1,0 +1,1 @@
+"""What measurements mean: classes, growth, regressions, and what to do."""

@@ -1,0 +1,1 @@
+"""The bottleneck report as a page of asv's site."""

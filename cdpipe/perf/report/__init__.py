@@ -1,0 +1,1 @@
+"""The bottleneck report, as text, Markdown and data."""

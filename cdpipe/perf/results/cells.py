@@ -1,0 +1,190 @@
+"""The measurements of one run, brought together by stage, variant and number of rows."""
+
+import ast
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from cdpipe.figures import UNITS
+from cdpipe.perf.results.model import Benchmark, Measurement, Run, State
+
+_STAGE_ORDER: Final = (
+    "gather",
+    "clean",
+    "attack",
+    "features",
+    "train",
+    "pipeline",
+    "cache",
+    "import",
+    "kernel",
+)
+_ROWS: Final = "rows"
+_ROWS_TEXT: Final = re.compile(r"(\d+(?:\.\d+)?(?:e\+?\d+)?)\s*([kMG]?)")
+_SCALE: Final = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured number of a cell, and the benchmark it rests on.
+
+    `interval` is asv's 99 % confidence interval, None where asv took a single value; `order` is how the benchmark
+    declares that it grows with rows, `""` if it does not.
+    """
+
+    value: float
+    interval: tuple[float, float] | None
+    benchmark: str
+    params: tuple[str, ...]
+    order: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is known of a stage, one variant of its other parameters, at one size.
+
+    `rows` is None, and `rows_text` empty, where the benchmarks have no parameter of that name; None with a
+    text where the text is not a number. A part of a run has rows and no text: it was not run at several sizes.
+    """
+
+    stage: str
+    variant: tuple[tuple[str, str], ...]
+    rows: int | None
+    rows_text: str
+    figures: Mapping[str, Figure]
+
+    @property
+    def benchmark(self) -> str:
+        """The benchmark that stands for the cell: the one that timed it, else the first."""
+        first = self.figures.get("seconds") or next(iter(self.figures.values()), None)
+        return first.benchmark if first else ""
+
+    @property
+    def size(self) -> str:
+        """The rows as a table shows them: as the benchmark has them, else counted; `""` where they are not known."""
+        return self.rows_text or ("" if self.rows is None else f"{self.rows:,}")
+
+    @property
+    def place(self) -> str:
+        """Title and size: `attack/offset_rand (mode=local) at 5M`."""
+        return f"{self.title} at {self.rows_text}" if self.rows_text else self.title
+
+    @property
+    def title(self) -> str:
+        """Stage and variant in a line: `attack/offset_rand (mode=local)`."""
+        if not self.variant:
+            return self.stage
+        return f"{self.stage} ({', '.join(f'{name}={value}' for name, value in self.variant)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A benchmark, at some or all of its parameters, that gives no figure, and why."""
+
+    benchmark: str
+    kind: str
+    detail: str
+
+
+@lru_cache(maxsize=4096)
+def parse_rows(text: str) -> int | None:
+    """Return the rows that a parameter value such as `'10M'`, `250k` or `1e6` says, None if it says none."""
+    match = _ROWS_TEXT.fullmatch(unquote(text).strip().replace("_", ""))
+    if match is None:
+        return None
+    rows = float(match[1]) * _SCALE[match[2]]
+    return int(rows) if rows.is_integer() and rows > 0 else None
+
+
+@lru_cache(maxsize=4096)
+def unquote(text: str) -> str:
+    """Return the string a `repr` of a string says; any other text as it is."""
+    if text[:1] in {"'", '"'}:
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            return text
+        return value if isinstance(value, str) and _is_text(value) else text
+    return text
+
+
+def _is_text(value: str) -> bool:
+    """Say whether a string can be written at all: half of a surrogate pair, as in a name that is no UTF-8, cannot."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in value)
+
+
+def collect_cells(run: Run) -> tuple[tuple[Cell, ...], tuple[Trouble, ...]]:
+    """Bring a run's measurements together; also say which give nothing, and why.
+
+    A benchmark without `cdpipe_stage` is a stage of its own name; one without `cdpipe_figure` counts as
+    `seconds` or `peak_bytes` if asv timed it or measured its memory, else it gives no figure.
+    """
+    gathered: dict[tuple[object, ...], dict[str, Figure]] = {}
+    places: dict[tuple[object, ...], tuple[str, tuple[tuple[str, str], ...], str]] = {}
+    troubles: list[Trouble] = []
+    for measurement in run.measurements:
+        benchmark = measurement.benchmark
+        name = benchmark.measures
+        if measurement.state is not State.MEASURED or name not in UNITS:
+            troubles.append(_explain(measurement, name))
+            continue
+        place = place_of(benchmark, measurement.params)
+        key = (place[0], place[1], parse_rows(place[2]) or place[2])
+        figures = gathered.setdefault(key, {})
+        if name in figures:
+            other = figures[name].benchmark
+            detail = f"{place[0]} has its {name} from {other} already{_at(measurement.params)}"
+            troubles.append(Trouble(benchmark.name, "not used", detail))
+            continue
+        places.setdefault(key, place)
+        figures[name] = Figure(
+            measurement.value, measurement.interval, benchmark.name, measurement.params, benchmark.order
+        )
+    cells = [
+        Cell(stage, variant, parse_rows(text), text, gathered[key]) for key, (stage, variant, text) in places.items()
+    ]
+    return tuple(sorted(cells, key=_order)), (*troubles, *_absences(run))
+
+
+def place_of(benchmark: Benchmark, params: tuple[str, ...]) -> tuple[str, tuple[tuple[str, str], ...], str]:
+    """Return the stage, the variant and the text of the rows that a benchmark's parameters say."""
+    named = [(name, unquote(value)) for name, value in zip(benchmark.param_names, params, strict=False)]
+    variant = tuple((name, value) for name, value in named if name != _ROWS)
+    rows = next((value for name, value in named if name == _ROWS), "")
+    return benchmark.stage or benchmark.name, variant, rows
+
+
+def _order(cell: Cell) -> tuple[int, str, tuple[tuple[str, str], ...], float, str]:
+    head = cell.stage.split("/")[0]
+    rank = _STAGE_ORDER.index(head) if head in _STAGE_ORDER else len(_STAGE_ORDER)
+    return rank, cell.stage, cell.variant, math.inf if cell.rows is None else cell.rows, cell.rows_text
+
+
+def _explain(measurement: Measurement, figure: str) -> Trouble:
+    benchmark, at = measurement.benchmark, _at(measurement.params)
+    if measurement.state is State.FAILED:
+        return Trouble(benchmark.name, "failed", f"raised or timed out{at}")
+    if measurement.state is State.SKIPPED:
+        return Trouble(benchmark.name, "skipped", f"skipped or not selected{at}")
+    if measurement.state is State.UNREADABLE:
+        return Trouble(benchmark.name, "unreadable", f"its result is not one finite number{at}")
+    if benchmark.figure:
+        return Trouble(benchmark.name, "not used", f"cdpipe_figure {figure!r} is not one this report knows")
+    return Trouble(benchmark.name, "not used", f"asv type {benchmark.kind!r} in {benchmark.unit!r}, no cdpipe_figure")
+
+
+def _at(params: tuple[str, ...]) -> str:
+    return f" at {', '.join(unquote(value) for value in params)}" if params else ""
+
+
+def _absences(run: Run) -> list[Trouble]:
+    outdated = "measured with other benchmark code than today's; run it again"
+    unlisted = "benchmarks.json does not describe it"
+    return [
+        *(Trouble(name, "outdated", outdated) for name in run.outdated),
+        *(Trouble(name, "unlisted", unlisted) for name in run.unlisted),
+        *(Trouble(name, "not run", "no result in this file") for name in run.absent),
+    ]

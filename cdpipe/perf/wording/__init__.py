@@ -1,0 +1,1 @@
+"""Quantities and figures as people read them."""
