@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cdpipe.config import RunConfig as RunConfig
+    from cdpipe.config.model import RunConfig as RunConfig
     from cdpipe.engine.frames import attack as attack
     from cdpipe.engine.frames import clean as clean
     from cdpipe.engine.frames import features as features
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from cdpipe.engine.session import open_session as open_session
     from cdpipe.pipeline import run as run
     from cdpipe.stages.train import train as train
-    from cdpipe.synth import synthesize as synthesize
+    from cdpipe.synthetic.generator import synthesize as synthesize
 
     __version__: str
 
 _PLACES = {
-    "RunConfig": "cdpipe.config",
+    "RunConfig": "cdpipe.config.model",
     "run": "cdpipe.pipeline",
     "read": "cdpipe.engine.reading",
     "gather": "cdpipe.engine.reading",
@@ -32,7 +32,7 @@ _PLACES = {
     "train": "cdpipe.stages.train",
     "SessionParams": "cdpipe.engine.session",
     "open_session": "cdpipe.engine.session",
-    "synthesize": "cdpipe.synth",
+    "synthesize": "cdpipe.synthetic.generator",
 }
 __all__ = ["__version__", *_PLACES]  # noqa: PLE0604 - the names are strings, if not literal ones
 

@@ -104,7 +104,7 @@ def synth(rows: int, out: Path | None, seed: int) -> None:
         if out is None and _MESSAGES.exists():
             raise FileExistsError(f"{_MESSAGES}: is there already; name it with --out to replace it, or another")
         out = out or _MESSAGES
-        from cdpipe.synth import SynthParams, synthesize
+        from cdpipe.synthetic.generator import SynthParams, synthesize
 
         made = synthesize(out, SynthParams(rows=rows, seed=seed))
     from cdpipe.plain import show_plain
@@ -126,14 +126,14 @@ def run_command(config: Path | None, scheduler: str | None, out: str | None, *, 
         from cdpipe.limits import require_base
 
         if example:
-            from cdpipe.example import example_config
+            from cdpipe.config.template import example_config
 
             click.echo(example_config(), nl=False)
             return
         if config is None:
             raise click.UsageError("name a configuration file, or print one with --example")
         require_base()
-        from cdpipe.config import load_config, override
+        from cdpipe.config.model import load_config, override
         from cdpipe.console import show_run
         from cdpipe.pipeline import run
 
@@ -168,7 +168,7 @@ def profile_command(config: Path, scheduler: str | None, out: str | None, rules:
         from cdpipe.limits import require_base
 
         require_base()
-        from cdpipe.config import load_config, override
+        from cdpipe.config.model import load_config, override
         from cdpipe.console import show_profile
         from cdpipe.perf.report.render import Rules
         from cdpipe.profiling import profile

@@ -19,7 +19,7 @@ from cdpipe.engine.cache import CacheWarning
 from cdpipe.engine.graph import Outcome
 from cdpipe.engine.runner import OnPartition
 from cdpipe.plain import show_plain
-from cdpipe.runreport import RunReport
+from cdpipe.reports.run_report import RunReport
 from cdpipe.stages.gather import KEPT_REJECTS
 from cdpipe.stages.train import Trained
 

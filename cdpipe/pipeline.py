@@ -9,7 +9,7 @@ from typing import Final
 
 import pandas as pd
 
-from cdpipe.config import OutputParams, RunConfig
+from cdpipe.config.model import OutputParams, RunConfig
 from cdpipe.engine.cache import CacheParams, Store
 from cdpipe.engine.destinations import OutputFolder, OutputResults, open_folder
 from cdpipe.engine.frames import rehearse
@@ -29,9 +29,9 @@ from cdpipe.interrupts import check_interrupt, heeding_interrupts
 from cdpipe.kernels.ahead import compiling_ahead
 from cdpipe.kernels.jit import why_unkept
 from cdpipe.limits import count_processors, machine_memory_bytes, require_base
-from cdpipe.plots import plot_confusion
 from cdpipe.remedies import explain_nothing
-from cdpipe.runreport import RunReport, describe_machine, describe_versions
+from cdpipe.reports.confusion_plot import plot_confusion
+from cdpipe.reports.run_report import RunReport, describe_machine, describe_versions
 from cdpipe.stages import STAGES
 from cdpipe.stages.conventions import describe_conventions
 from cdpipe.stages.gather import NAME as GATHER

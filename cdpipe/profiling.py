@@ -11,7 +11,7 @@ from tempfile import gettempdir
 from typing import Any, Final
 from uuid import uuid4
 
-from cdpipe.config import RunConfig
+from cdpipe.config.model import RunConfig
 from cdpipe.engine.graph import Outcome, sum_outcomes
 from cdpipe.engine.metering import Meter, PartsMeter, join_figures
 from cdpipe.engine.outputs import OutputError, explain_foreign
@@ -24,8 +24,8 @@ from cdpipe.perf.analysis.findings import Rules
 from cdpipe.perf.analysis.run import WHOLE, report_run
 from cdpipe.perf.results.model import Machine
 from cdpipe.pipeline import Say, run
-from cdpipe.profilereport import DASK_REPORT, TRAIN, Profile
-from cdpipe.runreport import RunReport, describe_machine
+from cdpipe.reports.profile_report import DASK_REPORT, TRAIN, Profile
+from cdpipe.reports.run_report import RunReport, describe_machine
 from cdpipe.stages.ledger import Ledger
 
 __all__ = ["DASK_REPORT", "PROFILES", "Profile", "flatten_figures", "profile"]

@@ -66,7 +66,7 @@ def tell_interrupt() -> int:
 
 def word_error(error: Exception) -> str:
     """Return what an error says, without signs that would not print; a wrong configuration says a line a problem."""
-    from cdpipe.configfile import ConfigError  # noqa: PLC0415 - start-up
+    from cdpipe.config.file import ConfigError  # noqa: PLC0415 - start-up
 
     if isinstance(error, OSError):
         return show_plain(explain_os_error(error))

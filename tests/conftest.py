@@ -6,7 +6,7 @@ import disturbance
 import pytest
 from hypothesis import HealthCheck, settings
 
-from cdpipe.config import parse_config
+from cdpipe.config.model import parse_config
 
 pytest_plugins = ["measuring", "pytester"]
 

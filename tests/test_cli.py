@@ -10,7 +10,7 @@ import cdpipe
 from cdpipe.cli import main
 from cdpipe.engine.cache import CacheParams, Store
 from cdpipe.engine.seals import FILES, SEAL
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 CONFIG = """
 [input]

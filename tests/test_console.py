@@ -8,7 +8,7 @@ from rich.console import Console
 
 from cdpipe.console import show_cache, show_report, show_run
 from cdpipe.engine.graph import Outcome
-from cdpipe.runreport import RunReport
+from cdpipe.reports.run_report import RunReport
 from cdpipe.stages.conventions import USUAL
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.metrics import measure

@@ -21,7 +21,7 @@ from cdpipe import interrupts
 from cdpipe.engine import locks, outputs, ownfolders
 from cdpipe.interrupts import STATUS, check_interrupt, heeding_interrupts, holding_interrupts
 from cdpipe.pipeline import run
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 PATIENCE_S = 60
 

@@ -11,7 +11,7 @@ from cdpipe.engine.packed import PackedError, unpack
 from cdpipe.engine.parts import write_part
 from cdpipe.engine.rejects import join_rejects, write_rejects
 from cdpipe.oserrors import StorageError, explain_os_error, give_reason, naming
-from cdpipe.plots import plot_confusion
+from cdpipe.reports.confusion_plot import plot_confusion
 from cdpipe.stages.gather import Reject
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.metrics import measure

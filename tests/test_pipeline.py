@@ -16,14 +16,14 @@ from sklearn.metrics import confusion_matrix
 from sklearn.tree import DecisionTreeClassifier
 
 from cdpipe import RunConfig, attack, clean, features, pipeline, read, run, train
-from cdpipe.config import parse_config
+from cdpipe.config.model import parse_config
 from cdpipe.engine.outputs import OutputError
 from cdpipe.engine.parts import read_part
 from cdpipe.engine.projection import MemoryLimitError
 from cdpipe.engine.seals import FILES, SEAL, find_own
 from cdpipe.engine.sources import SourceError
 from cdpipe.stages.split import split
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 SCHEMA = {
     "failed": type(None),

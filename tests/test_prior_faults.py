@@ -30,7 +30,7 @@ from cdpipe.stages.filters import BoundingBox, Dates, Within
 from cdpipe.stages.gather import GatherParams
 from cdpipe.stages.split import split
 from cdpipe.stages.train import TrainParams, train
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 GEOD = Geod(ellps="WGS84")
 CENTRE = {"latitude": 41.5430216, "longitude": -106.0831353}

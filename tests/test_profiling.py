@@ -19,7 +19,7 @@ from cdpipe.engine.seals import FILES, SEAL, find_own
 from cdpipe.engine.sources import SourceError
 from cdpipe.perf.analysis.run import WHOLE
 from cdpipe.profiling import DASK_REPORT, PROFILES, flatten_figures, profile
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 sys.path.append(str(Path(__file__).parent / "engine"))
 from clusters import start_scheduler, start_workers

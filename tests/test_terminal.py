@@ -11,8 +11,8 @@ from click.testing import CliRunner
 import cdpipe
 from cdpipe import terminal
 from cdpipe.cli import main
-from cdpipe.config import ConfigError
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.config.model import ConfigError
+from cdpipe.synthetic.generator import SynthParams, synthesize
 from cdpipe.terminal import FAULT, MENDABLE, open_streams, tell_error, word_error
 
 COMMAND = f"cdpipe() {{ {sys.executable} -c 'from cdpipe.cli import main; main()' \"$@\"; }}\nset -o pipefail\n"
@@ -61,8 +61,8 @@ def faulty(monkeypatch):
     def fail(*_, **__):
         raise TypeError("nobody foresaw this")
 
-    monkeypatch.setattr("cdpipe.configfile.read_tables", fail)
-    monkeypatch.setattr("cdpipe.config.read_tables", fail)
+    monkeypatch.setattr("cdpipe.config.file.read_tables", fail)
+    monkeypatch.setattr("cdpipe.config.model.read_tables", fail)
 
 
 def test_a_fault_keeps_its_trace_in_a_file_that_is_named(faulty, tmp_path, monkeypatch):

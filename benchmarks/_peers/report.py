@@ -17,7 +17,7 @@ _WIDEST: Final = 400
 
 def describe(rows: int, stages: Sequence[Mapping[str, Any]], *, repeats: int) -> dict[str, Any]:
     """Return the whole report: where, when and in which versions these stages were measured."""
-    from cdpipe.runreport import describe_machine
+    from cdpipe.reports.run_report import describe_machine
 
     return {
         "machine": describe_machine(),

@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from cdpipe.config import parse_config
+from cdpipe.config.model import parse_config
+from cdpipe.config.template import example_config
 from cdpipe.engine.frames import apply_stage
 from cdpipe.engine.parts import read_part
-from cdpipe.example import example_config
 from cdpipe.stages import STAGES
 from cdpipe.stages.attacks import ATTACKS
 from cdpipe.stages.clean import CleanParams, Filters
 from cdpipe.stages.features import SETS, FeatureParams
 from cdpipe.stages.filters import FILTERS
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 CENTRE = {"latitude": 41.5430216, "longitude": -106.0831353}
 """The synthetic vehicles' centre; the example configuration's filters lie around it."""

@@ -12,7 +12,7 @@ from contract_data import config_of
 
 from cdpipe import run
 from cdpipe.engine.projection import MemoryLimitError
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 SMALL, LARGE = 40_000, 160_000
 GROWTH_BYTES = 50_000_000
@@ -22,7 +22,7 @@ RUN = """
 import json, os, sys, threading
 from pathlib import Path
 from cdpipe import run
-from cdpipe.config import parse_config
+from cdpipe.config.model import parse_config
 from cdpipe.engine.memory import tree_pss_bytes
 
 peak, own, end = 0, 0, threading.Event()

@@ -14,7 +14,7 @@ from contract_data import config_of, read_rejects
 from made_files import SENT_ROWS, write_ode_json
 
 from cdpipe import run
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 BROKEN = {
     "empty.csv": (b"", "is empty"),

@@ -12,11 +12,11 @@ import pytest
 from contract_data import CENTRE, read_dataset, tables_of
 
 from cdpipe import RunConfig, run
-from cdpipe.config import ConfigError, parse_config
+from cdpipe.config.model import ConfigError, parse_config
+from cdpipe.config.template import example_config
 from cdpipe.engine.session import SessionParams, open_session
-from cdpipe.example import example_config
 from cdpipe.stages.attacks import ATTACKS
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 
 def uncommented(kind):

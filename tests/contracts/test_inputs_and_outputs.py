@@ -31,7 +31,7 @@ from cdpipe.engine.outputs import OutputError
 from cdpipe.oserrors import StorageError
 from cdpipe.stages import BY_NAME
 from cdpipe.stages.gather import GatherParams
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 
 class BrokenDiskError(OSError):
@@ -271,7 +271,7 @@ def test_gathering_into_a_folder_is_whole_or_not_at_all(dirty_csv, tmp_path, mon
 KILLED = """
 import json, os, signal, sys
 from cdpipe import run
-from cdpipe.config import parse_config
+from cdpipe.config.model import parse_config
 
 def watch(label, done, total, outcome):
     if label.startswith(sys.argv[2]) and done == int(sys.argv[3]):

@@ -17,7 +17,7 @@ from cdpipe.engine.graph import Apply, Keep, Look, Stored, lay_chain, split_outc
 from cdpipe.engine.sources import cut, find_sources
 from cdpipe.stages.attacks import ATTACKS
 from cdpipe.stages.gather import GatherParams
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 FIRST_BYTES = 1 << 18
 """What is looked at to decide how a file writes its values."""

@@ -18,7 +18,7 @@ from contract_data import (
 from cdpipe import read, run
 from cdpipe.columns import BY_NAME, SOURCE
 from cdpipe.engine.sources import SourceError
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 HEADER = [column.name for column in SOURCE if column.name in {"coreData_id", "coreData_secMark", "coreData_speed"}]
 HEADER += ["metadata_generatedAt", "coreData_position_lat", "coreData_position_long", "coreData_elevation"]

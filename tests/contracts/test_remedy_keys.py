@@ -2,7 +2,7 @@
 
 import pytest
 
-from cdpipe.config import RunConfig
+from cdpipe.config.model import RunConfig
 from cdpipe.perf.analysis.causes import CAUSES
 from cdpipe.perf.analysis.thresholds import RULES
 

@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 import cdpipe
 from cdpipe import run
 from cdpipe.cli import main
-from cdpipe.config import parse_config
+from cdpipe.config.model import parse_config
 from cdpipe.engine.seals import open_seal
 
 SOURCE = "s3://study/messages/dirty.csv"
@@ -104,7 +104,7 @@ def test_a_data_set_in_folders_by_value(bucket, local, tmp_path):
 KILLED = """
 import json, os, signal, sys
 from cdpipe import run
-from cdpipe.config import parse_config
+from cdpipe.config.model import parse_config
 from cdpipe.engine.objectstore import ObjectStore
 
 put = ObjectStore.put

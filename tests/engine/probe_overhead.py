@@ -28,7 +28,7 @@ from cdpipe.engine.session import SessionParams, open_session
 from cdpipe.engine.tasks import TaskBook, run_recorded
 from cdpipe.stages.attacks import ATTACKS
 from cdpipe.stages.gather import GatherParams
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 OFFSET = next(each for each in ATTACKS if each.model_fields["kind"].default == "offset_rand")
 ROWS, BLOCK_MB = 2_000_000, 32

@@ -21,7 +21,7 @@ from cdpipe.engine.session import open_session
 from cdpipe.stages.clean import CleanParams
 from cdpipe.stages.gather import GatherParams
 from cdpipe.stages.ledger import Ledger
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 
 def test_a_line_of_tasks_becomes_one_named_after_its_end():

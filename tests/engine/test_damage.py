@@ -24,7 +24,7 @@ from cdpipe.stages.attacks.swap_rand import SwapRand
 from cdpipe.stages.clean import CleanParams
 from cdpipe.stages.features import FeatureParams
 from cdpipe.stages.gather import GatherParams
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 
 def flip(path, place, bit=0):

@@ -15,7 +15,7 @@ from cdpipe.stages.attacks.offset_rand import OffsetRand
 from cdpipe.stages.clean import CleanParams
 from cdpipe.stages.features import FeatureParams
 from cdpipe.stages.gather import GatherParams
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 SMALL = GatherParams(block_mb=0.02)
 

@@ -29,7 +29,7 @@ from cdpipe.stages import BY_NAME
 from cdpipe.stages.attacks.swap_rand import SwapRand
 from cdpipe.stages.clean import CleanParams
 from cdpipe.stages.ledger import Ledger
-from cdpipe.synth import SynthParams, synthesize, synthesize_frame
+from cdpipe.synthetic.generator import SynthParams, synthesize, synthesize_frame
 
 COLUMNS = CleanParams().inputs(("coreData_position_lat", "coreData_position_long"))
 MESSAGES = synthesize_frame(SynthParams(rows=900, vehicles=15))

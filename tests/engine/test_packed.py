@@ -19,7 +19,7 @@ from cdpipe.engine.packed import find_members, is_packed, plain_name
 from cdpipe.engine.reading import gather, read
 from cdpipe.engine.sources import SourceError, cut, find_sources, read_block
 from cdpipe.stages.gather import GatherParams
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 PACK = {
     "gz": lambda data: gzip.compress(data[:100]) + gzip.compress(data[100:]),

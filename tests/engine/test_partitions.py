@@ -15,7 +15,7 @@ from cdpipe.engine.paths import SourceError, expand_paths
 from cdpipe.engine.reading import gather, plan_sources
 from cdpipe.engine.sources import find_sources
 from cdpipe.stages.gather import GatherParams
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 TYPE, STREAM, SPEED = "metadata_recordType", "metadata_serialId_streamId", "coreData_speed"
 

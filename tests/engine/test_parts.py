@@ -8,7 +8,7 @@ from cdpipe import attack, clean, features
 from cdpipe.engine.parts import note_part, read_part, write_part
 from cdpipe.stages.attacks.swap_rand import SwapRand
 from cdpipe.stages.features import FeatureParams
-from cdpipe.synth import SynthParams, synthesize_frame
+from cdpipe.synthetic.generator import SynthParams, synthesize_frame
 
 MESSAGES = synthesize_frame(SynthParams(rows=300, vehicles=10, dirty_share=0.3))
 CLEAN = clean(MESSAGES)[0]

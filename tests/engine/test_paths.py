@@ -13,7 +13,7 @@ from cdpipe.engine.paths import SourceError, expand_paths
 from cdpipe.engine.reading import gather
 from cdpipe.engine.sources import find_sources
 from cdpipe.stages.gather import GatherParams
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 
 @pytest.fixture(autouse=True)

@@ -143,7 +143,7 @@ def test_what_fits_is_let_through_and_what_does_not_is_refused_with_the_figures_
 
 
 def test_the_ways_out_are_keys_of_the_configuration():
-    from cdpipe.example import example_config
+    from cdpipe.config.template import example_config
 
     keys = {line.removeprefix("# ").partition(" = ")[0] for line in example_config().splitlines()}
     with open_session(SessionParams()) as session:

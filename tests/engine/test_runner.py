@@ -14,7 +14,7 @@ from cdpipe.stages.attacks.swap_rand import SwapRand
 from cdpipe.stages.clean import CleanParams
 from cdpipe.stages.features import FeatureParams
 from cdpipe.stages.gather import GatherParams
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 GATHER = GatherParams(block_mb=0.03)
 PARAMS = {"clean": CleanParams(), "attack": SwapRand(), "features": FeatureParams()}

@@ -22,7 +22,7 @@ from cdpipe.engine.sources import (
 )
 from cdpipe.engine.streams import count_lines_of
 from cdpipe.kernels.csv import count_lines
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 COLUMNS = ("coreData_id", "coreData_speed")
 

@@ -16,7 +16,7 @@ import pytest
 from clusters import PATIENCE_SECONDS, environment, start_detached
 
 import cdpipe
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 COMMANDS = re.findall(
     r"^\$ (dask .*)$", Path(cdpipe.__file__).parents[1].joinpath("docs/clusters.md").read_text(), re.MULTILINE

@@ -285,7 +285,8 @@ def test_an_interrupt_at_the_end_leaves_none_on_another_machine(local, monkeypat
 
 WITHOUT_PROC = """
 import os, sys
-import cdpipe.synth, dask.threaded, dask.system, distributed, numba, psutil, pandas, pyarrow.parquet, sklearn.tree
+import cdpipe.synthetic.generator, dask.threaded, dask.system, distributed, numba, psutil, pandas, pyarrow.parquet
+import sklearn.tree
 
 for name in ("memfd_create", "sched_setaffinity", "getxattr", "process_cpu_count"):
     if hasattr(os, name):
@@ -308,7 +309,7 @@ main()
 @pytest.mark.slow
 def test_a_system_without_proc_runs_and_says_that_nothing_was_measured(tmp_path):
     """As macOS has none: every module of a run is imported, and every part of it done, without that folder."""
-    from cdpipe.synth import SynthParams, synthesize
+    from cdpipe.synthetic.generator import SynthParams, synthesize
 
     synthesize(tmp_path / "bsm.csv", SynthParams(rows=2000, vehicles=20))
     (tmp_path / "run.toml").write_text(

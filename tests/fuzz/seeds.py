@@ -19,7 +19,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 import made_files
 
 from cdpipe.columns import SOURCE
-from cdpipe.example import example_config
+from cdpipe.config.template import example_config
 
 from .targets import make_parquet
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cdpipe.columns import GENERATED_AT, SOURCE
-from cdpipe.config import ConfigError, load_config
+from cdpipe.config.model import ConfigError, load_config
 from cdpipe.engine.graph import read_raw
 from cdpipe.engine.parts import to_arrow
 from cdpipe.engine.paths import SourceError

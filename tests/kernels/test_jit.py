@@ -158,7 +158,7 @@ def test_a_part_works_in_its_kernel_and_by_itself_and_raises_from_both(tmp_path)
 def test_a_later_process_neither_compiles_nor_loads_the_compiler(tmp_path):
     """Every stage and attack, so that machine code which needs more than the loader gives shows itself here."""
     import cdpipe
-    from cdpipe.synth import SynthParams, synthesize
+    from cdpipe.synthetic.generator import SynthParams, synthesize
 
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(cdpipe.__file__).parent, tmp_path / "cdpipe", ignore=ignored)  # nobody changes this one

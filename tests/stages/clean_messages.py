@@ -3,7 +3,7 @@
 import pandas as pd
 
 from cdpipe.stages.clean import Centre, CleanParams
-from cdpipe.synth import SynthParams, synthesize_frame
+from cdpipe.synthetic.generator import SynthParams, synthesize_frame
 
 CENTRE = Centre(latitude=41.5430216, longitude=-106.0831353)
 WHOLE = synthesize_frame(SynthParams(rows=3_000, vehicles=20, dirty_share=0.1))

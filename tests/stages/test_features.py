@@ -11,7 +11,7 @@ from cdpipe import attack, clean, features
 from cdpipe.stages.attacks.offset_const import OffsetConst
 from cdpipe.stages.clean import CleanParams
 from cdpipe.stages.features import FeatureParams
-from cdpipe.synth import SynthParams, synthesize_frame
+from cdpipe.synthetic.generator import SynthParams, synthesize_frame
 
 KEYS = ["row_number", "vehicle", "time_us", "time_is_coarse"]
 XY = ["coreData_id", "x_pos", "y_pos", "coreData_elevation"]

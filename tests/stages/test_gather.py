@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from cdpipe.stages.gather import MUST, GatherParams, gather_json, gather_table
-from cdpipe.synth import SynthParams, synthesize, synthesize_frame
+from cdpipe.synthetic.generator import SynthParams, synthesize, synthesize_frame
 
 COLUMNS = ("coreData_id", "coreData_speed", "coreData_secMark", "metadata_generatedAt")
 

@@ -20,7 +20,7 @@ import psutil
 
 import cdpipe
 from cdpipe.engine.cache import CacheParams, Store
-from cdpipe.synth import SynthParams, synthesize
+from cdpipe.synthetic.generator import SynthParams, synthesize
 
 from .crashpoints import Fault
 from .server import MARK

@@ -43,7 +43,7 @@ def _warm_up(source: Path) -> None:
 
     import cdpipe.cli
     import cdpipe.console
-    import cdpipe.plots  # noqa: F401
+    import cdpipe.reports.confusion_plot  # noqa: F401
     from cdpipe import read
     from cdpipe.engine.frames import apply_stage
     from cdpipe.stages import STAGES

@@ -9,9 +9,9 @@ import pytest
 from pydantic import BaseModel
 
 from cdpipe import RunConfig
-from cdpipe.config import ConfigError, load_config, override, parse_config
-from cdpipe.configfile import read_tables
-from cdpipe.example import example_config
+from cdpipe.config.file import read_tables
+from cdpipe.config.model import ConfigError, load_config, override, parse_config
+from cdpipe.config.template import example_config
 from cdpipe.stages.attacks import ATTACKS
 from cdpipe.stages.attacks.override_const import OverrideConst
 from cdpipe.stages.clean import CleanParams

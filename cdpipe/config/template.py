@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from cdpipe.config import RunConfig
+from cdpipe.config.model import RunConfig
 from cdpipe.stages import STAGES
 from cdpipe.stages.attacks import ATTACKS
 

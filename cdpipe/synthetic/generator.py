@@ -2,7 +2,7 @@
 
 Rows are the columns of the US DOT Wyoming files. The same parameters give the same bytes on any machine (Parquet: with
 the same PyArrow, which signs its files). With `vehicles` given (a multiple of ten) and at least 250 rows a vehicle,
-fewer rows are the beginning of more rows. Vehicles are moved by `cdpipe.trips`, files written by `cdpipe.messages`.
+fewer rows are the beginning of more rows. `trips` moves the vehicles, `writers` writes the files.
 """
 
 import time
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from pydantic import Field, NaiveDatetime, model_validator
 
 from cdpipe.columns import BY_NAME, GENERATED_AT, LATITUDE, LONGITUDE, POINT, ROW_NUMBER, SEC_MARK, VEHICLE_ID
-from cdpipe.messages import COLUMNS, EPOCH, RECEIVED_AT, WRITERS, Messages, replacing, typed_table
 from cdpipe.stages.framecells import type_series
 from cdpipe.stages.params import Params
-from cdpipe.trips import WAVE_MS, Fleet, Ints, Trips, draw_words, drive, make_trips, row_words
+from cdpipe.synthetic.trips import WAVE_MS, Fleet, Ints, Trips, draw_words, drive, make_trips, row_words
+from cdpipe.synthetic.writers import COLUMNS, EPOCH, RECEIVED_AT, WRITERS, Messages, replacing, typed_table
 
 _CHUNK_ROWS: Final = 100_000
 _TRIP_MESSAGES: Final = 250

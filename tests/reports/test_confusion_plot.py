@@ -2,7 +2,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from cdpipe.plots import plot_confusion
+from cdpipe.reports.confusion_plot import plot_confusion
 from cdpipe.stages.metrics import measure
 
 

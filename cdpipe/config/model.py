@@ -3,27 +3,25 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, Field, PlainValidator, ValidationError, create_model, field_validator, model_validator
+from pydantic import Field, PlainValidator, ValidationError, create_model, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from cdpipe.columns import BY_NAME, GENERATED_AT, SOURCE, VEHICLE_ID, canonical
-from cdpipe.configfile import ConfigError, find_unfit_text, read_tables
-from cdpipe.configwords import as_table, explain
+from cdpipe.columns import canonical
+from cdpipe.config.file import ConfigError, find_unfit_text, read_tables
+from cdpipe.config.messages import explain
+from cdpipe.config.sharing import is_shared, share_values
 from cdpipe.engine.cache import CacheParams
 from cdpipe.engine.session import SessionParams
 from cdpipe.engine.streams import local_path
 from cdpipe.plain import show_plain
 from cdpipe.stages import STAGES
 from cdpipe.stages.conventions import ConventionParams
-from cdpipe.stages.features import SETS
 from cdpipe.stages.gather import GatherParams
 from cdpipe.stages.params import Params
 from cdpipe.stages.train import TrainParams
 
 _SHOWN: Final = 20
 """How many problems are worded; of the others the number."""
-
-_SOURCE_NAMES: Final = frozenset(column.name for column in SOURCE)
 
 
 class InputParams(ConventionParams):
@@ -96,7 +94,7 @@ class _Base(Params):
         try:
             super().__init__(**given)
         except ValidationError as error:
-            found = [each for each in error.errors(include_url=False) if not _is_shared(each["loc"], given)]
+            found = [each for each in error.errors(include_url=False) if not is_shared(each["loc"], given)]
             problems = [explain(each, given, RunConfig) for each in found[:_SHOWN]]
             more = [f"and {len(found) - _SHOWN:,} more like these"] if len(found) > _SHOWN else []
             raise ConfigError("\n".join(dict.fromkeys([*problems, *more]))) from None
@@ -105,7 +103,7 @@ class _Base(Params):
     @classmethod
     def _agree(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the caller passed
         """Let tables take from each other what they share: the seed, the coordinates, the centre, the columns."""
-        return _share(given) if isinstance(given, dict) else given
+        return share_values(given) if isinstance(given, dict) else given
 
 
 if TYPE_CHECKING:
@@ -166,47 +164,3 @@ def override(config: RunConfig, *, scheduler: str | None = None, directory: Path
     if directory is not None:
         given["output"] = {**given.get("output", {}), "directory": directory}
     return parse_config(given, source="command line")
-
-
-def _share(given: dict[str, Any]) -> dict[str, Any]:
-    tables = (given.get(name) for name in ("clean", "attack", "features", "train"))
-    if not all(table is None or isinstance(table, dict | BaseModel) for table in tables):
-        return given  # one is no table at all, which validation says
-    shared = dict(given)
-    clean = as_table(given.get("clean"))
-    attack = as_table(given.get("attack"))
-    attack.setdefault("kind", "offset_rand")
-    attack.setdefault("coordinates", clean.get("coordinates", "geographic"))
-    if clean.get("centre") is not None:
-        attack.setdefault("centre", clean["centre"])
-    if attack["coordinates"] != clean.get("coordinates", "geographic"):
-        raise ValueError(f"attack.coordinates is {attack['coordinates']!r} but clean.coordinates is not; leave it out")
-    if "seed" in given:
-        attack.setdefault("seed", given["seed"])
-    if given.get("train", {}) is not None:
-        train = as_table(given.get("train"))
-        if "seed" in given:
-            train.setdefault("seed", given["seed"])
-        shared["train"] = train
-    shared["attack"] = attack
-    shared["clean"] = _keep_features(clean, as_table(given.get("features")))
-    return shared
-
-
-def _keep_features(clean: dict[str, Any], features: dict[str, Any]) -> dict[str, Any]:
-    """Make cleaning keep the source columns that attacks, splits and features rest on."""
-    default = STAGES[0].default().model_dump()["columns"]
-    chosen = features.get("columns", STAGES[-1].default().model_dump()["columns"])
-    names = SETS.get(chosen, ()) if isinstance(chosen, str) else chosen
-    kept = clean.get("columns", default)
-    lists = isinstance(kept, list | tuple) and isinstance(names, list | tuple)
-    if not lists or not all(isinstance(name, str) for name in (*kept, *names)):
-        return clean  # validation says what is wrong
-    needed = [canonical(name) for name in (GENERATED_AT, VEHICLE_ID, *names)]
-    extra = [name for name in needed if name in _SOURCE_NAMES or name not in BY_NAME]
-    return {**clean, "columns": tuple(dict.fromkeys([*map(canonical, kept), *extra]))}
-
-
-def _is_shared(place: tuple[int | str, ...], given: dict[str, Any]) -> bool:
-    """Say whether a value at fault is one that its table took from another, where it is named already."""
-    return any(key in place[1:] and key not in as_table(given.get(str(place[0]))) for key in ("seed", "centre"))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdpipe.synth import SynthParams, synthesize_frame
-from cdpipe.trips import NOISE_M, draw_words, metres_per_degree, sine_deg
+from cdpipe.synthetic.generator import SynthParams, synthesize_frame
+from cdpipe.synthetic.trips import NOISE_M, draw_words, metres_per_degree, sine_deg
 
 GEOD = pyproj.Geod(ellps="WGS84")
 DT_S = 0.1

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from cdpipe.engine.seals import FILES, SEAL
-from cdpipe.runreport import RunReport, describe_machine, describe_versions
+from cdpipe.reports.run_report import RunReport, describe_machine, describe_versions
 from cdpipe.stages.conventions import Convention
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.metrics import measure

@@ -13,11 +13,11 @@ import pyproj
 import pytest
 from pydantic import ValidationError
 
-from cdpipe import synth
 from cdpipe.columns import BY_NAME
-from cdpipe.messages import COLUMNS
 from cdpipe.stages.jsonlines import parse_json_lines
-from cdpipe.synth import SynthParams, fleet_of, synthesize, synthesize_frame
+from cdpipe.synthetic import generator
+from cdpipe.synthetic.generator import SynthParams, fleet_of, synthesize, synthesize_frame
+from cdpipe.synthetic.writers import COLUMNS
 
 GEOD = pyproj.Geod(ellps="WGS84")
 LAT, LON = "coreData_position_lat", "coreData_position_long"
@@ -55,7 +55,7 @@ def test_same_parameters_same_bytes_and_another_seed_others(tmp_path, suffix):
 @pytest.mark.parametrize(("rows", "vehicles"), [(9_990, 11), (7_501, 11), (2_500, 30), (777, 11), (710, 7)])
 def test_chunks_make_no_difference(tmp_path, monkeypatch, rows, vehicles):
     whole = make(tmp_path / "whole.csv", rows=rows, vehicles=vehicles)[1]
-    monkeypatch.setattr(synth, "_CHUNK_ROWS", 1)
+    monkeypatch.setattr(generator, "_CHUNK_ROWS", 1)
     assert make(tmp_path / "parts.csv", rows=rows, vehicles=vehicles)[1] == whole
 
 
@@ -179,7 +179,7 @@ def test_awkward_places_keep_seven_decimals_and_the_range_of_longitude(tmp_path,
 
 
 def test_decimals_smaller_than_a_millionth_are_spelled_out():
-    from cdpipe.messages import _decimal_text
+    from cdpipe.synthetic.writers import _decimal_text
 
     values = np.array([-100, -12, -9, -1, 0, 1, 9, 10, 2**40])
     expected = [f"{value / 1e7:.7f}" for value in values.tolist()]
@@ -229,10 +229,10 @@ def test_unwritable_places_are_named_with_a_way_out(tmp_path):
 def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch, suffix):
     out = tmp_path / f"x{suffix}"
     out.write_text("old")
-    monkeypatch.setattr(synth, "_CHUNK_ROWS", 2_500)
+    monkeypatch.setattr(generator, "_CHUNK_ROWS", 2_500)
     chunks = iter(range(3))
-    soil = synth._soil
-    monkeypatch.setattr(synth, "_soil", lambda *a: soil(*a) if next(chunks) < 2 else 1 / 0)
+    soil = generator._soil
+    monkeypatch.setattr(generator, "_soil", lambda *a: soil(*a) if next(chunks) < 2 else 1 / 0)
     with pytest.raises(ZeroDivisionError):
         synthesize(out, SynthParams(rows=20_000))
     assert out.read_text() == "old"
@@ -242,13 +242,13 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch, suffix):
 @pytest.mark.slow
 def test_memory_does_not_grow_with_rows(tmp_path):
     code = (
-        "import resource, sys; from pathlib import Path; from cdpipe.synth import *;"
+        "import resource, sys; from pathlib import Path; from cdpipe.synthetic.generator import *;"
         "synthesize(Path(sys.argv[1]), SynthParams(rows=int(sys.argv[2])));"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     few, many = (
         int(subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.csv"), rows], check=True, capture_output=True,
-                           env={**os.environ, "PYTHONPATH": str(Path(synth.__file__).parents[1])}).stdout)
+                           env={**os.environ, "PYTHONPATH": str(Path(generator.__file__).parents[2])}).stdout)
         for rows in ("200000", "600000")
     )  # fmt: skip
     assert many - few < 40_000, f"peak grew from {few} to {many} KB for 400,000 rows more"

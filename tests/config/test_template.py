@@ -4,8 +4,8 @@ import tomllib
 import pytest
 from pydantic import BaseModel
 
-from cdpipe.config import RunConfig, parse_config
-from cdpipe.example import example_config
+from cdpipe.config.model import RunConfig, parse_config
+from cdpipe.config.template import example_config
 from cdpipe.stages.attacks import ATTACKS
 
 TEXT = example_config()

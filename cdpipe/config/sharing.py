@@ -1,0 +1,63 @@
+"""What the tables of a configuration take from each other, so that nobody writes it twice."""
+
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from cdpipe.columns import BY_NAME, GENERATED_AT, SOURCE, VEHICLE_ID, canonical
+from cdpipe.config.messages import as_table
+from cdpipe.stages import STAGES
+from cdpipe.stages.features import SETS
+
+_SOURCE_NAMES: Final = frozenset(column.name for column in SOURCE)
+
+
+def share_values(given: dict[str, Any]) -> dict[str, Any]:
+    """Return tables that have taken from each other what they share: the seed, coordinates, the centre, columns.
+
+    Raises
+    ------
+    ValueError
+        If two tables say different coordinates.
+    """
+    tables = (given.get(name) for name in ("clean", "attack", "features", "train"))
+    if not all(table is None or isinstance(table, dict | BaseModel) for table in tables):
+        return given  # one is no table at all, which validation says
+    shared = dict(given)
+    clean = as_table(given.get("clean"))
+    attack = as_table(given.get("attack"))
+    attack.setdefault("kind", "offset_rand")
+    attack.setdefault("coordinates", clean.get("coordinates", "geographic"))
+    if clean.get("centre") is not None:
+        attack.setdefault("centre", clean["centre"])
+    if attack["coordinates"] != clean.get("coordinates", "geographic"):
+        raise ValueError(f"attack.coordinates is {attack['coordinates']!r} but clean.coordinates is not; leave it out")
+    if "seed" in given:
+        attack.setdefault("seed", given["seed"])
+    if given.get("train", {}) is not None:
+        train = as_table(given.get("train"))
+        if "seed" in given:
+            train.setdefault("seed", given["seed"])
+        shared["train"] = train
+    shared["attack"] = attack
+    shared["clean"] = _keep_features(clean, as_table(given.get("features")))
+    return shared
+
+
+def _keep_features(clean: dict[str, Any], features: dict[str, Any]) -> dict[str, Any]:
+    """Make cleaning keep the source columns that attacks, splits and features rest on."""
+    default = STAGES[0].default().model_dump()["columns"]
+    chosen = features.get("columns", STAGES[-1].default().model_dump()["columns"])
+    names = SETS.get(chosen, ()) if isinstance(chosen, str) else chosen
+    kept = clean.get("columns", default)
+    lists = isinstance(kept, list | tuple) and isinstance(names, list | tuple)
+    if not lists or not all(isinstance(name, str) for name in (*kept, *names)):
+        return clean  # validation says what is wrong
+    needed = [canonical(name) for name in (GENERATED_AT, VEHICLE_ID, *names)]
+    extra = [name for name in needed if name in _SOURCE_NAMES or name not in BY_NAME]
+    return {**clean, "columns": tuple(dict.fromkeys([*map(canonical, kept), *extra]))}
+
+
+def is_shared(place: tuple[int | str, ...], given: dict[str, Any]) -> bool:
+    """Say whether a value at fault is one that its table took from another, where it is named already."""
+    return any(key in place[1:] and key not in as_table(given.get(str(place[0]))) for key in ("seed", "centre"))

@@ -1,0 +1,1 @@
+"""Seeded synthetic messages of vehicles that move plausibly."""
