@@ -43,6 +43,15 @@ def _require_folder() -> None:
         raise FileNotFoundError("the folder that you are in was removed; change to another and run again") from None
 
 
+class _LocalPath(click.Path):
+    """A path of this machine: a URL would become a folder `s3:` here."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        if isinstance(value, str) and "://" in value:
+            self.fail(f"{value!r} is a URL; give a path of this machine", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class _Rows(click.ParamType[int]):
     """A count of rows: 250000, 250_000, 2.5e5, 250k or 1M."""
 
@@ -92,7 +101,7 @@ def main(*, debug: bool) -> None:
 @click.option("--rows", type=_Rows(), required=True, help="How many messages, e.g. 250k or 1e6.")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_LocalPath(dir_okay=False, path_type=Path),
     help=f".csv, .parquet or .jsonl.  [default: {_MESSAGES}, unless it is there]",
 )
 @click.option(
@@ -116,7 +125,7 @@ def synth(rows: int, out: Path | None, seed: int) -> None:
 
 
 @main.command("run")
-@click.argument("config", type=click.Path(path_type=Path), required=False)
+@click.argument("config", type=_LocalPath(path_type=Path), required=False)
 @click.option("--example", is_flag=True, help="Print a commented configuration and stop.")
 @click.option("--scheduler", help="Instead of session.scheduler: threads, local, tcp://HOST:PORT or tls://HOST:PORT.")
 @click.option("--out", help="Instead of output.directory: a folder, or a URL such as s3://bucket/study.")
@@ -157,7 +166,7 @@ def _format(function: F) -> F:
 
 
 @main.command("profile")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=_LocalPath(path_type=Path))
 @click.option("--scheduler", help="Instead of session.scheduler: threads, local, tcp://HOST:PORT or tls://HOST:PORT.")
 @click.option("--out", help="Instead of output.directory: a folder, or a URL such as s3://bucket/study.")
 @_rules
@@ -182,7 +191,7 @@ def profile_command(config: Path, scheduler: str | None, out: str | None, rules:
 
 
 @main.command()
-@click.option("--results", type=click.Path(path_type=Path), default=Path(".asv/results"), show_default=True)
+@click.option("--results", type=_LocalPath(path_type=Path), default=Path(".asv/results"), show_default=True)
 @click.option("--commit", help="Commit (or its beginning) instead of the newest with results.")
 @click.option("--machine", help="Machine instead of all.")
 @_rules
@@ -212,7 +221,7 @@ def cache() -> None:
 
 
 def _directory(function: F) -> F:
-    return click.option("--directory", type=click.Path(path_type=Path), help="Default: the user's cache folder.")(
+    return click.option("--directory", type=_LocalPath(path_type=Path), help="Default: the user's cache folder.")(
         function
     )
 

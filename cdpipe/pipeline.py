@@ -138,7 +138,7 @@ def _run(
         require_fit(projections[0])
         meter = stack.enter_context(metering(session))
         store, kept = _open_store(config, opened, scratch)
-        require_shared(session, store.mark)
+        require_shared(session, store.directory, mark=store.mark, remedy=_name_remedy(config))
         runner = Runner(
             _stage_params(config, sources),
             files=inputs.keys({source.block.file.path: source.block.file for source in sources}),
@@ -207,6 +207,7 @@ def _plan(
     config: RunConfig, inputs: Inputs, place: OutputFolder, folder: Callable[[], Path]
 ) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
     """Find the input, the columns that the stages need of it, and those that some file lacks; check both."""
+    place.refuse_others(inputs.paths, names=_name_results(config))
     required = config.gather.required or (*config.clean.must, *POSITIONS)
     planned = plan_sources(
         inputs.paths,
@@ -217,7 +218,6 @@ def _plan(
         folder=folder,
     )
     sources, _absent = planned
-    place.refuse_others(inputs.paths, names=_name_results(config))
     reads_csv = any(source.block.file.format == "csv" for source in sources)
     with compiling_ahead() if reads_csv else nullcontext():
         made = rehearse(sources[0].columns, {stage.name: getattr(config, stage.name) for stage in STAGES})
@@ -291,6 +291,15 @@ def _open_store(config: RunConfig, opened: ExitStack, scratch: Path) -> tuple[St
     if config.cache.enabled:
         return opened.enter_context(Store(config.cache)), config.cache.stages
     return opened.enter_context(Store(CacheParams(directory=scratch / "stages", limit_gb=1e9))), ()
+
+
+def _name_remedy(config: RunConfig) -> str:
+    """Say what moves the folder that stages write to."""
+    if config.cache.enabled:
+        return "set cache.directory to"
+    if isinstance(config.output.directory, Path):
+        return "set output.directory to"
+    return "set cache.enabled = true, and cache.directory to"
 
 
 def _train(

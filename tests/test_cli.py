@@ -183,6 +183,8 @@ def test_options_go_before_the_file(call, configured, tmp_path):
         (["bottlenecks"], 1, "cdpipe: .asv/results"),
         (["bottlenecks", "--results", "bsm.csv"], 1, "bsm.csv"),
         (["bottlenecks", "--format", "xml"], 2, "xml"),
+        (["synth", "--rows", "10", "--out", "s3://bucket/a.csv"], 2, "'s3://bucket/a.csv' is a URL"),
+        (["cache", "info", "--directory", "s3://bucket/cache"], 2, "'s3://bucket/cache' is a URL"),
     ],
 )
 def test_what_is_wrong_is_one_message_and_a_status(call, configured, monkeypatch, words, status, message):

@@ -17,11 +17,14 @@ from cdpipe.plain import show_plain
 from cdpipe.stages import STAGES
 from cdpipe.stages.conventions import ConventionParams
 from cdpipe.stages.gather import GatherParams
-from cdpipe.stages.params import Params
+from cdpipe.stages.params import Params, is_url_path
 from cdpipe.stages.train import TrainParams
 
 _SHOWN: Final = 20
 """How many problems are worded; of the others the number."""
+
+_PATTERNS: Final = frozenset("*?[]")
+"""What file systems take for patterns of names, not names."""
 
 
 class InputParams(ConventionParams):
@@ -45,9 +48,20 @@ def _take_folder(given: object) -> Path | str:
     if not isinstance(given, str | Path):
         raise PydanticCustomError("path_type", "must be a path")
     text = str(given)
+    if isinstance(given, Path) and is_url_path(text):
+        raise ValueError("is a URL made a path; give it as text")
     if "::" in text:
         raise ValueError("results go to no archive; name a folder or a URL of one")
-    return text if "://" in (local := local_path(text)) else Path(local)
+    if "://" not in (local := local_path(text)):
+        return Path(local)
+    protocol, _, rest = text.partition("://")
+    names = rest.strip("/").split("/")
+    is_plain = rest.isprintable() and _PATTERNS.isdisjoint(rest)
+    if not (protocol and is_plain and {"", ".", ".."}.isdisjoint(names)):
+        raise ValueError(
+            "results go to a URL such as s3://bucket/study, without *, ?, [ or ], and without empty names, . or .."
+        )
+    return text
 
 
 class OutputParams(Params):

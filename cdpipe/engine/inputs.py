@@ -91,15 +91,19 @@ def require_visible(session: Session, files: Iterable[SourceFile]) -> None:
             )
 
 
-def require_shared(session: Session, mark: Path) -> None:
+def require_shared(session: Session, folder: Path, *, mark: Path, remedy: str) -> None:
     """Make sure that every process which works for a session finds the folder that stages write to.
 
     Parameters
     ----------
     session
         Whose processes.
+    folder
+        The folder.
     mark
-        A file that is there.
+        A file in it.
+    remedy
+        What moves the folder elsewhere, for the error.
 
     Raises
     ------
@@ -110,8 +114,8 @@ def require_shared(session: Session, mark: Path) -> None:
     for address, path in session.each_process(partial(find_unseen, sizes)).items():
         if path:
             raise SourceError(
-                f"{mark.parent}: is not there for {address}; workers write what stages make: set cache.directory to an "
-                "absolute path on a disk that all machines share"
+                f"{folder}: is not there for {address}; workers write there what stages make: {remedy} an absolute "
+                "path on a disk that all machines share"
             )
 
 

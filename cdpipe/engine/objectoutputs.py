@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import psutil
 
+from cdpipe.engine.counters import describe_process
 from cdpipe.engine.digests import Kept, copy_kept, read_kept
 from cdpipe.engine.objectstore import ObjectStore, StoreError
 from cdpipe.engine.outputs import DATASET, FAILED, REPORT, OutputError, explain_foreign, explain_input
@@ -44,6 +45,9 @@ _OBJECT: Final = re.compile(
 
 _ABANDONED: Final = timedelta(days=1)
 """So old is what a run of another machine left, if nothing names it: from here nobody can see whether it lives."""
+
+_SAME_S: Final = 0.1
+"""Beginnings of a process so close to each other are one."""
 
 _SENDERS: Final = 4
 _LIVING: Final[set[str]] = set()
@@ -111,7 +115,7 @@ class ObjectFolder:
     @contextmanager
     def _begin(self) -> Iterator[None]:
         process = psutil.Process()
-        owner = {"host": platform.node(), "process": process.pid, "started": process.create_time()}
+        owner = {"host": platform.node(), "machine": _machine(), "process": process.pid, "started": began(process)}
         _LIVING.add(self.run)
         try:
             with _explaining():
@@ -149,7 +153,9 @@ class ObjectFolder:
 
     def remove(self, named: _Named) -> None:
         """Remove objects of a run, those that are there; others stay."""
-        self.store.remove([f"{named.run}/{name}" for name in self._find(named.run) if name in named.objects])
+        there = [f"{named.run}/{name}" for name in self._find(named.run) if name in named.objects]
+        if there:
+            self.store.remove(there)
 
     def _find(self, run: str) -> list[str]:
         """Return the names of what a run has put below its prefix; what has other names is somebody else's."""
@@ -157,17 +163,21 @@ class ObjectFolder:
 
     def _remove_dead(self) -> None:
         """Remove what runs left that were killed, before their manifest or after."""
-        manifests = [each for each in map(self.find_named, (MANIFEST, FAILED_MANIFEST)) if each]
+        manifests = self._read_manifests()
         named = {each.run for each in manifests}
         replaced = {run for each in manifests for run in each.replaced} - named
-        for run in self.store.folders():
-            if not _RUN.fullmatch(run) or run == self.run:
-                continue
-            if run in replaced or not self._is_living(run):
+        others = [run for run in self.store.folders() if _RUN.fullmatch(run) and run != self.run]
+        dead = [run for run in others if run in replaced or not self._is_living(run, is_named=run in named)]
+        named = {each.run for each in self._read_manifests()}  # one that lived may have had itself named since
+        for run in dead:
+            with suppress(StoreError):  # who may write may not always remove
                 self.remove(_Named(run, [_OWNER] if run in named else self._find(run)))
 
-    def _is_living(self, run: str) -> bool:
-        """Tell whether a run may still be at work.
+    def _read_manifests(self) -> list[_Named]:
+        return [each for each in map(self.find_named, (MANIFEST, FAILED_MANIFEST)) if each]
+
+    def _is_living(self, run: str, *, is_named: bool) -> bool:
+        """Tell whether a run may still be at work; of one that a manifest names, whether its owner may.
 
         Raises
         ------
@@ -176,13 +186,14 @@ class ObjectFolder:
         """
         owner = _read_owner(self.store.read(f"{run}/{_OWNER}"))
         pid = owner.get("process")
-        if owner.get("host") != platform.node():
-            changed = [self.store.changed(f"{run}/{name}") for name in self._find(run)]
-            return any(datetime.now(UTC) - each < _ABANDONED for each in changed)
+        if owner.get("machine") != _machine():
+            left = [name for name in self._find(run) if name == _OWNER or not is_named]
+            changed = (self.store.changed(f"{run}/{name}") for name in left)  # a request each, until one is young
+            return any(each is None or datetime.now(UTC) - each < _ABANDONED for each in changed)
         if run in _LIVING or (pid != os.getpid() and _is_process(pid, owner.get("started"))):
             raise OutputError(
-                f"{self.store.url}: another run writes there (process {pid} on {owner['host']}); wait for its end, or "
-                "choose another output.directory"
+                f"{self.store.url}: another run writes there (process {pid} on {owner.get('host')}); wait for its end, "
+                "or choose another output.directory"
             )
         return False
 
@@ -281,13 +292,16 @@ class ObjectResults:
             for path in sorted(self.folder.iterdir()):
                 self._send(path.name, path.read_bytes())
             there = place.store.find(place.run)
+            # Readers of the data set's folder take all that is in it, also what a first try has left there.
+            place.remove(_Named(place.run, there.keys() - self._sent.keys() - {_OWNER}))
             for name, size in self._sent.items():
                 if there.get(name) != size:
                     raise StoreError(f"{place.store.url}/{place.run}/{name}: is not there any more as it was sent")
             replaced = [each.run for each in before.values()]
             place.store.put(manifest, _write_manifest(place.run, replaced, self._sent, self._digests))
         with suppress(StoreError):  # the results are there; what cannot be removed now, nothing names
-            place.store.remove([name for name in before if name != manifest])
+            if outdated := [name for name in before if name != manifest]:
+                place.store.remove(outdated)
             for named in before.values():
                 place.remove(named)
 
@@ -314,10 +328,27 @@ def _read_owner(data: bytes | None) -> dict[str, Any]:
 
 def _is_process(pid: object, started: object) -> bool:
     """Tell whether a process lives, and is the one that began then."""
+    if not isinstance(pid, int) or not isinstance(started, int | float):
+        return False
     try:
-        return isinstance(pid, int) and psutil.Process(pid).create_time() == started
+        found = psutil.Process(pid)
+        is_same = abs(began(found) - started) < _SAME_S
+        return is_same and found.status() != psutil.STATUS_ZOMBIE  # dead, but nobody asked yet how it ended
     except psutil.Error:
         return False
+
+
+def _machine() -> str:
+    """Return what tells machines apart, and containers that do not see each other's processes: names may be alike."""
+    try:
+        return describe_process().host
+    except OSError:  # a system without /proc
+        return platform.node()
+
+
+def began(process: psutil.Process) -> float:
+    """Return how many seconds after the machine a process began: clocks are set meanwhile, this is not."""
+    return float(process.create_time() - psutil.boot_time())
 
 
 @uninterrupted

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from cdpipe.engine.streams import UrlError, find_store, reaching, real_path
+from cdpipe.interrupts import holding_interrupts
 
 
 class StoreError(ValueError):
@@ -32,8 +33,11 @@ class ObjectStore:
             return real_path(self.url)
 
     def put(self, name: str, data: bytes) -> None:
-        """Put an object there, whole or not at all, instead of one of that name."""
-        with self._open() as (store, root):
+        """Put an object there, whole or not at all, instead of one of that name.
+
+        An interrupt waits for the answer: the request goes on without us, and would be done after what we clean up.
+        """
+        with holding_interrupts(), self._open() as (store, root):
             store.pipe_file(f"{root}/{name}", data)
 
     def read(self, name: str) -> bytes | None:
@@ -59,17 +63,19 @@ class ObjectStore:
             except FileNotFoundError:
                 return []
 
-    def changed(self, name: str) -> datetime:
-        """Return when an object was put there."""
+    def changed(self, name: str) -> datetime | None:
+        """Return when an object was put there; None if it is there no more."""
         with self._open() as (store, root):
-            when: datetime = store.modified(f"{root}/{name}")
+            try:
+                when: datetime = store.modified(f"{root}/{name}")
+            except FileNotFoundError:
+                return None
             return when
 
     def remove(self, names: Collection[str]) -> None:
-        """Remove objects, which are there."""
+        """Remove objects, one at least, all of which are there."""
         with self._open() as (store, root):
-            if names:
-                store.rm([f"{root}/{name}" for name in names])
+            store.rm([f"{root}/{name}" for name in names])
 
     @contextmanager
     def _open(self) -> Iterator[tuple[Any, str]]:

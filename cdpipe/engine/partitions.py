@@ -42,6 +42,9 @@ PARTS: Final = r"(?:[^/=]+=[^/]*/)*part-\d{6}\.parquet"
 """What paths of parts look like below a data set's folder, those of partitioned ones too."""
 
 MOST_FOLDERS: Final = 10_000
+_LONGEST_NAME: Final = 255
+"""Of a file or folder, in bytes; a name has only ASCII signs, for all others are quoted."""
+
 _KINDS: Final = "biu"
 """Types of NumPy that folders can be named by: truths and whole numbers; texts and labels besides."""
 
@@ -104,11 +107,19 @@ def split_part(part: Kept, columns: Sequence[str], folder: Path, *, folders: set
     require_kept(part)
     frame = read_part(part.path)
     groups = frame.groupby(list(columns), dropna=False, sort=False, observed=True).ngroup().to_numpy()
+    _, firsts = np.unique(groups, return_index=True)
+    names = [_name_folder(frame, columns, first) for first in firsts]
+    for name in names:
+        for step in name.split("/"):
+            if len(step) > _LONGEST_NAME:
+                raise PartitionError(
+                    f"output.partition_by: {step[:80]}… is too long for a folder's name; take that column out"
+                )
+    places = {name: place for place, name in enumerate(dict.fromkeys(names))}  # two values may have one name
+    groups = np.array([places[name] for name in names], int)[groups]
     order = np.argsort(groups, kind="stable")
     rest = frame.drop(columns=list(columns))
-    for rows in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1) if len(frame) else ():
-        values = [frame[name].iloc[rows[0]] for name in columns]
-        name = "/".join(f"{quote(key, safe='')}={_name(value)}" for key, value in zip(columns, values, strict=True))
+    for name, rows in zip(places, np.split(order, np.flatnonzero(np.diff(groups[order])) + 1), strict=len(frame) > 0):
         folders.add(name)
         if len(folders) > MOST_FOLDERS:
             raise PartitionError(
@@ -123,6 +134,10 @@ def split_part(part: Kept, columns: Sequence[str], folder: Path, *, folders: set
 def _is_nameable(dtype: Any) -> bool:  # noqa: ANN401 - any of pandas' types
     is_text = isinstance(dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(dtype)
     return is_text or getattr(dtype, "kind", "O") in _KINDS
+
+
+def _name_folder(frame: pd.DataFrame, columns: Sequence[str], row: int) -> str:
+    return "/".join(f"{quote(name, safe='')}={_name(frame[name].iloc[row])}" for name in columns)
 
 
 def _name(value: Any) -> str:  # noqa: ANN401 - a value of any nameable type

@@ -1,10 +1,18 @@
 """What every stage's parameters have in common."""
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
+
+_URL_PATH: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/")
+
+
+def is_url_path(path: str) -> bool:
+    """Return True if a path is what pathlib makes of a URL: `s3:/bucket`."""
+    return _URL_PATH.match(path) is not None
 
 
 class Params(BaseModel):
@@ -34,10 +42,11 @@ class Params(BaseModel):
     def _refuse_urls(cls, given: Any) -> Any:  # noqa: ANN401 - whatever was given
         """Refuse URLs as paths: taken for one, `s3://bucket` is a folder `s3:` here."""
         for name, value in given.items() if isinstance(given, dict) else ():
-            if isinstance(value, str) and "://" in value and name in cls.model_fields:
+            is_url = "://" in value if isinstance(value, str) else isinstance(value, Path) and is_url_path(str(value))
+            if is_url and name in cls.model_fields:
                 kind = cls.model_fields[name].annotation
                 kinds = {kind, *getattr(kind, "__args__", ())}
                 if Path in kinds and str not in kinds:
-                    said = {"key": name, "value": repr(value)}
+                    said = {"key": name, "value": repr(str(value))}
                     raise PydanticCustomError("url", "{key} = {value}: must be a path of this machine, no URL", said)
         return given

@@ -381,3 +381,18 @@ def test_a_number_works_or_is_refused_with_its_key(value):
 )
 def test_a_number_beyond_reason_is_named_with_the_limit(tables, message):
     assert message in refusal(**tables)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["s3://", "S3:///", "://b", "file://", "s3://b//a", "s3://b/a/../c", "s3://b/a*", "s3://b/a[1]", "s3://b/a\nb"],
+)
+def test_a_url_that_file_systems_take_for_another_is_no_place_for_results(url):
+    """`s3://` is a folder `s3:` for some, what is below `s3://b//a` is not found again, and `[1]` stands for 1."""
+    with pytest.raises(ConfigError, match=r"directory = .*: results go to a URL such as s3://bucket/study, without"):
+        parse(output={"directory": url})
+
+
+@pytest.mark.parametrize("url", ["s3://b", "s3://b/", "s3a://b/a b/ü/", "hdfs:///a", "s3://b/x=1&y#z%20"])
+def test_other_urls_are_places_for_results(url):
+    assert parse(output={"directory": url}).output.directory == url

@@ -94,6 +94,15 @@ def test_truths_and_numbers_are_named_as_others_name_them(tmp_path):
     ]
 
 
+def test_two_values_of_one_name_are_one_folder(tmp_path):
+    """Null, and the text that stands for it."""
+    frame = pd.DataFrame({"label": pd.Categorical(["__HIVE_DEFAULT_PARTITION__", None, "a", None]), "n": range(4)})
+    path = tmp_path / "part-000000.parquet"
+    part = Kept(path, write_part(frame, path).digest)
+    made = [*split_part(part, ["label"], tmp_path / "out", folders=set())]
+    assert [pd.read_parquet(each, partitioning=None)["n"].tolist() for each in made] == [[0, 1, 3], [2]]
+
+
 def test_too_many_folders_are_an_error_that_names_the_columns(tmp_path, monkeypatch):
     monkeypatch.setattr("cdpipe.engine.partitions.MOST_FOLDERS", 5)
     frame = pd.DataFrame({"k": range(6), "n": 0})
@@ -132,3 +141,10 @@ def test_the_next_run_replaces_folders_and_nothing_of_others(dirty_csv, tmp_path
         publish(dirty_csv, tmp_path)
     shutil.rmtree(dataset / "empty")
     publish(dirty_csv, tmp_path)
+
+
+def test_a_value_too_long_for_a_name_is_told(tmp_path):
+    path = tmp_path / "part-000000.parquet"
+    part = Kept(path, write_part(pd.DataFrame({"k": ["\u8eca" * 30], "n": 0}), path).digest)
+    with pytest.raises(PartitionError, match=r"k=%E8%BB%8A.*is too long for a folder's name"):
+        list(split_part(part, ["k"], tmp_path / "out", folders=set()))

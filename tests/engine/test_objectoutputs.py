@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack, suppress
@@ -16,9 +17,10 @@ import pytest
 from cdpipe.engine import objectoutputs
 from cdpipe.engine.digests import DamageError, Kept, hash_file
 from cdpipe.engine.objectoutputs import ObjectFolder
-from cdpipe.engine.objectstore import ObjectStore
+from cdpipe.engine.objectstore import ObjectStore, StoreError
 from cdpipe.engine.outputs import OutputError
 from cdpipe.engine.seals import FILES, open_seal
+from cdpipe.interrupts import heeding_interrupts
 
 DEAD = f"run-{'d' * 32}"
 
@@ -183,7 +185,12 @@ def test_what_others_put_there_stays(url, store, parts):
 
 def own(store, run, **changes):
     me = psutil.Process()
-    owner = {"host": platform.node(), "process": me.pid, "started": me.create_time()} | changes
+    owner = {
+        "host": platform.node(),
+        "machine": objectoutputs._machine(),
+        "process": me.pid,
+        "started": objectoutputs.began(me),
+    } | changes
     store.put(f"{run}/owner.json", json.dumps(owner).encode())
     store.put(f"{run}/dataset/part-000000.parquet", b"half")
 
@@ -232,13 +239,91 @@ def test_a_run_that_lives_here_is_told(url, store, parts):
             pytest.fail("two at once")
         first.make(parts(b"one")).results.put()
     parent = psutil.Process().parent()
-    own(store, DEAD, process=parent.pid, started=parent.create_time())
+    own(store, DEAD, process=parent.pid, started=objectoutputs.began(parent))
     with pytest.raises(OutputError, match=f"another run writes there \\(process {parent.pid} on "), Run(url):
         pytest.fail("two at once")
     assert open_seal(store.read("manifest.json"))["run"] == first.place.run
 
 
-@pytest.mark.parametrize("owner", [{"host": "elsewhere"}, None])
+def test_a_clock_that_is_set_makes_no_run_dead(url, store, monkeypatch):
+    parent = psutil.Process().parent()
+    own(store, DEAD, process=parent.pid, started=objectoutputs.began(parent))
+    boot = psutil._pslinux.boot_time()
+    for module in (psutil, psutil._pslinux):
+        monkeypatch.setattr(module, "boot_time", lambda: boot + 5)
+    with pytest.raises(OutputError, match="another run writes there"), Run(url):
+        pytest.fail("two at once")
+
+
+def test_a_dead_run_that_nobody_has_waited_for_is_dead(url, store):
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    own(store, DEAD, process=child.pid, started=objectoutputs.began(psutil.Process(child.pid)))
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    with Run(url):
+        pass
+    assert names(store) == []
+    child.communicate()
+
+
+def test_a_run_that_is_named_while_another_looks_for_dead_ones_stays(url, store, parts, monkeypatch):
+    """Killed right behind its manifest, it was not named yet when the other looked first."""
+    second = Run(url).__enter__()
+    second.make(parts(b"two"))
+    folders = ObjectStore.folders
+
+    def end(self):
+        second.results.put()
+        objectoutputs._LIVING.discard(second.place.run)
+        return folders(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectStore, "folders", end)
+        with Run(url):
+            pass
+    assert names(store) == ["manifest.json", *second.name("dataset/part-000000.parquet", "report.json")]
+
+
+def test_a_run_elsewhere_may_end_while_its_objects_are_looked_at(url, store, monkeypatch):
+    own(store, DEAD, host="elsewhere")
+    changed = ObjectStore.changed
+
+    def end(self, name):
+        self.remove([name])
+        return changed(self, name)
+
+    monkeypatch.setattr(ObjectStore, "changed", end)
+    with Run(url):
+        pass
+
+
+def test_what_a_manifest_names_is_not_asked_for_its_age(url, store, parts, monkeypatch):
+    """That would be a request for each of thousands of objects."""
+    with Run(url) as first:
+        first.make(parts(b"one", b"two")).results.put()
+    monkeypatch.setattr(ObjectStore, "changed", lambda _self, name: pytest.fail(name))
+    with Run(url):
+        pass
+
+
+def test_an_interrupt_waits_for_the_answer_to_what_was_sent(url, store, parts, monkeypatch):
+    """The manifest is sent also if nobody waits, and then names objects that would be removed here."""
+    pipe = fsspec.implementations.memory.MemoryFileSystem.pipe_file
+
+    def interrupted(self, path, value, **how):
+        if path.endswith("manifest.json"):
+            signal.raise_signal(signal.SIGINT)
+        return pipe(self, path, value, **how)
+
+    with suppress(KeyboardInterrupt), heeding_interrupts(), Run(url) as run:
+        run.make(parts(b"one"))
+        monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.pipe_file", interrupted)
+        run.results.put()
+        pytest.fail("it was not interrupted")
+    assert names(store) == ["manifest.json", *run.name("dataset/part-000000.parquet", "report.json")]
+
+
+@pytest.mark.parametrize("owner", [{"machine": "elsewhere"}, None])
 def test_of_a_run_elsewhere_only_what_is_old_goes(url, store, monkeypatch, owner):
     if owner is None:
         store.put(f"{DEAD}/dataset/part-000000.parquet", b"half")
@@ -279,3 +364,23 @@ def test_where_nothing_can_be_put_is_said_at_the_beginning(url, why):
 def test_a_url_that_leads_nowhere_is_said_before_inputs_are_looked_at():
     with pytest.raises(OutputError, match=r"nothing://b: .*Protocol not known: nothing.*set output\.directory to"):
         ObjectFolder("nothing://b").refuse_others(["a.csv"], names=())
+
+
+def test_a_first_try_s_objects_are_not_left_in_the_data_set(url, store, parts):
+    with Run(url) as run:
+        run.make(parts(b"one"))
+        store.put(f"{run.place.run}/dataset/part-000009.parquet", b"of a try that was broken off")
+        run.results.put()
+    assert names(store) == ["manifest.json", *run.name("dataset/part-000000.parquet", "report.json")]
+
+
+def test_who_may_write_and_not_remove_can_run_again(url, store, parts, monkeypatch):
+    def refuse(self, names):
+        raise StoreError(f"{self.url}: Access Denied")
+
+    monkeypatch.setattr(ObjectStore, "remove", refuse)
+    for content in (b"one", b"two"):
+        with Run(url) as run:
+            run.make(parts(content)).results.put()
+        assert open_seal(store.read("manifest.json"))["run"] == run.place.run
+        objectoutputs._LIVING.clear()

@@ -291,4 +291,4 @@ def test_a_folder_that_a_worker_does_not_find_is_told(tmp_path):
     mark = tmp_path / "mark"
     mark.touch()
     with pytest.raises(SourceError, match=r"is not there for tcp://10.0.0.8:1; .* set cache.directory to an absolute"):
-        require_shared(Elsewhere(), mark)
+        require_shared(Elsewhere(), tmp_path, mark=mark, remedy="set cache.directory to")
