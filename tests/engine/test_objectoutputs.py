@@ -13,6 +13,7 @@ from uuid import uuid4
 import fsspec
 import psutil
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from cdpipe.engine import objectoutputs
 from cdpipe.engine.digests import DamageError, Kept, hash_file
@@ -308,18 +309,22 @@ def test_what_a_manifest_names_is_not_asked_for_its_age(url, store, parts, monke
 
 def test_an_interrupt_waits_for_the_answer_to_what_was_sent(url, store, parts, monkeypatch):
     """The manifest is sent also if nobody waits, and then names objects that would be removed here."""
-    pipe = fsspec.implementations.memory.MemoryFileSystem.pipe_file
+    pipe = MemoryFileSystem.pipe_file
 
     def interrupted(self, path, value, **how):
         if path.endswith("manifest.json"):
             signal.raise_signal(signal.SIGINT)
         return pipe(self, path, value, **how)
 
-    with suppress(KeyboardInterrupt), heeding_interrupts(), Run(url) as run:
-        run.make(parts(b"one"))
-        monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.pipe_file", interrupted)
-        run.results.put()
-        pytest.fail("it was not interrupted")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts tests may have it ignored
+    try:
+        with suppress(KeyboardInterrupt), heeding_interrupts(), Run(url) as run:
+            run.make(parts(b"one"))
+            monkeypatch.setattr(MemoryFileSystem, "pipe_file", interrupted)
+            run.results.put()
+            pytest.fail("it was not interrupted")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert names(store) == ["manifest.json", *run.name("dataset/part-000000.parquet", "report.json")]
 
 
