@@ -1,4 +1,4 @@
-"""What a person sees in the terminal while a run goes and when it is over."""
+"""Terminal output of a run: its progress, and its tables at the end."""
 
 from __future__ import annotations
 

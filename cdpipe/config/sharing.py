@@ -1,4 +1,4 @@
-"""What the tables of a configuration take from each other, so that nobody writes it twice."""
+"""Values that the tables of a configuration take from each other, so that nobody writes them twice."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""Where results go: a folder on a disk, or a URL of an object store."""
+"""Destinations of results: a folder on a disk, or a URL of an object store."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a run uses: all of it under one probe, or each of its parts under its own."""
+"""Meters of a run: all of it under one probe, or each of its parts under its own."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

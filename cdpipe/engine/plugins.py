@@ -1,4 +1,4 @@
-"""What goes into the scheduler and the workers of a cluster while a run on it is probed."""
+"""Plugins that scheduler and workers of a cluster have while a run on it is probed."""
 
 import os
 import resource
