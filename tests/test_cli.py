@@ -302,7 +302,7 @@ def test_another_cache_folder_can_be_named(call, tmp_path):
     assert err.startswith("cdpipe: ")
 
 
-@pytest.mark.parametrize("rules", ["attribution", "report"])
+@pytest.mark.parametrize("rules", [pytest.param("attribution", marks=pytest.mark.slow), "report"])
 def test_a_profile_says_what_limits_the_run_and_where_it_is_written(call, configured, tmp_path, rules):
     status, out, _ = call("profile", configured, "--rules", rules, "--out", tmp_path / "here")
     assert status == 0

@@ -171,7 +171,7 @@ def test_a_part_that_could_not_be_measured_is_named_and_the_others_are_there(
             assert re.sub(r"[\\\s]+", "", expected) in page
 
 
-@pytest.mark.parametrize("width", [80, pytest.param(100, marks=pytest.mark.slow), 140])
+@pytest.mark.parametrize("width", [80, *(pytest.param(each, marks=pytest.mark.slow) for each in (100, 140))])
 def test_a_terminal_breaks_no_number_and_no_line_is_too_long(configure, width):
     made = profile(configure())
     stream = io.StringIO()

@@ -172,6 +172,7 @@ def test_figures_of_work_done_several_times_are_of_one_time():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(DASK_OWN)
 def test_probed_run_lasts_long_enough_to_be_attributed(data_folder, tmp_path, monkeypatch):
     from benchmarks.clean import Basic

@@ -209,6 +209,7 @@ def test_fault_11_the_example_with_every_key_uncommented_is_a_configuration(kind
     assert config.attack.ratio == 0.3
 
 
+@pytest.mark.slow
 def test_fault_11_settings_of_a_cluster_reach_its_workers(tmp_path):
     params = SessionParams(
         scheduler="local",

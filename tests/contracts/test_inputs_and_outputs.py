@@ -125,7 +125,7 @@ def kept_stages(cache):
     return sorted(manifest["stage"] for manifest in manifests)
 
 
-@pytest.mark.parametrize("stage", ["clean", "attack", "features"])
+@pytest.mark.parametrize("stage", ["clean", "attack", pytest.param("features", marks=pytest.mark.slow)])
 def test_a_failure_in_the_middle_leaves_no_output_and_the_next_run_is_right(dirty_csv, tmp_path, monkeypatch, stage):
     config = config_of(
         [dirty_csv], tmp_path, gather={"block_mb": block_mb(dirty_csv, 16)}, cache={"stages": ["features"]}

@@ -87,6 +87,7 @@ def test_a_run_from_and_to_s3(bucket, local, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_run_from_and_to_s3_on_workers_of_a_scheduler(bucket, local, tmp_path):
     with start_scheduler(tmp_path) as address, start_workers(tmp_path, address):
         run(configure(tmp_path, session={"scheduler": address}))
@@ -119,6 +120,7 @@ run(parse_config(json.loads(sys.argv[1])))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["dataset/part-000003.parquet", "manifest.json"])
 def test_a_run_that_is_killed_as_it_sends_leaves_the_one_before(bucket, local, tmp_path, moment):
     run(configure(tmp_path))

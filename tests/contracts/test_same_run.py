@@ -62,13 +62,16 @@ def run_in_blocks(path, out, blocks, *, session=None, **more):
     return run(given, **more)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("blocks", [1, 3, 16])
+@pytest.mark.parametrize(
+    ("blocks", "threads"),
+    [(3, 1), (16, 2), *(pytest.param(*each, marks=pytest.mark.slow) for each in [(1, 1), (1, 2), (3, 2), (16, 1)])],
+)
 def test_a_run_gives_the_same_for_any_blocks_and_threads(reference, dirty_csv, tmp_path, blocks, threads):
     report = run_in_blocks(dirty_csv, tmp_path, blocks, session={"threads_per_worker": threads})
     assert_same_run(reference, report, tmp_path, blocks)
 
 
+@pytest.mark.slow
 def test_a_run_on_a_local_cluster_of_two_processes_gives_the_same(reference, dirty_csv, tmp_path):
     session = {"scheduler": "local", "workers": 2, "threads_per_worker": 1, "dashboard": False}
     assert_same_run(reference, run_in_blocks(dirty_csv, tmp_path, 16, session=session), tmp_path, 16)

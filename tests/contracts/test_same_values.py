@@ -87,7 +87,8 @@ def row(time, latitude=41.2827318):
     return dict(zip(COLUMNS, (time, latitude, "5B820000"), strict=True))
 
 
-@pytest.mark.parametrize("zone", ["America/Denver", pytest.param("UTC", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("zone", ["America/Denver", "UTC"])
 @given(times=st.lists(st.sampled_from(TIMES), min_size=1, max_size=20))
 def test_times_that_are_text(tmp_path_factory, zone, times):
     folder, rows = tmp_path_factory.mktemp("same"), [row(time) for time in times]
@@ -122,6 +123,7 @@ def test_times_that_are_numbers(tmp_path_factory, numbers):
 HALVES = st.integers(10**12, 2 * 10**12).map(lambda ms: ms + 0.5)
 
 
+@pytest.mark.slow
 @given(numbers=st.lists(HALVES | st.floats(1e9, 9e13), min_size=1, max_size=9))
 def test_times_that_are_numbers_with_a_fraction(tmp_path_factory, numbers):
     folder, rows = tmp_path_factory.mktemp("same"), [row(number) for number in numbers]

@@ -87,6 +87,7 @@ def claim(folder, barrier):
     claim_folder(folder)
 
 
+@pytest.mark.slow
 def test_processes_that_claim_a_new_folder_at_once_agree(tmp_path):
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(4)

@@ -135,6 +135,7 @@ def test_a_run_over_tls(tmp_path):
             pass
 
 
+@pytest.mark.slow
 def test_a_scheduler_without_tls_is_told(tmp_path, hurry):
     with (
         start_scheduler(tmp_path) as address,

@@ -110,6 +110,7 @@ def test_a_worker_that_takes_long_to_come_back_does():
         assert len(session.client.cluster.workers) == 2  # else the new one is closed as soon as it is there
 
 
+@pytest.mark.slow
 def test_task_that_kills_its_workers_is_named():
     @dask.delayed
     def die():
@@ -163,7 +164,7 @@ def test_closing_leaves_nothing(tmp_path):
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("scheduler", ["threads", "local"])
+@pytest.mark.parametrize("scheduler", ["threads", pytest.param("local", marks=pytest.mark.slow)])
 def test_interrupt_leaves_nothing_running(tmp_path, scheduler):
     script = f"""
         import time, dask, pathlib, signal
@@ -280,6 +281,7 @@ def test_other_versions_are_told_readably(tmp_path, monkeypatch, late):
         start.join()
 
 
+@pytest.mark.slow
 def test_workers_are_known_while_the_client_refreshes_what_it_knows(monkeypatch):
     with open_session(SessionParams(scheduler="local", workers=1, threads_per_worker=1, dashboard=False)) as session:
         # As dask does by itself, every few seconds: an answer without workers.

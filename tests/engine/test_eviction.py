@@ -33,6 +33,7 @@ def commit_often(number, params):
             assert entry.manifest.key == name(round_)
 
 
+@pytest.mark.slow
 def test_same_key_committed_by_several_processes_at_once(params):
     assert run_all(commit_often, 3, params) == [0, 0, 0]
     with Store(params) as store:
@@ -64,6 +65,7 @@ def use_while_evicted(number, params):
             store.clear()
 
 
+@pytest.mark.slow
 def test_eviction_never_takes_what_another_process_reads(params):
     assert run_all(use_while_evicted, 3, params) == [0, 0, 0]
 

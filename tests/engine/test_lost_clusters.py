@@ -107,7 +107,7 @@ def at_night(phases, *always):
     return [each if each in always else pytest.param(each, marks=pytest.mark.slow) for each in phases]
 
 
-@pytest.mark.parametrize("phase", at_night(PHASES, in_opening_books, in_run))
+@pytest.mark.parametrize("phase", at_night(PHASES, in_run))
 def test_a_scheduler_that_is_killed(tiny, phase, capfd):
     address, pid = tiny
     with open_session(SessionParams(scheduler=address)) as session:

@@ -62,6 +62,7 @@ def try_often(path, counter, inside, overlaps):
             continue
 
 
+@pytest.mark.slow
 def test_no_two_processes_ever_hold_the_lock_together(tmp_path):
     inside, overlaps = SPAWN.Value("i", 0), SPAWN.Value("i", 0)
     counters = [SPAWN.Value("i", 0) for _ in range(3)]

@@ -11,6 +11,7 @@ import pytest
 from known_work import LOCK, Busy, chain, quiet, task
 
 from cdpipe.engine.probe import probe
+from cdpipe.engine.sampler import LONGEST_S
 from cdpipe.engine.session import SessionParams, open_session
 from cdpipe.figures import SHARES
 
@@ -256,8 +257,9 @@ def test_watching_costs_little_and_is_not_counted(threads):
     with probe(threads) as used:
         time.sleep(1.5)
     own = time.process_time() - start
-    assert used.samples > 12  # as seldom as each 0.1 s where looks are dear
-    assert used.sampler_cpu_seconds < 0.015 * used.wall_seconds * os.cpu_count()
+    assert used.samples > 12  # as seldom as each 0.1 s where looks are dear, whatever they cost then
+    slowest = used.wall_seconds / LONGEST_S
+    assert used.sampler_cpu_seconds < 0.015 * used.wall_seconds * os.cpu_count() or used.samples < 1.5 * slowest
     assert used.cpu_seconds < own + 0.005
 
 

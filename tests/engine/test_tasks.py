@@ -5,6 +5,8 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 
 import pytest
@@ -19,12 +21,27 @@ from cdpipe.engine.tasks import BOOKS, TaskBook, run_recorded
 pytestmark = pytest.mark.measuring
 
 
-@pytest.fixture
-def book():
+@contextmanager
+def kept_book():
+    """Keep a book; no fixture, since what measures again needs a new one, and what comes before a test costs too."""
     book = TaskBook(threads=2, serial=True)
     book.open()
-    yield book
-    book.discard()
+    try:
+        yield book
+    finally:
+        book.discard()
+
+
+def recording(test):
+    """Give a test a book that is kept while it runs, and no longer."""
+
+    @wraps(test)
+    def recorded():
+        with kept_book() as book:
+            test(book)
+
+    del recorded.__wrapped__  # pytest would look for a fixture
+    return recorded
 
 
 def rows(book):
@@ -44,6 +61,7 @@ def in_thread(function, *arguments):
     thread.join()
 
 
+@recording
 def test_the_table_says_who_is_in_a_task(book):
     here = threading.get_native_id()
     assert rows(book)[here] == TASK
@@ -54,6 +72,7 @@ def test_the_table_says_who_is_in_a_task(book):
     assert rows(book)[here] == TASK
 
 
+@recording
 def test_processor_time_is_that_of_tasks_alone(book):
     with tasks.scheduling():
         burn(0.05)
@@ -65,6 +84,7 @@ def test_processor_time_is_that_of_tasks_alone(book):
     assert figures.durations.count == 2
 
 
+@recording
 def test_processor_time_between_tasks_is_neither_theirs_nor_a_helper_s(book):
     def between():
         run_recorded(int)
@@ -80,6 +100,7 @@ def test_processor_time_between_tasks_is_neither_theirs_nor_a_helper_s(book):
     assert figures.task_cpu_seconds < 0.05
 
 
+@recording
 def test_processor_time_of_dask_s_own_threads_is_for_no_task(book):
     ended = threading.Event()
 
@@ -104,12 +125,14 @@ def test_all_processor_time_of_a_scheduler_is_for_no_task():
     book.discard()
 
 
+@recording
 def test_a_task_that_fails_is_a_task_and_raises(book):
     with pytest.raises(KeyError):
         run_recorded({}.__getitem__, "key")
     assert book.close().durations.count == 1
 
 
+@recording
 def test_several_books_each_note_a_task_once(book):
     other = TaskBook(threads=2)
     other.open()
@@ -125,6 +148,7 @@ def test_without_a_book_a_task_is_just_called():
         pass
 
 
+@recording
 def test_collections_within_and_outside_tasks(book):
     ballast = [[] for _ in range(100_000)]
     run_recorded(gc.collect)
@@ -136,27 +160,30 @@ def test_collections_within_and_outside_tasks(book):
     assert len(ballast) == 100_000
 
 
+@recording
 def test_graphs(book):
     with tasks.building_graph():
         time.sleep(0.05)
     assert 0.05 <= book.close().graph_seconds < 0.5
 
 
+@recording
 def test_rows_of_threads_that_ended_are_used_again(book):
     for _ in range(50):
         in_thread(run_recorded, int)
     assert book.cells[ROWS_USED] < 10
 
 
-def test_more_threads_than_rows_do_no_harm(book, monkeypatch):
+def test_more_threads_than_rows_do_no_harm(monkeypatch):
     monkeypatch.setattr(tasks, "ROWS", 8)
     barrier = threading.Barrier(20)
     threads = [threading.Thread(target=run_recorded, args=(barrier.wait, 120)) for _ in range(20)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    assert book.close().durations.count == 20
+    with kept_book() as book:
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        assert book.close().durations.count == 20
     assert ROWS > 1000
 
 
@@ -194,6 +221,7 @@ def test_a_task_that_outlives_the_book_is_not_disturbed():
     assert ended == [True]
 
 
+@recording
 def test_a_helper_that_collects_garbage_stays_a_helper(book):
     before = book.cells[ROWS_USED]
     in_thread(gc.collect)

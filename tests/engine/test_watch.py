@@ -88,7 +88,7 @@ def test_killed_at_a_step_it_costs_the_figures(threads, monkeypatch, step):
     check_missing(run(threads), "the sampling process ended early, with status -9")
 
 
-@pytest.mark.parametrize("step", STEPS[:-1])
+@pytest.mark.parametrize("step", [STEPS[0], *(pytest.param(each, marks=pytest.mark.slow) for each in STEPS[1:-1])])
 def test_stopped_at_a_step_it_is_waited_for_no_longer_than_its_time(threads, monkeypatch, step):
     strike(monkeypatch, step, signal.SIGSTOP)
     whole = getattr(Watch, step)
@@ -369,6 +369,7 @@ def left_anywhere(client):
     return [*(name for names in found for name in names), *(each for pid in here for each in samplers(pid))]
 
 
+@pytest.mark.slow
 def test_a_client_that_is_killed_leaves_nothing_on_a_cluster_that_others_use(tmp_path):
     with start_scheduler(tmp_path) as address, start_workers(tmp_path, address):
         done = subprocess.run([sys.executable, "-c", KILLED, address], env=environment(), check=False, timeout=300)

@@ -28,6 +28,7 @@ def plain():
     return json.loads(subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, check=True).stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", TARGETS)
 def test_no_input_shows_a_fault(compiled, reader):
     of_reader = {name: said for name, said in compiled.items() if name.startswith(f"{reader}/")}

@@ -120,6 +120,7 @@ def test_processes_that_compile_at_once_agree_and_the_next_one_compiles_nothing(
     assert finish(use(copy)) == 1
 
 
+@pytest.mark.slow
 def test_a_change_in_a_called_kernel_is_not_run_from_old_machine_code(copy):
     finish(use(copy))
     assert finish(use(copy)) == 1

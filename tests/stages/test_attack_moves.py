@@ -122,7 +122,7 @@ def test_swaps_take_every_place_about_as_often():
     assert stats.chisquare(counts).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("size", [2, 3, 5])
+@pytest.mark.parametrize("size", [pytest.param(2, marks=pytest.mark.slow), 3, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("choose_by", ["vehicle", "row"])
 def test_of_few_messages_each_takes_each_of_the_others_as_often(size, choose_by):
     frame, seeds = messages(size, 1), 600
