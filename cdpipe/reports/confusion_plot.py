@@ -34,10 +34,12 @@ def plot_confusion(metrics: Metrics, title: str, path: Path) -> None:
         ]
     )
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = Figure(figsize=(4.6, 4.2), dpi=150, layout="constrained")
+    figure = Figure(figsize=(4.6, 4.2), dpi=150)
     FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    # A place of its own and no colour bar: a layout that is searched for and a bar that repeats what the squares say
+    # are two thirds of the time that a picture takes.
+    axes = figure.add_axes((0.19, 0.13, 0.77, 0.77))
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row in range(2):
         for column in range(2):
             axes.text(
@@ -49,8 +51,7 @@ def plot_confusion(metrics: Metrics, title: str, path: Path) -> None:
                 color="white" if shares[row, column] > 0.5 else "black",
             )
     axes.set(xticks=(0, 1), yticks=(0, 1), xticklabels=_LABELS, yticklabels=_LABELS)
-    axes.set(xlabel="predicted", ylabel="true", title=title)
-    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
+    axes.set(xlabel="predicted", ylabel="true", title=f"{title}: share of the true class")
     with naming(path), path.open("wb") as stream:
         figure.savefig(stream, format="png")
         stream.flush()

@@ -38,13 +38,13 @@ ISSUE_SIZES = {
 def names_in_suite() -> list[Any]:
     """Names of the benchmarks, for the parametrised test below; not of those that have every kernel compiled anew.
 
-    The smoke of `.ci/run` runs them all; here it is one of each class, and the others at night.
+    The smoke of `.ci/run` runs them all; here it is one of each module, and the others at night.
     """
     from asv_runner.discovery import disc_benchmarks
 
     names = [benchmark.name for benchmark in disc_benchmarks(str(ROOT))]
     names = [name for name in names if name not in ("imports.track_first_use", "imports.track_later_use")]
-    first = {name.rpartition(".")[0]: name for name in reversed(names)}.values()
+    first = {name.partition(".")[0]: name for name in reversed(names)}.values()
     return [name if name in first else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 

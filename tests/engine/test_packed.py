@@ -57,7 +57,7 @@ def ids(path, block_bytes=10**6):
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("packing", PACK)
-@pytest.mark.parametrize("remote", [False, True])
+@pytest.mark.parametrize("remote", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_compressed_file_is_its_content(tmp_path, suffix, packing, remote):
     plain = tmp_path / f"m.{suffix}"
     synthesize(plain, SynthParams(rows=300))

@@ -45,6 +45,7 @@ def test_the_corpus_is_small():
     assert sum(path.stat().st_size for path in CORPUS.rglob("*") if path.is_file()) < LIMIT_BYTES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", ["csv", "parquet", "packed"])
 def test_some_inputs_are_read_and_some_refused(compiled, reader):
     said = [each for name, each in compiled.items() if name.startswith(f"{reader}/")]
