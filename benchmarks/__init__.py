@@ -2,7 +2,11 @@
 
 from contextlib import suppress
 
+from benchmarks import _moved
+
 with suppress(ModuleNotFoundError):  # the environment that makes data sets needs no asv
     from benchmarks._memory_type import register
 
     register()
+
+_moved.register()

@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cdpipe.config.model import RunConfig as RunConfig
-    from cdpipe.engine.frames import attack as attack
-    from cdpipe.engine.frames import clean as clean
-    from cdpipe.engine.frames import features as features
-    from cdpipe.engine.reading import gather as gather
-    from cdpipe.engine.reading import read as read
-    from cdpipe.engine.session import SessionParams as SessionParams
-    from cdpipe.engine.session import open_session as open_session
+    from cdpipe.engine.api.reading import gather as gather
+    from cdpipe.engine.api.reading import read as read
+    from cdpipe.engine.api.stages import attack as attack
+    from cdpipe.engine.api.stages import clean as clean
+    from cdpipe.engine.api.stages import features as features
+    from cdpipe.engine.sessions.open import open_session as open_session
+    from cdpipe.engine.sessions.params import SessionParams as SessionParams
     from cdpipe.pipeline import run as run
-    from cdpipe.stages.train import train as train
     from cdpipe.synthetic.generator import synthesize as synthesize
+    from cdpipe.training.train import train as train
 
     __version__: str
 
 _PLACES = {
     "RunConfig": "cdpipe.config.model",
     "run": "cdpipe.pipeline",
-    "read": "cdpipe.engine.reading",
-    "gather": "cdpipe.engine.reading",
-    "clean": "cdpipe.engine.frames",
-    "attack": "cdpipe.engine.frames",
-    "features": "cdpipe.engine.frames",
-    "train": "cdpipe.stages.train",
-    "SessionParams": "cdpipe.engine.session",
-    "open_session": "cdpipe.engine.session",
+    "read": "cdpipe.engine.api.reading",
+    "gather": "cdpipe.engine.api.reading",
+    "clean": "cdpipe.engine.api.stages",
+    "attack": "cdpipe.engine.api.stages",
+    "features": "cdpipe.engine.api.stages",
+    "train": "cdpipe.training.train",
+    "SessionParams": "cdpipe.engine.sessions.params",
+    "open_session": "cdpipe.engine.sessions.open",
     "synthesize": "cdpipe.synthetic.generator",
 }
 __all__ = ["__version__", *_PLACES]  # noqa: PLE0604 - the names are strings, if not literal ones

@@ -232,7 +232,7 @@ def info(directory: Path | None) -> None:
     """Print entries, size, hits and misses."""
     with _explaining():
         from cdpipe.console import show_cache
-        from cdpipe.engine.cache import CacheParams, Store
+        from cdpipe.engine.cache.store import CacheParams, Store
 
         with Store(CacheParams(directory=directory)) as store:
             show_cache(store.info())
@@ -247,7 +247,7 @@ def verify(directory: Path | None) -> None:
     """
     with _explaining():
         from cdpipe.console import show_verdicts
-        from cdpipe.engine.cache import CacheParams, Store
+        from cdpipe.engine.cache.store import CacheParams, Store
 
         with Store(CacheParams(directory=directory)) as store:
             damaged = show_verdicts(store.directory, store.verify())
@@ -260,7 +260,7 @@ def verify(directory: Path | None) -> None:
 def clear(directory: Path | None) -> None:
     """Remove every entry that no live run uses."""
     with _explaining():
-        from cdpipe.engine.cache import CacheParams, Store
+        from cdpipe.engine.cache.store import CacheParams, Store
 
         with Store(CacheParams(directory=directory)) as store:
             removed = store.clear()

@@ -15,16 +15,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from cdpipe.engine.cache import CacheWarning
-from cdpipe.engine.graph import Outcome
-from cdpipe.engine.runner import OnPartition
+from cdpipe.engine.cache.store import CacheWarning
+from cdpipe.engine.graph.partition import Outcome
+from cdpipe.engine.run.runner import OnPartition
 from cdpipe.plain import show_plain
 from cdpipe.reports.run_report import RunReport
-from cdpipe.stages.gather import KEPT_REJECTS
-from cdpipe.stages.train import Trained
+from cdpipe.stages.gather.gather import KEPT_REJECTS
+from cdpipe.training.train import Trained
 
 if TYPE_CHECKING:
-    from cdpipe.engine.verification import Verdict
+    from cdpipe.engine.cache.verification import Verdict
     from cdpipe.profiling import Profile
 
 T = TypeVar("T")

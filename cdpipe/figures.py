@@ -8,6 +8,9 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+GB: Final = 1e9
+"""Bytes in a gigabyte: every `_gb` of cdpipe is decimal (a GiB is 1.074 of them)."""
+
 COMPUTE: Final = "compute"
 MEMORY: Final = "memory"
 DISK: Final = "disk"

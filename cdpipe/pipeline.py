@@ -10,34 +10,42 @@ from typing import Final
 import pandas as pd
 
 from cdpipe.config.model import OutputParams, RunConfig
-from cdpipe.engine.cache import CacheParams, Store
-from cdpipe.engine.destinations import OutputFolder, OutputResults, open_folder
-from cdpipe.engine.frames import rehearse
-from cdpipe.engine.frugal import be_frugal
-from cdpipe.engine.graph import Outcome, Raw
-from cdpipe.engine.inputs import Inputs, require_shared, require_visible
-from cdpipe.engine.metering import Metering, OnPart, meter_whole
-from cdpipe.engine.outputs import DATASET, REPORT, picture_name
-from cdpipe.engine.partitions import require_partitions
-from cdpipe.engine.parts import read_part, read_types
-from cdpipe.engine.projection import Fit, Projection, fit_streaming, project_streaming, project_training, require_fit
-from cdpipe.engine.reading import plan_sources
-from cdpipe.engine.rejects import REJECTS
-from cdpipe.engine.runner import OnPartition, Prepared, Runner
-from cdpipe.engine.session import Session, open_session
+from cdpipe.engine.api.reading import plan_sources
+from cdpipe.engine.api.stages import rehearse
+from cdpipe.engine.cache.store import CacheParams, Store
+from cdpipe.engine.files.partitions import require_partitions
+from cdpipe.engine.files.parts import read_part, read_types
+from cdpipe.engine.files.rejects import REJECTS
+from cdpipe.engine.graph.partition import Outcome, Raw
+from cdpipe.engine.outputs.destinations import OutputFolder, OutputResults, open_folder
+from cdpipe.engine.outputs.output_folder import DATASET, REPORT, picture_name
+from cdpipe.engine.run.allocators import be_frugal
+from cdpipe.engine.run.inputs import Inputs, require_shared, require_visible
+from cdpipe.engine.run.memory_projection import (
+    Fit,
+    Projection,
+    fit_streaming,
+    project_streaming,
+    project_training,
+    require_fit,
+)
+from cdpipe.engine.run.meters import Metering, OnPart, meter_whole
+from cdpipe.engine.run.runner import OnPartition, Prepared, Runner
+from cdpipe.engine.sessions.base import Session
+from cdpipe.engine.sessions.open import open_session
 from cdpipe.interrupts import check_interrupt, heeding_interrupts
-from cdpipe.kernels.ahead import compiling_ahead
-from cdpipe.kernels.jit import why_unkept
+from cdpipe.kernels.compiling.jit import why_unkept
+from cdpipe.kernels.warm_up import compiling_ahead
 from cdpipe.limits import count_processors, machine_memory_bytes, require_base
 from cdpipe.remedies import explain_nothing
 from cdpipe.reports.confusion_plot import plot_confusion
 from cdpipe.reports.run_report import RunReport, describe_machine, describe_versions
 from cdpipe.stages import STAGES
-from cdpipe.stages.conventions import describe_conventions
-from cdpipe.stages.gather import NAME as GATHER
-from cdpipe.stages.gather import POSITIONS
+from cdpipe.stages.gather.conventions import describe_conventions
+from cdpipe.stages.gather.gather import NAME as GATHER
+from cdpipe.stages.gather.gather import POSITIONS
 from cdpipe.stages.params import Params
-from cdpipe.stages.train import Trained, TrainParams, train_parts
+from cdpipe.training.train import Trained, TrainParams, train_parts
 
 _MB: Final = 1e6
 _GB: Final = 1e9

@@ -12,13 +12,13 @@ from typing import Any, Final
 from uuid import uuid4
 
 from cdpipe.config.model import RunConfig
-from cdpipe.engine.graph import Outcome, sum_outcomes
-from cdpipe.engine.metering import Meter, PartsMeter, join_figures
-from cdpipe.engine.outputs import OutputError, explain_foreign
-from cdpipe.engine.ownfolders import own_folder
-from cdpipe.engine.runner import ORDER, OnPartition
-from cdpipe.engine.seals import digest_file, find_own, seal
-from cdpipe.engine.session import Session, SessionError
+from cdpipe.engine.files.own_folders import own_folder
+from cdpipe.engine.files.seals import digest_file, find_own, seal
+from cdpipe.engine.graph.partition import Outcome, sum_outcomes
+from cdpipe.engine.outputs.output_folder import OutputError, explain_foreign
+from cdpipe.engine.run.meters import Meter, PartsMeter, join_figures
+from cdpipe.engine.run.runner import ORDER, OnPartition
+from cdpipe.engine.sessions.base import Session, SessionError
 from cdpipe.oserrors import naming
 from cdpipe.perf.analysis.findings import Rules
 from cdpipe.perf.analysis.run import WHOLE, report_run
@@ -267,7 +267,7 @@ def _record_cluster(session: Session, path: Path) -> Iterator[None]:
     """Have the scheduler record what its workers do."""
     from distributed import performance_report  # noqa: PLC0415 - sessions on threads need not pay for it
 
-    from cdpipe.engine.cluster import ClusterSession  # noqa: PLC0415 - as above
+    from cdpipe.engine.sessions.cluster import ClusterSession  # noqa: PLC0415 - as above
 
     if not isinstance(session, ClusterSession):
         raise TypeError(f"{type(session).__name__} has no scheduler to ask")

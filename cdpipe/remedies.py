@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from cdpipe.stages.gather import NAME as GATHER
+from cdpipe.stages.gather.gather import NAME as GATHER
 from cdpipe.stages.ledger import Ledger
 
 _UNREAD: Final = "see failed-run/rejects.jsonl, and whether the files are what their suffix says (input.format)"

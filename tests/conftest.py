@@ -7,6 +7,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from cdpipe.config.model import parse_config
+from cdpipe.engine.sessions.open import open_session
+from cdpipe.engine.sessions.params import SessionParams
 
 pytest_plugins = ["measuring", "pytester"]
 
@@ -33,3 +35,20 @@ def configure_run(tmp_path):
         return parse_config(given | tables)
 
     return made
+
+
+@pytest.fixture(scope="module")
+def threads():
+    with open_session(SessionParams(threads_per_worker=2)) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def local():
+    with open_session(SessionParams(scheduler="local", workers=2, threads_per_worker=1)) as session:
+        yield session
+
+
+@pytest.fixture(params=["threads", "local"])
+def session(request):
+    return request.getfixturevalue(request.param)

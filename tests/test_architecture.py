@@ -1,4 +1,5 @@
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -24,13 +25,13 @@ def test_every_path_that_the_page_names_exists():
     for path in named_paths(PAGE.read_text()):
         found = ROOT / path
         is_there = found.is_dir() if path.endswith("/") else found.is_file()
-        if not is_there and not ("/" not in path and list((ROOT / "cdpipe").rglob(path))):
+        if not is_there and not ("/" not in path.rstrip("/") and list((ROOT / "cdpipe").rglob(path.rstrip("/")))):
             missing.append(path)
     assert missing == []
 
 
 @pytest.mark.parametrize(
-    "folder", ["cdpipe", "cdpipe/stages", "cdpipe/engine", "cdpipe/kernels", "cdpipe/perf", "benchmarks"]
+    "folder", ["benchmarks", *(f"cdpipe/{path.parent.name}" for path in (ROOT / "cdpipe").glob("*/__init__.py"))]
 )
 def test_every_room_of_the_house_is_on_the_page(folder):
     assert folder in PAGE.read_text()
@@ -42,3 +43,32 @@ def test_every_decision_has_a_number_and_is_short():
     assert [path.name[:4] for path in decisions] == [f"{number:04d}" for number in range(1, len(decisions) + 1)]
     for path in decisions:
         assert len(path.read_text().strip().splitlines()) <= 15, path.name
+
+
+FOLDERS = sorted(path.parent for path in (ROOT / "cdpipe").rglob("__init__.py"))
+LAYERS = [
+    contract
+    for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    if contract["type"] == "layers"
+]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.relative_to(ROOT).as_posix())
+def test_a_folder_has_at_most_15_modules(folder):
+    assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= 15
+
+
+def test_no_module_stands_outside_the_contracts():
+    """Each folder that has folders in it is laid in layers, and the contract fails if one of its modules is in none."""
+    laid = {name.replace(".", "/") for contract in LAYERS if contract["exhaustive"] for name in contract["containers"]}
+    rooms = {folder.relative_to(ROOT).as_posix() for folder in FOLDERS if list(folder.glob("*/__init__.py"))}
+    assert rooms <= laid
+    assert all(contract["exhaustive"] for contract in LAYERS)
+
+
+def test_tests_mirror_the_house():
+    """A folder of tests has the name of a room, but for those that are of none."""
+    of_none = {"benchmarks", "contracts", "fuzz", "ground_truth", "torture"}
+    found = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
+    rooms = {folder.relative_to(ROOT / "cdpipe") for folder in FOLDERS}
+    assert {path for path in found if path.parts and path.parts[0] not in of_none} <= rooms

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 import cdpipe
 from cdpipe.cli import main
-from cdpipe.engine.cache import CacheParams, Store
-from cdpipe.engine.seals import FILES, SEAL
+from cdpipe.engine.cache.store import CacheParams, Store
+from cdpipe.engine.files.seals import FILES, SEAL
 from cdpipe.synthetic.generator import SynthParams, synthesize
 
 CONFIG = """
@@ -188,7 +188,7 @@ def test_options_go_before_the_file(call, configured, tmp_path):
     ],
 )
 def test_what_is_wrong_is_one_message_and_a_status(call, configured, monkeypatch, words, status, message):
-    monkeypatch.setattr("cdpipe.engine.connections.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("cdpipe.engine.sessions.connect.CONNECT_SECONDS", 0.5)
     found, _, err = call(*words)
     assert found == status
     assert message in err

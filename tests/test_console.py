@@ -7,12 +7,12 @@ import pytest
 from rich.console import Console
 
 from cdpipe.console import show_cache, show_report, show_run
-from cdpipe.engine.graph import Outcome
+from cdpipe.engine.graph.partition import Outcome
 from cdpipe.reports.run_report import RunReport
-from cdpipe.stages.conventions import USUAL
+from cdpipe.stages.gather.conventions import USUAL
 from cdpipe.stages.ledger import Ledger
-from cdpipe.stages.metrics import measure
-from cdpipe.stages.train import CLASSIFIERS, Fitted, Trained
+from cdpipe.training.metrics import measure
+from cdpipe.training.train import CLASSIFIERS, Fitted, Trained
 
 MANY = 45_000_000
 METRICS = measure(np.repeat([0, 0, 1, 1], [60, 5, 7, 30]), np.repeat([0, 1, 0, 1], [60, 5, 7, 30]))

@@ -18,7 +18,9 @@ import pytest
 
 import cdpipe
 from cdpipe import interrupts
-from cdpipe.engine import locks, outputs, ownfolders
+from cdpipe.engine.files import locks
+from cdpipe.engine.files import own_folders as ownfolders
+from cdpipe.engine.outputs import output_folder as outputs
 from cdpipe.interrupts import STATUS, check_interrupt, heeding_interrupts, holding_interrupts
 from cdpipe.pipeline import run
 from cdpipe.synthetic.generator import SynthParams, synthesize
@@ -309,7 +311,7 @@ def test_a_run_that_is_interrupted_at_any_moment_leaves_nothing(config, tmp_path
         run(config)
     assert children() <= before
     assert threading.active_count() == threads
-    assert not [each for each in gc.callbacks if each.__module__ == "cdpipe.engine.tasks"]
+    assert not [each for each in gc.callbacks if each.__module__ == "cdpipe.probe.recording.task_recorder"]
     assert names(temporary) == []
     assert not [name for name in names(config.output.directory) if ".scratch" in name]
 
@@ -403,7 +405,7 @@ COMMAND = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from cdpipe.cli import main
-from cdpipe.engine import tasks
+from cdpipe.probe.recording import task_recorder as tasks
 
 class Book(tasks.TaskBook):
     def _note_collection(self, phase, information):
@@ -413,8 +415,8 @@ class Book(tasks.TaskBook):
             signal.raise_signal(signal.SIGINT)
 
 fallen = []
-import cdpipe.engine.probe
-cdpipe.engine.probe.TaskBook = Book
+import cdpipe.probe.probe
+cdpipe.probe.probe.TaskBook = Book
 try:
     main()
 finally:

@@ -5,16 +5,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cdpipe.engine.digests import Kept, hash_file
-from cdpipe.engine.outputs import Results
-from cdpipe.engine.packed import PackedError, unpack
-from cdpipe.engine.parts import write_part
-from cdpipe.engine.rejects import join_rejects, write_rejects
+from cdpipe.engine.files.digests import Kept, hash_file
+from cdpipe.engine.files.packed import PackedError, unpack
+from cdpipe.engine.files.parts import write_part
+from cdpipe.engine.files.rejects import join_rejects, write_rejects
+from cdpipe.engine.outputs.output_folder import Results
 from cdpipe.oserrors import StorageError, explain_os_error, give_reason, naming
 from cdpipe.reports.confusion_plot import plot_confusion
-from cdpipe.stages.gather import Reject
+from cdpipe.stages.gather.gather import Reject
 from cdpipe.stages.ledger import Ledger
-from cdpipe.stages.metrics import measure
+from cdpipe.training.metrics import measure
 
 DISK = {
     errno.ENOSPC: "the disk is full; free some",
@@ -108,7 +108,7 @@ def test_a_full_disk_is_said_with_the_path_whatever_is_written(tmp_path, monkeyp
     monkeypatch.setattr("shutil.copyfileobj", full)
     monkeypatch.setattr("shutil.copyfile", full)
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
-    monkeypatch.setattr("cdpipe.engine.rejects.json.dumps", full)
+    monkeypatch.setattr("cdpipe.engine.files.rejects.json.dumps", full)
     with pytest.raises((StorageError, PackedError)) as caught:
         WRITERS[name](tmp_path)
     assert str(tmp_path) in str(caught.value)

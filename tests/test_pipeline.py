@@ -17,13 +17,13 @@ from sklearn.tree import DecisionTreeClassifier
 
 from cdpipe import RunConfig, attack, clean, features, pipeline, read, run, train
 from cdpipe.config.model import parse_config
-from cdpipe.engine.outputs import OutputError
-from cdpipe.engine.parts import read_part
-from cdpipe.engine.projection import MemoryLimitError
-from cdpipe.engine.seals import FILES, SEAL, find_own
-from cdpipe.engine.sources import SourceError
-from cdpipe.stages.split import split
+from cdpipe.engine.files.parts import read_part
+from cdpipe.engine.files.seals import FILES, SEAL, find_own
+from cdpipe.engine.files.sources import SourceError
+from cdpipe.engine.outputs.output_folder import OutputError
+from cdpipe.engine.run.memory_projection import MemoryLimitError
 from cdpipe.synthetic.generator import SynthParams, synthesize
+from cdpipe.training.split import split
 
 SCHEMA = {
     "failed": type(None),

@@ -16,8 +16,9 @@ import pytest
 from pyproj import Geod
 
 from cdpipe import RunConfig, attack, clean, features, gather, read, run
-from cdpipe.engine.cache import CacheParams, Store, identify, key
-from cdpipe.engine.session import SessionParams, open_session
+from cdpipe.engine.cache.store import CacheParams, Store, identify, key
+from cdpipe.engine.sessions.open import open_session
+from cdpipe.engine.sessions.params import SessionParams
 from cdpipe.stages import STAGES
 from cdpipe.stages.attacks import ATTACKS
 from cdpipe.stages.attacks.offset_const import OffsetConst
@@ -27,10 +28,10 @@ from cdpipe.stages.attacks.override_const import OverrideConst
 from cdpipe.stages.clean import CleanParams, Filters
 from cdpipe.stages.features import FeatureParams
 from cdpipe.stages.filters import BoundingBox, Dates, Within
-from cdpipe.stages.gather import GatherParams
-from cdpipe.stages.split import split
-from cdpipe.stages.train import TrainParams, train
+from cdpipe.stages.gather.gather import GatherParams
 from cdpipe.synthetic.generator import SynthParams, synthesize
+from cdpipe.training.split import split
+from cdpipe.training.train import TrainParams, train
 
 GEOD = Geod(ellps="WGS84")
 CENTRE = {"latitude": 41.5430216, "longitude": -106.0831353}

@@ -4,25 +4,21 @@ import io
 import itertools
 import json
 import re
-import sys
 from functools import partial
-from pathlib import Path
 
 import pytest
+from clusters import start_scheduler, start_workers
 from rich.console import Console
 
-import cdpipe.engine.probe
-from cdpipe.engine.metering import join_figures
-from cdpipe.engine.probe import ProbeResult
-from cdpipe.engine.runner import ORDER
-from cdpipe.engine.seals import FILES, SEAL, find_own
-from cdpipe.engine.sources import SourceError
+import cdpipe.probe.probe
+from cdpipe.engine.files.seals import FILES, SEAL, find_own
+from cdpipe.engine.files.sources import SourceError
+from cdpipe.engine.run.meters import join_figures
+from cdpipe.engine.run.runner import ORDER
 from cdpipe.perf.analysis.run import WHOLE
+from cdpipe.probe.probe import ProbeResult
 from cdpipe.profiling import DASK_REPORT, PROFILES, flatten_figures, profile
 from cdpipe.synthetic.generator import SynthParams, synthesize
-
-sys.path.append(str(Path(__file__).parent / "engine"))
-from clusters import start_scheduler, start_workers
 
 PASSES = ["gather → clean", "attack → features"]
 
@@ -150,7 +146,7 @@ def test_a_part_that_could_not_be_measured_is_named_and_the_others_are_there(
         label = [*PASSES, "publish", "train"][len(begun) - 1]
         return "the sampling process was killed" if label in unmeasured else None
 
-    monkeypatch.setattr(cdpipe.engine.probe, "why_unmeasurable", why)
+    monkeypatch.setattr(cdpipe.probe.probe, "why_unmeasurable", why)
     made = profile(configure(), say=said.append)
     assert list(made.figures) == [name for name in (*PASSES, "publish", "train") if name not in unmeasured]
     assert made.unmeasured == dict.fromkeys(made.unmeasured, "the sampling process was killed")
@@ -215,7 +211,7 @@ def test_a_run_that_fails_keeps_its_error_and_the_parts_that_ran(configure, tmp_
     def fail(*_, **__):
         raise OSError("no space left on the test's device")
 
-    monkeypatch.setattr("cdpipe.engine.outputs.Results.add_dataset", fail)
+    monkeypatch.setattr("cdpipe.engine.outputs.output_folder.Results.add_dataset", fail)
     made = profile(configure())
     assert isinstance(made.failure, OSError)
     assert list(made.figures) == PASSES
@@ -234,7 +230,7 @@ def test_a_run_that_fails_in_its_first_part_has_no_figures_and_says_so(configure
     def fail(*_, **__):
         raise MemoryError("too little for the test")
 
-    monkeypatch.setattr("cdpipe.engine.runner.lay_chain", fail)
+    monkeypatch.setattr("cdpipe.engine.run.runner.lay_chain", fail)
     made = profile(configure())
     assert (made.figures, made.broke, str(made.failure)) == ({}, PASSES[0], "too little for the test")
     check_files(made, tmp_path / "out")

@@ -10,15 +10,15 @@ from cdpipe.columns import canonical
 from cdpipe.config.file import ConfigError, find_unfit_text, read_tables
 from cdpipe.config.messages import explain
 from cdpipe.config.sharing import is_shared, share_values
-from cdpipe.engine.cache import CacheParams
-from cdpipe.engine.session import SessionParams
-from cdpipe.engine.streams import local_path
+from cdpipe.engine.cache.store import CacheParams
+from cdpipe.engine.files.byte_ranges import local_path
+from cdpipe.engine.sessions.params import SessionParams
 from cdpipe.plain import show_plain
 from cdpipe.stages import STAGES
-from cdpipe.stages.conventions import ConventionParams
-from cdpipe.stages.gather import GatherParams
+from cdpipe.stages.gather.conventions import ConventionParams
+from cdpipe.stages.gather.gather import GatherParams
 from cdpipe.stages.params import Params, is_url_path
-from cdpipe.stages.train import TrainParams
+from cdpipe.training.train import TrainParams
 
 _SHOWN: Final = 20
 """How many problems are worded; of the others the number."""

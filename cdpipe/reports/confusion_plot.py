@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from cdpipe.oserrors import naming
-from cdpipe.stages.metrics import Metrics
+from cdpipe.training.metrics import Metrics
 
 _LABELS: Final = ("honest", "attacker")
 

@@ -9,14 +9,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from cdpipe.engine.rejects import count_further
-from cdpipe.engine.seals import seal
+from cdpipe.engine.files.rejects import count_further
+from cdpipe.engine.files.seals import seal
 from cdpipe.limits import count_processors
 from cdpipe.oserrors import naming
-from cdpipe.stages.conventions import Convention
-from cdpipe.stages.gather import NAME as GATHER
+from cdpipe.stages.gather.conventions import Convention
+from cdpipe.stages.gather.gather import NAME as GATHER
 from cdpipe.stages.ledger import Ledger
-from cdpipe.stages.train import Trained
+from cdpipe.training.train import Trained
 
 _PACKAGES: Final = ("cdpipe", "dask", "distributed", "numba", "numpy", "pandas", "pyarrow", "scikit-learn")
 _FAST_ENGINE: Final = "scikit-learn-intelex"

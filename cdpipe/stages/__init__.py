@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cdpipe.stages import attack, clean, features
 from cdpipe.stages.attacks import ATTACKS, OffsetRand
-from cdpipe.stages.stage import GlobalStep, Stage
+from cdpipe.stages.base import GlobalStep, Stage
 
 STAGES: Final[tuple[Stage, ...]] = (
     Stage(clean.NAME, clean.VERSION, clean.CleanParams, clean.CleanParams, clean.apply, regions=clean.regions),

@@ -8,13 +8,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cdpipe.columns import IS_ATTACKER, ROW_NUMBER, VEHICLE_ID, X_POS, Y_POS
-from cdpipe.kernels.allocation import allot
-from cdpipe.kernels.choice import NOBODY, choose_rows, choose_threshold, distinct, is_chosen
-from cdpipe.kernels.draws import ATTACKER, POOL
-from cdpipe.kernels.pool import draw_smallest, mark_smallest
-from cdpipe.kernels.rows import Kept, look_up, put, take
-from cdpipe.stages.arrays import Vehicles, require_columns, view_vehicles
+from cdpipe.kernels.buffers.allocation import allot
+from cdpipe.kernels.buffers.selection import Kept, look_up, put, take
+from cdpipe.kernels.draws.bottom_k import draw_smallest, mark_smallest
+from cdpipe.kernels.draws.keyed import ATTACKER, POOL
+from cdpipe.kernels.draws.thresholds import NOBODY, choose_rows, choose_threshold, distinct, is_chosen
 from cdpipe.stages.attacks import AttackParams, Pool, Targets
+from cdpipe.stages.frames.interop import Vehicles, require_columns, view_vehicles
 from cdpipe.stages.ledger import Ledger
 
 NAME: Final = "attack"

@@ -23,16 +23,16 @@ from cdpipe.columns import (
     Y_POS,
     canonical,
 )
-from cdpipe.kernels.calendar import calendar_parts
 from cdpipe.kernels.geodesy import to_local
-from cdpipe.kernels.points import parse_point
-from cdpipe.kernels.positions import NOWHERE, OFF_GLOBE, judge_positions
-from cdpipe.stages.arrays import name_canonically, null_mask, require_columns, text_cells
+from cdpipe.kernels.geodesy.positions import NOWHERE, OFF_GLOBE, judge_positions
+from cdpipe.kernels.text.calendar import calendar_parts
+from cdpipe.kernels.text.wkt_points import parse_point
 from cdpipe.stages.filters import FILTERS, Filter, Messages, Region
+from cdpipe.stages.frames.assembly import make_frame
+from cdpipe.stages.frames.interop import name_canonically, null_mask, require_columns, text_cells
+from cdpipe.stages.frames.remaining_rows import Rows
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
-from cdpipe.stages.rows import Rows
-from cdpipe.stages.tables import make_frame
 
 NAME: Final = "clean"
 VERSION: Final = 3

@@ -21,13 +21,21 @@ from cdpipe.columns import (
     Y_POS,
     canonical,
 )
-from cdpipe.kernels.calendar import mark_whole_seconds, refine_seconds
-from cdpipe.kernels.hexids import parse_hex
-from cdpipe.kernels.rows import look_up
-from cdpipe.stages.arrays import Cells, hash_vehicles, null_mask, number_plainly, require_columns, spread, view_labels
+from cdpipe.kernels.buffers.selection import look_up
+from cdpipe.kernels.text.calendar import mark_whole_seconds, refine_seconds
+from cdpipe.kernels.text.hex_ids import parse_hex
+from cdpipe.stages.frames.assembly import make_frame
+from cdpipe.stages.frames.interop import (
+    Cells,
+    hash_vehicles,
+    null_mask,
+    number_plainly,
+    require_columns,
+    spread,
+    view_labels,
+)
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
-from cdpipe.stages.tables import make_frame
 
 NAME: Final = "features"
 VERSION: Final = 3

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field, NaiveDatetime, model_validator
 
 from cdpipe.columns import BY_NAME, GENERATED_AT, LATITUDE, LONGITUDE, POINT, ROW_NUMBER, SEC_MARK, VEHICLE_ID
-from cdpipe.stages.framecells import type_series
+from cdpipe.stages.frames.frame_columns import type_series
 from cdpipe.stages.params import Params
 from cdpipe.synthetic.trips import WAVE_MS, Fleet, Ints, Trips, draw_words, drive, make_trips, row_words
 from cdpipe.synthetic.writers import COLUMNS, EPOCH, RECEIVED_AT, WRITERS, Messages, replacing, typed_table

@@ -187,13 +187,13 @@ def test_probed_run_lasts_long_enough_to_be_attributed(data_folder, tmp_path, mo
 
 @pytest.mark.filterwarnings(DASK_OWN)
 def test_a_run_that_could_not_be_measured_is_skipped_and_says_why(data_folder, tmp_path, monkeypatch):
-    import cdpipe.engine.probe
+    import cdpipe.probe.probe
     from benchmarks.clean import Basic
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(_stage, "WARM_UP", TINY)
     monkeypatch.setattr(_stage, "PROBED_S", 0.0)
-    monkeypatch.setattr(cdpipe.engine.probe, "why_unmeasurable", lambda: "there is no /proc here")
+    monkeypatch.setattr(cdpipe.probe.probe, "why_unmeasurable", lambda: "there is no /proc here")
     for figure in ("cpu_seconds", "share_compute", "tree_peak_bytes"):
         with pytest.raises(NotImplementedError, match=f"no {figure} was measured: there is no /proc here"):
             getattr(Basic(), f"track_{figure}")(TINY)
@@ -287,7 +287,7 @@ def test_a_change_of_the_work_changes_the_version(described):
 
 
 def test_what_a_commit_lacks_is_skipped_and_what_it_has_is_not():
-    _stage.skip_unless("cdpipe:clean", "cdpipe.engine.probe:probe", "json:dumps")
+    _stage.skip_unless("cdpipe:clean", "cdpipe.probe.probe:probe", "json:dumps")
     for missing in ("cdpipe:no_such_stage", "cdpipe.engine.no_such_module:probe", "no_such_package.module:name"):
         with pytest.raises(NotImplementedError, match=f"this commit has no {missing}"):
             _stage.skip_unless(missing)

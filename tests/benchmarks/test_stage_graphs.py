@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import _stage
 from cdpipe import SessionParams, open_session
-from cdpipe.engine.probe import probe
+from cdpipe.probe.probe import probe
 
 LAYING_S = 0.4
 
@@ -32,7 +32,7 @@ def test_a_stage_lays_its_graph_where_the_probe_counts_it():
 
 
 def test_a_commit_without_such_a_block_is_measured_all_the_same(monkeypatch):
-    monkeypatch.delattr("cdpipe.engine.tasks.building_graph")
+    monkeypatch.delattr("cdpipe.probe.recording.task_recorder.building_graph")
     assert isinstance(_stage.laying_graph(), nullcontext)
     monkeypatch.setattr(_stage, "find_spec", lambda _name: None)
     assert isinstance(_stage.laying_graph(), nullcontext)

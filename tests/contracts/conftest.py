@@ -1,14 +1,9 @@
 """Data of the contract tests, made once for all of them."""
 
-import sys
-from pathlib import Path
-
 import pytest
 from contract_data import inputs_of_stages, write_dirty_csv
 
 from cdpipe import read
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "engine"))  # `clusters` starts real dask processes
 
 
 @pytest.fixture(scope="session")

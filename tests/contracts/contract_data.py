@@ -12,8 +12,8 @@ from pandas.api.types import union_categoricals
 
 from cdpipe.config.model import parse_config
 from cdpipe.config.template import example_config
-from cdpipe.engine.frames import apply_stage
-from cdpipe.engine.parts import read_part
+from cdpipe.engine.api.stages import apply_stage
+from cdpipe.engine.files.parts import read_part
 from cdpipe.stages import STAGES
 from cdpipe.stages.attacks import ATTACKS
 from cdpipe.stages.clean import CleanParams, Filters

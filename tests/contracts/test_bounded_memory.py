@@ -11,7 +11,7 @@ from clusters import environment
 from contract_data import config_of
 
 from cdpipe import run
-from cdpipe.engine.projection import MemoryLimitError
+from cdpipe.engine.run.memory_projection import MemoryLimitError
 from cdpipe.synthetic.generator import SynthParams, synthesize
 
 SMALL, LARGE = 40_000, 160_000
@@ -23,7 +23,7 @@ import json, os, sys, threading
 from pathlib import Path
 from cdpipe import run
 from cdpipe.config.model import parse_config
-from cdpipe.engine.memory import tree_pss_bytes
+from cdpipe.probe.system.process_memory import tree_pss_bytes
 
 peak, own, end = 0, 0, threading.Event()
 

@@ -6,9 +6,9 @@ import pytest
 from contract_data import config_of, metrics_of, read_dataset, write_dirty_csv
 
 from cdpipe import run
-from cdpipe.engine.cache import CacheWarning
-from cdpipe.engine.outputs import Results
-from cdpipe.engine.rejects import REJECTS
+from cdpipe.engine.cache.store import CacheWarning
+from cdpipe.engine.files.rejects import REJECTS
+from cdpipe.engine.outputs.output_folder import Results
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from contract_data import CENTRE, read_dataset, tables_of
 from cdpipe import RunConfig, run
 from cdpipe.config.model import ConfigError, parse_config
 from cdpipe.config.template import example_config
-from cdpipe.engine.session import SessionParams, open_session
+from cdpipe.engine.sessions.open import open_session
+from cdpipe.engine.sessions.params import SessionParams
 from cdpipe.stages.attacks import ATTACKS
 from cdpipe.synthetic.generator import SynthParams, synthesize
 

@@ -10,7 +10,7 @@ from contract_data import read_rejects
 from message_files import FORMS, messages, run_plain, write_messages
 
 from cdpipe import clean, features
-from cdpipe.engine.sources import SourceError
+from cdpipe.engine.files.sources import SourceError
 from cdpipe.stages.clean import CleanParams
 
 GENERATED, MARK = "metadata_generatedAt", "coreData_secMark"

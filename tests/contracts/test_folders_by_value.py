@@ -8,10 +8,10 @@ import pytest
 from contract_data import config_of
 
 from cdpipe import read, run
-from cdpipe.engine.digests import Kept
-from cdpipe.engine.outputs import OutputError
-from cdpipe.engine.partitions import PartitionError, find_keys, split_part
-from cdpipe.engine.parts import write_part
+from cdpipe.engine.files.digests import Kept
+from cdpipe.engine.files.partitions import PartitionError, find_keys, split_part
+from cdpipe.engine.files.parts import write_part
+from cdpipe.engine.outputs.output_folder import OutputError
 
 DAYS = {"features": {"columns": "all"}, "clean": {"timestamp_parts": True}}
 
@@ -104,7 +104,7 @@ def test_two_values_of_one_name_are_one_folder(tmp_path):
 
 
 def test_too_many_folders_are_an_error_that_names_the_columns(tmp_path, monkeypatch):
-    monkeypatch.setattr("cdpipe.engine.partitions.MOST_FOLDERS", 5)
+    monkeypatch.setattr("cdpipe.engine.files.partitions.MOST_FOLDERS", 5)
     frame = pd.DataFrame({"k": range(6), "n": 0})
     path = tmp_path / "part-000000.parquet"
     part = Kept(path, write_part(frame, path).digest)

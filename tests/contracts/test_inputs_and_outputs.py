@@ -25,12 +25,13 @@ from contract_data import (
 
 from cdpipe import gather, run
 from cdpipe.columns import PANDAS_DTYPES
-from cdpipe.engine import graph, outputs
-from cdpipe.engine.frames import apply_stage
-from cdpipe.engine.outputs import OutputError
+from cdpipe.engine.api.stages import apply_stage
+from cdpipe.engine.graph import partition as graph
+from cdpipe.engine.outputs import output_folder as outputs
+from cdpipe.engine.outputs.output_folder import OutputError
 from cdpipe.oserrors import StorageError
 from cdpipe.stages import BY_NAME
-from cdpipe.stages.gather import GatherParams
+from cdpipe.stages.gather.gather import GatherParams
 from cdpipe.synthetic.generator import SynthParams, synthesize
 
 
@@ -359,3 +360,44 @@ def test_data_that_are_read_only_are_enough(dirty_csv, tmp_path):
     assert written["ledgers"][0]["rows_in"] == 3_000
     assert os.access(tmp_path / "out" / "dataset", os.R_OK | os.X_OK)
     assert np.all([part.stat().st_size for part in (tmp_path / "out" / "dataset").iterdir()])
+
+
+KILLED_IN_EXCHANGE = """
+import json, os, signal, sys
+from cdpipe import run
+from cdpipe.config.model import parse_config
+from cdpipe.engine.outputs import exchange
+
+put, left = exchange._put, [int(sys.argv[2])]
+
+def put_or_die(source, target):
+    left[0] -= 1
+    if left[0] < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    put(source, target)
+
+exchange._put = put_or_die
+run(parse_config(json.loads(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize(
+    "arrived", [1, pytest.param(0, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+)
+def test_a_run_after_one_that_was_killed_as_it_put_its_results_in_place(dirty_csv, tmp_path, arrived):
+    """What has arrived is vouched for by no report yet, and is not taken for somebody else's."""
+    config = config_of([dirty_csv], tmp_path, attack={"kind": "offset_rand", "ratio": 0.3})
+    run(config)
+    other = config_of([dirty_csv], tmp_path, attack={"kind": "offset_rand", "ratio": 0.6})
+    given = other.model_dump_json(exclude_unset=True)
+    command = [sys.executable, "-c", KILLED_IN_EXCHANGE, given, str(arrived)]
+    killed = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    with pytest.raises(ValueError, match="partition_by"):  # a run that is refused finishes it too
+        run(other.model_copy(update={"output": other.output.model_copy(update={"partition_by": ("no_such",)})}))
+    said = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert said["config"]["attack"]["ratio"] == 0.6
+    run(config)
+    said = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert said["config"]["attack"]["ratio"] == 0.3
+    assert sorted(path.name for path in (tmp_path / "out").glob(".*")) == []

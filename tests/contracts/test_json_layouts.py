@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdpipe import gather, read, run
-from cdpipe.engine.sources import SourceError, count_rows, cut, find_sources, read_block
-from cdpipe.stages.gather import GatherParams
+from cdpipe.engine.files.sources import SourceError, count_rows, cut, find_sources, read_block
+from cdpipe.stages.gather.gather import GatherParams
 
 COLUMNS = ("coreData_id", "coreData_speed")
 BETWEEN = re.compile(r"(?:[\s,\[\]]|\ufeff)*")

@@ -10,13 +10,13 @@ import pytest
 from contract_data import block_mb, name_of, variants
 
 from cdpipe import attack, clean, features, read
-from cdpipe.engine import sources
-from cdpipe.engine.facts import lay_facts
-from cdpipe.engine.frames import apply_stage
-from cdpipe.engine.graph import Apply, Keep, Look, Stored, lay_chain, split_outcomes
-from cdpipe.engine.sources import cut, find_sources
+from cdpipe.engine.api.stages import apply_stage
+from cdpipe.engine.files import sources
+from cdpipe.engine.files.sources import cut, find_sources
+from cdpipe.engine.graph.global_step import lay_facts
+from cdpipe.engine.graph.partition import Apply, Keep, Look, Stored, lay_chain, split_outcomes
 from cdpipe.stages.attacks import ATTACKS
-from cdpipe.stages.gather import GatherParams
+from cdpipe.stages.gather.gather import GatherParams
 from cdpipe.synthetic.generator import SynthParams, synthesize
 
 FIRST_BYTES = 1 << 18

@@ -13,10 +13,10 @@ from contract_data import config_of, digest_tree
 from sklearn import metrics as oracle
 
 from cdpipe import run
-from cdpipe.engine import graph
-from cdpipe.engine.probe import ProbeResult
-from cdpipe.stages.metrics import measure
-from cdpipe.stages.train import CLASSIFIERS
+from cdpipe.engine.graph import partition as graph
+from cdpipe.probe.probe import ProbeResult
+from cdpipe.training.metrics import measure
+from cdpipe.training.train import CLASSIFIERS
 
 
 @pytest.fixture(scope="module")

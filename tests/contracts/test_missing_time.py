@@ -9,7 +9,7 @@ from contract_data import config_of, read_dataset
 
 from cdpipe import clean, features, gather, read, run
 from cdpipe.stages.clean import CleanParams
-from cdpipe.stages.gather import GatherParams
+from cdpipe.stages.gather.gather import GatherParams
 
 GENERATED, RECEIVED = "metadata_generatedAt", "metadata_receivedAt"
 NOTE = f"{GENERATED} taken from {RECEIVED}"

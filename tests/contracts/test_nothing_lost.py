@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 
 from cdpipe import RunConfig, run
 from cdpipe.columns import BY_NAME, SOURCE
-from cdpipe.engine.frames import apply_stage
+from cdpipe.engine.api.stages import apply_stage
 from cdpipe.stages.attacks import ATTACKS
 from cdpipe.stages.clean import CleanParams, Filters
 from cdpipe.stages.filters import FILTERS
-from cdpipe.stages.train import TrainParams, train
+from cdpipe.training.train import TrainParams, train
 
 FOUND_FILTERS = filter_params()
 PRESENT = [

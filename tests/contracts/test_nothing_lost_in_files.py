@@ -17,7 +17,7 @@ from contract_data import (
 
 from cdpipe import read, run
 from cdpipe.columns import BY_NAME, SOURCE
-from cdpipe.engine.sources import SourceError
+from cdpipe.engine.files.sources import SourceError
 from cdpipe.synthetic.generator import SynthParams, synthesize
 
 HEADER = [column.name for column in SOURCE if column.name in {"coreData_id", "coreData_secMark", "coreData_speed"}]

@@ -18,7 +18,7 @@ from cdpipe import attack, clean, features, read
 from cdpipe.stages.attacks.offset_const_per_id import OffsetConstPerId
 from cdpipe.stages.clean import CleanParams
 from cdpipe.stages.features import FeatureParams
-from cdpipe.stages.split import split
+from cdpipe.training.split import split
 
 TEXT_FORMS = ("{}", " {}", "{}\r", "\ufeff{}\t", "\xa0{} ")
 KEPT = ("metadata_generatedAt", "coreData_id", "coreData_secMark")

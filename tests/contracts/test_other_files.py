@@ -7,7 +7,7 @@ from contract_data import assert_identical, config_of, read_dataset, read_reject
 
 from cdpipe import run
 from cdpipe.columns import ROW_NUMBER
-from cdpipe.engine.parts import read_part
+from cdpipe.engine.files.parts import read_part
 from cdpipe.synthetic.generator import SynthParams, synthesize
 
 ATTACK = {"kind": "offset_rand"}  # draws by row number

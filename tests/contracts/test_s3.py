@@ -19,7 +19,7 @@ import cdpipe
 from cdpipe import run
 from cdpipe.cli import main
 from cdpipe.config.model import parse_config
-from cdpipe.engine.seals import open_seal
+from cdpipe.engine.files.seals import open_seal
 
 SOURCE = "s3://study/messages/dirty.csv"
 
@@ -106,7 +106,7 @@ KILLED = """
 import json, os, signal, sys
 from cdpipe import run
 from cdpipe.config.model import parse_config
-from cdpipe.engine.objectstore import ObjectStore
+from cdpipe.engine.outputs.object_store import ObjectStore
 
 put = ObjectStore.put
 

@@ -17,10 +17,10 @@ from contract_data import (
 )
 
 from cdpipe import read
-from cdpipe.engine.frames import apply_stage
+from cdpipe.engine.api.stages import apply_stage
 from cdpipe.stages.attacks.offset_rand import OffsetRand
 from cdpipe.stages.features import FeatureParams
-from cdpipe.stages.gather import GatherParams
+from cdpipe.stages.gather.gather import GatherParams
 
 EVERY = variants()
 

@@ -21,8 +21,8 @@ from contract_data import (
 )
 
 from cdpipe import run
-from cdpipe.stages.train import CLASSIFIERS, TrainParams, train
 from cdpipe.synthetic.generator import SynthParams, synthesize
+from cdpipe.training.train import CLASSIFIERS, TrainParams, train
 
 EVERY_CLASSIFIER = {"classifiers": [*CLASSIFIERS]}
 ATTACK_OF_RUNS = {"kind": "swap_rand"}  # the one that rests on most of what other partitions hold

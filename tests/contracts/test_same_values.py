@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdpipe.columns import BY_NAME, GENERATED_AT, LATITUDE, VEHICLE_ID
-from cdpipe.engine.sources import SourceError, cut, find_sources, read_block
-from cdpipe.stages.conventions import USUAL, Convention
-from cdpipe.stages.gather import gather_table
+from cdpipe.engine.files.sources import SourceError, cut, find_sources, read_block
+from cdpipe.stages.gather.conventions import USUAL, Convention
+from cdpipe.stages.gather.gather import gather_table
 
 COLUMNS = (GENERATED_AT, LATITUDE, VEHICLE_ID)
 TIMES = """2017-12-05T16:33:58Z[UTC]|2017-12-05T16:33Z[UTC]|12/05/2017 04:33:58 PM|12/5/2017 16:33|2017-12-05

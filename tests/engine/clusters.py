@@ -13,7 +13,9 @@ import psutil
 from distributed import Client, Security
 
 import cdpipe
-from cdpipe.engine.session import Session, SessionParams, open_session
+from cdpipe.engine.sessions.base import Session
+from cdpipe.engine.sessions.open import open_session
+from cdpipe.engine.sessions.params import SessionParams
 
 HOST = "127.0.0.1"
 LOOPBACK_PAGES = ("--no-dashboard", "--dashboard-address", f"{HOST}:0")

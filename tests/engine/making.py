@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from cdpipe.engine.cache import key
-from cdpipe.engine.parts import write_part
+from cdpipe.engine.cache.store import key
+from cdpipe.engine.files.parts import write_part
 
 FRAME = pd.DataFrame({"row_number": np.arange(1000), "x_pos": np.linspace(0, 1, 1000)})
 LEDGER = {"stages": [{"stage": "clean", "rows_in": 1200, "rows_out": 1000, "dropped": {"null": 200}, "notes": {}}]}

@@ -16,14 +16,14 @@ import pyarrow.parquet as pq
 
 from cdpipe.columns import GENERATED_AT, SOURCE
 from cdpipe.config.model import ConfigError, load_config
-from cdpipe.engine.graph import read_raw
-from cdpipe.engine.parts import to_arrow
-from cdpipe.engine.paths import SourceError
-from cdpipe.engine.reading import plan_sources
-from cdpipe.engine.starts import FIRST, count_each, go_on
-from cdpipe.stages.arrays import Cells
-from cdpipe.stages.gather import GatherParams
-from cdpipe.stages.timecells import read_times
+from cdpipe.engine.api.reading import plan_sources
+from cdpipe.engine.files.parts import to_arrow
+from cdpipe.engine.files.paths import SourceError
+from cdpipe.engine.graph.partition import read_raw
+from cdpipe.engine.graph.row_numbers import FIRST, count_each, go_on
+from cdpipe.stages.frames.interop import Cells
+from cdpipe.stages.frames.time_cells import read_times
+from cdpipe.stages.gather.gather import GatherParams
 
 ZONES: Final = ("UTC", "America/Denver")
 _WHOLE_MB: Final = 64.0

@@ -60,7 +60,7 @@ def test_a_target_tells_what_differs():
 
 
 def test_an_error_that_names_no_file_is_a_fault(monkeypatch):
-    from cdpipe.engine.paths import SourceError
+    from cdpipe.engine.files.paths import SourceError
 
     from . import targets
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from cdpipe.engine.probe import probe
-from cdpipe.engine.session import Session, SessionParams, open_session
+from cdpipe.engine.sessions.base import Session
+from cdpipe.engine.sessions.open import open_session
+from cdpipe.engine.sessions.params import SessionParams
 from cdpipe.perf.analysis.attribution import attribute
 from cdpipe.perf.analysis.bounds import Bound
+from cdpipe.probe.probe import probe
 
 from .disks import can_throttle, throttled
 from .measuring import describe_shares, read_figures

@@ -12,7 +12,9 @@ from typing import Any, Final
 import dask
 import numpy as np
 
-from cdpipe.engine.session import Session, SessionParams, open_session
+from cdpipe.engine.sessions.base import Session
+from cdpipe.engine.sessions.open import open_session
+from cdpipe.engine.sessions.params import SessionParams
 from cdpipe.perf.analysis.bounds import Bound
 
 from . import outside, work

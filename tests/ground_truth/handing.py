@@ -3,8 +3,8 @@
 import functools
 import os
 
-from cdpipe.engine.memory import tree_pss_bytes
 from cdpipe.perf.analysis.bounds import Bound
+from cdpipe.probe.system.process_memory import tree_pss_bytes
 
 from . import outside, work
 from .ground import SESSIONS, Workload, task

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cdpipe.engine.probe import ProbeResult, probe
 from cdpipe.figures import PREFIX
 from cdpipe.perf.analysis.attribution import attribute
 from cdpipe.perf.analysis.bounds import Bound
+from cdpipe.probe.probe import ProbeResult, probe
 
 from .ground import Ground, Workload
 

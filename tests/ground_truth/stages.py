@@ -11,9 +11,9 @@ import numpy as np
 
 import cdpipe
 from cdpipe.columns import ROW_NUMBER
-from cdpipe.engine.facts import lay_facts
-from cdpipe.engine.graph import Apply, Look, Stored, lay_chain, split_outcomes
-from cdpipe.engine.session import Session
+from cdpipe.engine.graph.global_step import lay_facts
+from cdpipe.engine.graph.partition import Apply, Look, Stored, lay_chain, split_outcomes
+from cdpipe.engine.sessions.base import Session
 from cdpipe.stages import BY_NAME
 
 CENTRE: Final = {"latitude": 41.5430216, "longitude": -106.0831353}
@@ -49,7 +49,7 @@ def _apply(session: Session, place: Place, stage: str, params: Any) -> None:
 
 
 def _gather_params(place: Place) -> Any:
-    from cdpipe.stages.gather import GatherParams
+    from cdpipe.stages.gather.gather import GatherParams
 
     return GatherParams(block_mb=place.input.stat().st_size / 1e6 / place.partitions)
 

@@ -26,6 +26,7 @@ def load_plain(name: str) -> ModuleType:
     """Import a module of `cdpipe.kernels` afresh, uncompiled: NumPy then checks every index."""
     package = importlib.import_module("cdpipe.kernels")
     prefix = "cdpipe.kernels."
+    rooms = {key: value for key, value in vars(package).items() if prefix + key in sys.modules}
     compiled = {key: sys.modules.pop(key) for key in list(sys.modules) if key.startswith(prefix)}
     numba.config.DISABLE_JIT, before = True, numba.config.DISABLE_JIT
     try:
@@ -34,10 +35,10 @@ def load_plain(name: str) -> ModuleType:
         numba.config.DISABLE_JIT = before
         for key in [key for key in sys.modules if key.startswith(prefix)]:
             del sys.modules[key]
-            delattr(package, key.removeprefix(prefix))
+            if "." not in key.removeprefix(prefix):
+                delattr(package, key.removeprefix(prefix))
         sys.modules.update(compiled)
-        for key, module in compiled.items():
-            setattr(package, key.removeprefix(prefix), module)
+        vars(package).update(rooms)
 
 
 def read_float(text: bytes) -> tuple[float, int]:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from cdpipe.reports.confusion_plot import plot_confusion
-from cdpipe.stages.metrics import measure
+from cdpipe.training.metrics import measure
 
 
 def metrics(tn, fp, fn, tp):

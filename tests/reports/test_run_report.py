@@ -7,12 +7,12 @@ import numpy as np
 import psutil
 import pytest
 
-from cdpipe.engine.seals import FILES, SEAL
+from cdpipe.engine.files.seals import FILES, SEAL
 from cdpipe.reports.run_report import RunReport, describe_machine, describe_versions
-from cdpipe.stages.conventions import Convention
+from cdpipe.stages.gather.conventions import Convention
 from cdpipe.stages.ledger import Ledger
-from cdpipe.stages.metrics import measure
-from cdpipe.stages.train import Fitted, Trained
+from cdpipe.training.metrics import measure
+from cdpipe.training.train import Fitted, Trained
 
 DEGENERATE = measure(np.zeros(4, np.int8), np.zeros(4, np.int8))
 

@@ -14,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from cdpipe.columns import BY_NAME
-from cdpipe.stages.jsonlines import parse_json_lines
+from cdpipe.stages.gather.json_lines import parse_json_lines
 from cdpipe.synthetic import generator
 from cdpipe.synthetic.generator import SynthParams, fleet_of, synthesize, synthesize_frame
 from cdpipe.synthetic.writers import COLUMNS

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 import psutil
 
 import cdpipe
-from cdpipe.engine.cache import CacheParams, Store
+from cdpipe.engine.cache.store import CacheParams, Store
 from cdpipe.synthetic.generator import SynthParams, synthesize
 
 from .crashpoints import Fault

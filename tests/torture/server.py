@@ -45,7 +45,7 @@ def _warm_up(source: Path) -> None:
     import cdpipe.console
     import cdpipe.reports.confusion_plot  # noqa: F401
     from cdpipe import read
-    from cdpipe.engine.frames import apply_stage
+    from cdpipe.engine.api.stages import apply_stage
     from cdpipe.stages import STAGES
 
     frame = read(source)[0].compute(scheduler="sync")

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cdpipe.stages.attacks.attack import AttackParams, Pool, Targets
+from cdpipe.stages.attacks.base import AttackParams, Pool, Targets
 from cdpipe.stages.attacks.offset_const import OffsetConst
 from cdpipe.stages.attacks.offset_const_per_id import OffsetConstPerId
 from cdpipe.stages.attacks.offset_rand import OffsetRand

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from cdpipe.stages.attacks.attack import ConstantShift, Pool, Positions, Targets
+from cdpipe.stages.attacks.base import ConstantShift, Pool, Positions, Targets
 
 
 class OffsetConst(ConstantShift):

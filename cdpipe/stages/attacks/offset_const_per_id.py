@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from cdpipe.kernels.draws import OFFSET, bearings_and_distances
-from cdpipe.stages.attacks.attack import DistanceRange, Pool, Positions, Targets
+from cdpipe.kernels.draws.keyed import OFFSET, bearings_and_distances
+from cdpipe.stages.attacks.base import DistanceRange, Pool, Positions, Targets
 
 
 class OffsetConstPerId(DistanceRange):

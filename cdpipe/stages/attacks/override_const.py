@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from cdpipe.stages.attacks.attack import Centred, ConstantShift, Pool, Positions, Targets
+from cdpipe.stages.attacks.base import Centred, ConstantShift, Pool, Positions, Targets
 
 
 class OverrideConst(ConstantShift, Centred):

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from cdpipe.kernels.draws import OVERRIDE, bearings_and_distances
-from cdpipe.stages.attacks.attack import Centred, DistanceRange, Pool, Positions, Targets
+from cdpipe.kernels.draws.keyed import OVERRIDE, bearings_and_distances
+from cdpipe.stages.attacks.base import Centred, DistanceRange, Pool, Positions, Targets
 
 
 class OverrideRand(DistanceRange, Centred):

@@ -2,9 +2,9 @@
 
 from typing import ClassVar, Literal
 
-from cdpipe.kernels.draws import SWAP
-from cdpipe.kernels.pool import take_others
-from cdpipe.stages.attacks.attack import AttackParams, Pool, Positions, Targets
+from cdpipe.kernels.draws.bottom_k import take_others
+from cdpipe.kernels.draws.keyed import SWAP
+from cdpipe.stages.attacks.base import AttackParams, Pool, Positions, Targets
 
 
 class SwapRand(AttackParams):

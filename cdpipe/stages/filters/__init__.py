@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from cdpipe.stages.filters.bbox import BoundingBox
+from cdpipe.stages.filters.base import Filter, Messages, Region, Span, Verdict
+from cdpipe.stages.filters.bounding_box import BoundingBox
 from cdpipe.stages.filters.dates import Dates
-from cdpipe.stages.filters.filter import Filter, Messages, Region, Span, Verdict
 from cdpipe.stages.filters.within import Within
 
 FILTERS: Final[tuple[type[Filter], ...]] = (Dates, BoundingBox, Within)

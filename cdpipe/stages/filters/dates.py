@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from cdpipe.columns import GENERATED_AT
-from cdpipe.stages.filters.filter import Filter, Messages, Region, Span
+from cdpipe.stages.filters.base import Filter, Messages, Region, Span
 
 
 class Dates(Filter):

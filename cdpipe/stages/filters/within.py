@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from cdpipe.columns import LATITUDE, LONGITUDE
-from cdpipe.kernels.circle import bound_circle, encircle
-from cdpipe.stages.filters.filter import Filter, Messages, Region, Span, Verdict
+from cdpipe.kernels.geodesy.circle import bound_circle, encircle
+from cdpipe.stages.filters.base import Filter, Messages, Region, Span, Verdict
 
 
 class Within(Filter):

@@ -1,0 +1,1 @@
+"""The public face: files and stages on pandas and Dask DataFrames."""

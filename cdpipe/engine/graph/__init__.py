@@ -1,0 +1,1 @@
+"""Graphs: stages laid over partitions as Dask tasks."""

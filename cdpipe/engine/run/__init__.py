@@ -1,0 +1,1 @@
+"""A run: inputs, passes over the data set, projected memory and meters."""

@@ -1,0 +1,1 @@
+"""Sessions: threads of this process, a local cluster, or a scheduler that is already running."""

@@ -1,0 +1,1 @@
+"""Compiling: Numba decorators that are safe to borrow from, and machine code kept on disk."""

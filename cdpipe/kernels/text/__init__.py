@@ -1,0 +1,1 @@
+"""Text cells: numbers, times, ids and words read from bytes, and texts numbered."""

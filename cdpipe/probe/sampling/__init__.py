@@ -1,0 +1,1 @@
+"""Sampling: the process beside a run that looks at its threads. Standard library alone."""

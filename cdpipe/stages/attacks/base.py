@@ -1,0 +1,151 @@
+"""What an attack is: a small value that says where attackers' messages claim to be."""
+
+from typing import ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from cdpipe.kernels.buffers.selection import look_up, take
+from cdpipe.kernels.geodesy import direct
+from cdpipe.kernels.geodesy.plane import move
+from cdpipe.stages.clean import Centre
+from cdpipe.stages.frames.interop import Vehicles
+from cdpipe.stages.params import Params
+
+Positions = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+class Targets:
+    """The attackers' messages; what an attack asks of them is fetched when it is asked for.
+
+    Parameters
+    ----------
+    rows
+        Their places in the partition, shape (n,).
+    row_number, x, y
+        Columns of the partition: place in the whole input, and true position in degrees or metres east and north.
+    vehicles
+        The vehicles of the partition.
+    """
+
+    def __init__(
+        self,
+        rows: NDArray[np.int64],
+        *,
+        row_number: NDArray[np.int64],
+        vehicles: Vehicles,
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
+    ) -> None:
+        self._rows, self._row_number, self._vehicles, self._x, self._y = rows, row_number, vehicles, x, y
+
+    def __len__(self) -> int:
+        """Return how many messages there are."""
+        return self._rows.size
+
+    def row_number(self) -> NDArray[np.int64]:
+        """Return the place of each message in the whole input, shape (n,)."""
+        return take(self._row_number, self._rows)
+
+    def vehicle(self) -> NDArray[np.uint64]:
+        """Return the hash of each message's vehicle id, shape (n,)."""
+        return look_up(self._vehicles.hashes, take(self._vehicles.codes, self._rows))
+
+    def position(self) -> Positions:
+        """Return the true positions, shape (n,) each: longitude and latitude, or metres east and north."""
+        return take(self._x, self._rows), take(self._y, self._rows)
+
+
+class Pool(NamedTuple):
+    """Positions that a swap may take, ascending by row number; shape (k,) each.
+
+    Attributes
+    ----------
+    row_number
+        Place in the whole input.
+    key
+        What it was drawn by, see `cdpipe.kernels.draws.bottom_k`.
+    x, y
+        Position.
+    """
+
+    row_number: NDArray[np.int64]
+    key: NDArray[np.uint32]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+
+
+class AttackParams(Params):
+    """Who attacks, and in which coordinates; each kind adds how.
+
+    Attributes
+    ----------
+    uses_pool
+        Whether the attack takes positions from other messages.
+    """
+
+    uses_pool: ClassVar[bool] = False
+
+    kind: str = Field(description="which attack")
+    ratio: float = Field(0.3, ge=0, le=1, description="share of vehicles (exactly) or of rows that attack")
+    choose_by: Literal["vehicle", "row"] = Field(
+        "vehicle", description="whether a vehicle attacks with all its messages, or each message is drawn alone"
+    )
+    seed: int = Field(42, ge=0, lt=2**63, description="seed of every draw")
+    coordinates: Literal["geographic", "local"] = Field(
+        "geographic", description="those of x_pos and y_pos; a run takes clean.coordinates"
+    )
+    centre: Centre | None = Field(
+        None, description="centre of the study, for the override attacks; a run takes clean.centre"
+    )
+
+    def displace(self, targets: Targets, pool: Pool | None) -> Positions:
+        """Return the positions that the attackers claim, shape (n,) each; a call is for some of them only."""
+        raise NotImplementedError
+
+    def move(self, start: Positions, bearing_deg: NDArray[np.float64], distance_m: NDArray[np.float64]) -> Positions:
+        """Move points by a distance along a bearing, degrees clockwise from north.
+
+        In geographic coordinates along the WGS84 geodesic, in local ones in the plane.
+        """
+        x, y = start
+        if self.coordinates == "geographic":
+            return direct(x, y, bearing_deg, distance_m)
+        return move(x, y, bearing_deg, distance_m)
+
+
+class ConstantShift(AttackParams):
+    """One distance and bearing for all."""
+
+    bearing_deg: float = Field(45.0, ge=0, le=360, description="degrees clockwise from north")
+    distance_m: float = Field(150.0, ge=0, le=20_000_000, description="metres")
+
+
+class DistanceRange(AttackParams):
+    """Distances drawn uniformly from a range, bearings uniformly from the whole circle."""
+
+    min_m: float = Field(25.0, ge=0, le=20_000_000, description="least distance, metres")
+    max_m: float = Field(250.0, ge=0, le=20_000_000, description="greatest distance, metres")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_m > self.max_m:
+            raise ValueError(f"min_m {self.min_m} is greater than max_m {self.max_m}; swap them")
+        return self
+
+
+class Centred(AttackParams):
+    """An attack that claims a position relative to the centre of the study."""
+
+    @model_validator(mode="after")
+    def _has_centre(self) -> Self:
+        if self.coordinates == "geographic" and self.centre is None:
+            raise ValueError(f"{self.kind} needs a centre: set clean.centre = {{latitude = …, longitude = …}}")
+        return self
+
+    def origin(self, rows: int) -> Positions:
+        """Return the centre once for each of `rows` messages, in the attack's coordinates."""
+        if self.coordinates == "local" or self.centre is None:
+            return np.zeros(rows), np.zeros(rows)
+        return np.full(rows, self.centre.longitude), np.full(rows, self.centre.latitude)

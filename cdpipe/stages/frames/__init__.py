@@ -1,0 +1,1 @@
+"""Frames: columns between pandas, Arrow and kernels, and rows kept of them."""

@@ -1,0 +1,1 @@
+"""Training: labelled messages to fitted classifiers and their metrics."""
