@@ -1,4 +1,4 @@
-"""What every stage's benchmarks have in common: how long, how much memory, and what one probed run used.
+"""Stage benchmarks: the time, the memory and the figures of one probed run that every stage's benchmarks measure.
 
 A stage's module says what the work is; its benchmarks are made here, so that each figure means the same everywhere.
 """

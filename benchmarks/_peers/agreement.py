@@ -1,4 +1,4 @@
-"""Whether everyone did the same work: each result is held against the reference, within the stated tolerances."""
+"""Agreement: each result of each implementation held against the reference, within the stated tolerances."""
 
 from collections.abc import Iterator
 from pathlib import Path

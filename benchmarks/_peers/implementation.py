@@ -1,4 +1,4 @@
-"""What every implementation must be able to do, so that all are prepared, timed and checked alike."""
+"""Implementations: the interface by which all are prepared, timed and checked alike."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What this machine can do at most: reading a file into memory, and moving bytes, on all cores."""
+"""Limits of this machine: reading a file into memory, and moving bytes, on all cores."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

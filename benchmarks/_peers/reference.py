@@ -1,4 +1,4 @@
-"""What the right answers are, from the raw Parquet file by numpy alone, and rows told apart by what nobody changes."""
+"""Reference results: by NumPy alone, from the raw Parquet file; rows are told apart by columns nobody changes."""
 
 from pathlib import Path
 from typing import Any, Final, NamedTuple

@@ -1,4 +1,4 @@
-"""Whether Dask's threads make use of the cores: the same functions on one frame, and on partitions."""
+"""Scaling over cores: the same functions on one frame, and on partitions by Dask's threads."""
 
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple

@@ -1,4 +1,4 @@
-"""What is compared: the stages, and the constants of their work, the same for every implementation."""
+"""Compared stages, and the constants of their work, the same for every implementation."""
 
 from dataclasses import dataclass
 from math import cos, degrees, radians

@@ -1,1 +1,1 @@
-"""What asv measured, and what it means. Imports nothing else of cdpipe."""
+"""Performance: asv's results, and their meaning. Imports nothing else of cdpipe but its figures."""

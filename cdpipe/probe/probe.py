@@ -1,4 +1,4 @@
-"""What a run used, and what its time went into, over every process that worked for it.
+"""Probe: what a run used, and where its time went, over every process that worked for it.
 
 It is for the run to succeed or fail, not for the probe: where something cannot be measured, as on other systems than
 Linux or when the sampling process is killed, there are no figures, and the result says why.

@@ -1,4 +1,4 @@
-"""From what was sampled and what was counted exactly to the shares of a run's time."""
+"""Slot shares: shares of a run's time, from samples corrected by what was counted exactly."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,1 +1,1 @@
-"""What a run says of itself: its report, its profile, its pictures."""
+"""Reports of a run: its own, its profile, its pictures."""

@@ -1,4 +1,4 @@
-"""What a profile says: the bottleneck report of a run's parts, the run's stages, and what the figures do not tell."""
+"""Profile report: bottlenecks of a run's parts, the run's stages, and what the figures do not tell."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What a stage is: a name, parameters, a function of a frame, and what it must know of all frames first."""
+"""Stages: a name, parameters, a function of a frame, and the facts it needs of all frames first."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What became of every row: the account that each stage hands back with its frame."""
+"""Ledger: what became of every row, handed back by each stage with its frame."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

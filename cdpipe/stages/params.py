@@ -1,4 +1,4 @@
-"""What every stage's parameters have in common."""
+"""Parameters: what those of every stage have in common."""
 
 import re
 from pathlib import Path

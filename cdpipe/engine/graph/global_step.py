@@ -1,4 +1,4 @@
-"""What a stage must know of a whole data set: surveys of its partitions, merged two by two, and the facts they give."""
+"""Global steps: facts a stage needs from every partition, made of surveys that are merged two by two."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""How much memory a run will need at most, said before it starts."""
+"""Memory projection: the most that a run will need, said before it starts."""
 
 from typing import Final, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Where tasks run: this process's threads, a local cluster or an existing scheduler, behind one face."""
+"""Sessions: one interface for this process's threads, a local cluster and an existing scheduler."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence

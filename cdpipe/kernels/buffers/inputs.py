@@ -1,4 +1,4 @@
-"""How arguments are brought into the one type each kernel is compiled for."""
+"""Inputs of kernels: arguments brought into the one type each kernel is compiled for."""
 
 from typing import TypeVar
 

@@ -1,4 +1,4 @@
-"""What a processor does at once: find a byte among 64, copy 32, count in a word of bits, multiply two words in full.
+"""SIMD operations: find a byte among 64, copy 32, count in a word of bits, multiply two words in full.
 
 Compiled, each function is a few machine instructions, written as LLVM's own: the loops over bytes that Numba compiles
 take ten times as long. Under `NUMBA_DISABLE_JIT` each is the plain Python next to it, which says what it means.

@@ -1,4 +1,4 @@
-"""How a kernel is compiled: the functions that it calls are made once, as a part of it, and never for themselves.
+"""Callees of kernels: functions that are compiled once, as a part of their kernel, and never for themselves.
 
 Numba makes of each function a library that Python could call: it writes two wrappers, optimises them with the function,
 makes machine code of all three and keeps it, and then links the function into its callers, where it is optimised again.

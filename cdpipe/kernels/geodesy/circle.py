@@ -1,4 +1,4 @@
-"""Which points lie within a geodesic radius of a centre: exactly, at the price of a bounding box.
+"""Geodesic circles: the points within a radius of a centre, exactly, at the price of a bounding box.
 
 The squared chord c**2 through the ellipsoid decides nearly every row. Let s be the length of the geodesic
 X(s) from the centre X0 and w = c**2 / 2. Then w'' = 1 - k h, with k the normal curvature along the geodesic

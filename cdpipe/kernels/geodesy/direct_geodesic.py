@@ -1,4 +1,4 @@
-"""Where a geodesic ends: start, bearing and distance to longitude and latitude.
+"""Direct geodesic problem: start, bearing and distance to longitude and latitude.
 
 Short lines (which is every offset of an attack) follow Legendre's series to the fifth order: the powers of
 distance in latitude and longitude, whose derivatives along a geodesic are d(lat)/ds = cos(az)/M, d(lon)/ds =

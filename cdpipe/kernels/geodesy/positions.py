@@ -1,4 +1,4 @@
-"""Whether a longitude and a latitude are a position on the globe."""
+"""Positions: longitudes and latitudes that are on the globe."""
 
 from typing import Final
 

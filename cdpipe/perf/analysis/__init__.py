@@ -1,1 +1,1 @@
-"""What measurements mean: classes, growth, regressions, and what to do."""
+"""Analysis of measurements: classes, growth, regressions, and remedies."""

@@ -1,4 +1,4 @@
-"""What bounds a run, from where the time of its slots went: a pure function of its figures.
+"""Attribution: the bottleneck of a run, from its slots' time: a pure function of its figures.
 
 `cdpipe.perf.analysis.slot_classes` says how the class follows from the shares. Here it becomes a finding: code,
 evidence, remedies, and the gain to expect by Amdahl's law: a part `s` of the time, made `k` times smaller, makes the

@@ -1,4 +1,4 @@
-"""What a run can be bound by, and what a person can do: the words that both rule sets share."""
+"""Bounds: the bottlenecks that a run can have and their remedies, in the words that both rule sets share."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""What got slower, faster, larger or smaller between two commits, with the doubt that belongs to it."""
+"""Comparison of two commits: what got slower, faster, larger or smaller, with the doubt that belongs to it."""
 
 import math
 from collections.abc import Mapping

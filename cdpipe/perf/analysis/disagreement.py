@@ -1,4 +1,4 @@
-"""Why the fixed thresholds and the attribution name different classes for the same measurements: one sentence."""
+"""Disagreement: one sentence on why thresholds and attribution name different classes for the same measurements."""
 
 from collections.abc import Callable, Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What cores and the size of partitions do to a stage, from benchmarks with a parameter `cores` or `partition_rows`."""
+"""Parallel efficiency: effects of cores and partition size, from benchmarks with `cores` or `partition_rows`."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

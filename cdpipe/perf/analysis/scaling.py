@@ -1,4 +1,4 @@
-"""How time and memory grow with rows: the exponent of a power law with its interval, held against what was declared.
+"""Scaling of time and memory with rows: the exponent of a power law with its interval, held against what was declared.
 
 A benchmark declares its order in the attribute `cdpipe_order`. The exponent is judged against it only where the sizes
 can bear that: at least `JUDGED_SIZES` of them over `JUDGED_DECADES`. Below that it is shown.

@@ -1,4 +1,4 @@
-"""Where the time of a run's slots went, and which class that makes it: arrays in, classes out.
+"""Slot classes: shares of the slots' time, and the class that they make: arrays in, classes out.
 
 A *slot* is one of the threads that a run may use; slots x wall time is what a run has to spend. Each share is a
 fraction of that, and a slot that does not compute is charged to what kept it from computing. So one busy thread of

@@ -1,4 +1,4 @@
-"""What bounds a stage: rules over measured figures, each with a code, a title and its remedies.
+"""Thresholds: rules over measured figures, each with a code, a title and its remedies.
 
 The classes and indicators are those of the design: compute-bound (CPU > 70 %, memory < 60 %), memory-bound
 (memory > 60 %), I/O-bound (CPU < 30 %, memory < 60 %, high disk activity), scheduler-bound (task queue >

@@ -1,4 +1,4 @@
-"""What a report is made of before it is written in any format: sections of lines, a table and lists."""
+"""Documents: a report before it is written in any format: sections of lines, a table and lists."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

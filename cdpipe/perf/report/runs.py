@@ -1,4 +1,4 @@
-"""What the report says of a run as one: amounts and the longest part, but no class and no rank beside its own parts."""
+"""Runs as one: amounts and the longest part, but no class and no rank next to their own parts."""
 
 from typing import Final
 

@@ -1,1 +1,1 @@
-"""What asv has measured: its files read, and brought together by stage."""
+"""Results of asv: its files, read and brought together by stage."""

@@ -1,4 +1,4 @@
-"""What a results directory says, as frozen values."""
+"""Results as frozen values: all that a results directory says."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""How long many things took, kept in little memory: exact sum, least and most; quantiles within 1 %."""
+"""Duration histogram, kept in little memory: exact sum, least and most; quantiles within 1 %."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""How deep a queue was over time, kept in little memory. Travels by value to schedulers that have no cdpipe."""
+"""Queue depth over time, kept in little memory. Travels by value to schedulers that have no cdpipe."""
 
 import time
 from typing import Final

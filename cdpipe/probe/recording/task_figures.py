@@ -1,4 +1,4 @@
-"""What each process that works for a run says of itself."""
+"""Task figures: what each process that works for a run says of itself."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple

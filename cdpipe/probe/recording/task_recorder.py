@@ -1,4 +1,4 @@
-"""Which thread is in a task, told to the sampling process through shared memory; and what each task took.
+"""Task recorder: tells the sampling process through shared memory which threads are in a task; notes what each took.
 
 While nobody keeps a book, a task costs one look at an empty list. While somebody does, its begin and end each cost two
 clock readings and one number written to memory, which the sampling process reads without asking this one for the GIL.

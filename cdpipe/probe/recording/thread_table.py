@@ -1,4 +1,4 @@
-"""How the shared table of threads is laid out: a header of numbers, then a row (native thread id, duty) a thread."""
+"""Thread table, in shared memory: a header of numbers, then a row (native thread id, duty) a thread."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What each slot of a run is taken by at one moment.
+"""Slots: the category that takes each slot of a run at one moment.
 
 A run has as many slots as cores it was given. At every moment each slot is put into exactly one category, so shares add
 up to the whole by construction. Only the standard library is used here: the sampling process starts in 20 ms.

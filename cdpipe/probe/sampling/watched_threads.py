@@ -1,4 +1,4 @@
-"""What the sampling process looks at: a thread, the table of a process that runs tasks, and memory."""
+"""Watched threads, with the table of the process that runs tasks and its memory, read for one sample."""
 
 import mmap
 import os

@@ -1,4 +1,4 @@
-"""Where in memory CPython keeps its global interpreter lock, so that waiting for it can be told from other waiting."""
+"""GIL address in the memory of CPython, so that waiting for it can be told from other waiting."""
 
 import ctypes
 from typing import Final

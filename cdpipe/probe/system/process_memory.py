@@ -1,4 +1,4 @@
-"""How much memory a tree of processes uses, in bytes."""
+"""Process memory: bytes that a tree of processes uses."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""Why a blocked thread waits, from what the kernel says of it. Only the standard library, as the sampler needs."""
+"""Wait reasons of a blocked thread, from what the kernel says of it. Standard library alone, as the sampler needs."""
 
 import platform
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What an attack is: a small value that says where attackers' messages claim to be."""
+"""Attacks: small values that say where attackers' messages claim to be."""
 
 from typing import ClassVar, Literal, NamedTuple, Self
 

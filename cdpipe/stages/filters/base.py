@@ -1,4 +1,4 @@
-"""What a filter is: a small value that says which messages stay, and why the others go."""
+"""Filters: small values that say which messages stay, and why the others go."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
