@@ -52,9 +52,10 @@ help:
 $(ENV):
 	@PYTHON='$(PYTHON)' .ci/environment
 
-lint: $(ENV)  ## ruff, mypy and the import contracts
+lint: $(ENV)  ## ruff, codespell, mypy and the import contracts
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell cdpipe benchmarks docs *.md
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
