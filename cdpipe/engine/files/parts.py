@@ -18,6 +18,7 @@ from cdpipe.engine.files.byte_ranges import open_arrow
 from cdpipe.engine.files.digests import DamageError, HashingFile, Kept, hash_bytes, hash_file, reading, require_kept
 from cdpipe.oserrors import naming
 from cdpipe.stages.frames.conversion import label_values
+from cdpipe.stages.frames.pandas_compat import iterate_arrays
 
 _KNOWN_TYPES: Final = 64
 _FOOTER_END_BYTES: Final = 8
@@ -166,7 +167,7 @@ def to_arrow(frame: pd.DataFrame) -> pa.Table:
     """
     names = list(map(str, frame.columns))
     # A Series of each column would cost as much as all the rest does.
-    arrays = [_to_array(values) for values in frame._iter_column_arrays()]  # type: ignore[operator]
+    arrays = [_to_array(values) for values in iterate_arrays(frame)]
     notes = _note_types(tuple(zip(names, map(_plain, frame.dtypes), strict=True)))
     nulls = {name: array.null_count for name, array in zip(names, arrays, strict=True)}
     note = json.dumps({"rows": len(frame), "nulls": nulls}).encode()

@@ -7,14 +7,12 @@ from typing import Any, Final
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
-from dask.dataframe.dask_expr import new_collection
-from dask.dataframe.dask_expr.io.io import FromGraph
-from dask.dataframe.utils import UNKNOWN_CATEGORIES
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 from dask.task_spec import List, TaskRef
 
 from cdpipe.columns import ROW_NUMBER
+from cdpipe.engine.graph.dask_compat import UNKNOWN_CATEGORIES, FromGraph, new_collection
 from cdpipe.engine.graph.global_step import add_merges, survey
 from cdpipe.engine.graph.layers import Layer
 from cdpipe.engine.graph.simplify import hands_on

@@ -12,12 +12,12 @@ from typing import Any, Final
 from uuid import uuid4
 
 import cloudpickle  # type: ignore[import-untyped]
-from distributed import Client, Scheduler, Worker, client, scheduler
+from distributed import Client, Scheduler, Worker
 from distributed.diagnostics.plugin import SchedulerPlugin, WorkerPlugin
 from distributed.metrics import context_meter
-from distributed.protocol import core
 
 from cdpipe.engine.sessions.base import SessionError
+from cdpipe.engine.sessions.distributed_compat import client, core, scheduler
 from cdpipe.engine.sessions.link import Link
 from cdpipe.probe.recording import queue_depth as depth
 from cdpipe.probe.recording.task_figures import Account, Place

@@ -16,14 +16,13 @@ from typing import Any, Final
 import dask
 from distributed import Client, LocalCluster, Security
 from distributed.comm import connect as open_comm
-from distributed.deploy.utils import nprocesses_nthreads
-from distributed.utils import silence_logging_cmgr
 from distributed.versions import VersionMismatchWarning, error_message
 
 from cdpipe.engine.files.own_folders import own_folder
 from cdpipe.engine.sessions import certificates, link
 from cdpipe.engine.sessions.base import SessionError, SessionWarning
 from cdpipe.engine.sessions.cluster import ClusterSession
+from cdpipe.engine.sessions.distributed_compat import nprocesses_nthreads, silence_logging_cmgr
 from cdpipe.engine.sessions.last_words import LastWords, hearing_last_words
 from cdpipe.engine.sessions.link import Link
 from cdpipe.engine.sessions.params import SessionParams

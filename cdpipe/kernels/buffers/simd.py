@@ -9,11 +9,11 @@ from typing import Any, Final
 import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from cdpipe.kernels.buffers.cells import Bytes, Int
+from cdpipe.kernels.compiling.numba_compat import types
 
 WIDTH: Final = 64
 """Bytes that a mask covers."""

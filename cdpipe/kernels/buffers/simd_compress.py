@@ -12,11 +12,11 @@ from typing import Any, Final
 import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from cdpipe.kernels.buffers.cells import Int
+from cdpipe.kernels.compiling.numba_compat import cgutils, types
 
 MOVED: Final = 64
 """Bytes of values that are looked at together, and at most written."""

@@ -11,12 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from numba import _dynfunc
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import register_pass
-from numba.core.typed_passes import NativeLowering, NopythonRewrites
-from numba.core.untyped_passes import InlineClosureLikes
+from cdpipe.kernels.compiling.numba_compat import (
+    CompilerBase,
+    DefaultPassBuilder,
+    InlineClosureLikes,
+    JITCodeLibrary,
+    NativeLowering,
+    NopythonRewrites,
+    _dynfunc,
+    register_pass,
+)
 
 _NEEDLESS: Final = (InlineClosureLikes, NopythonRewrites)
 """Numba's steps for functions within functions and for arithmetic on whole arrays: kernels have neither."""

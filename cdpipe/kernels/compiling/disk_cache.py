@@ -20,11 +20,8 @@ from typing import Any, Final, NamedTuple
 import llvmlite  # type: ignore[import-untyped]
 import numba
 import numpy as np
-from numba.core.compiler import CompileResult
-from numba.core.runtime import rtsys
-from numba.core.serialize import dumps
-from numba.misc.appdirs import AppDirs
 
+from cdpipe.kernels.compiling.numba_compat import AppDirs, CompileResult, dumps, rtsys
 from cdpipe.kernels.compiling.private_folder import UntrustedFolderError, is_loose, require_private
 
 SUFFIX: Final = ".kernel"

@@ -6,10 +6,9 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from pandas.api.internals import create_dataframe_from_blocks  # type: ignore[import-not-found]
 
 from cdpipe.columns import ROW_NUMBER
+from cdpipe.stages.frames.pandas_compat import join_arrays
 
 _KNOWN_HEADS: Final = 64
 
@@ -31,16 +30,7 @@ def make_frame(columns: Mapping[str, Any], rows: int) -> pd.DataFrame:
         frame.columns = names
         return frame
     arrays = (values[np.newaxis] if isinstance(values, np.ndarray) else values for values in columns.values())
-    whole: pd.DataFrame = create_dataframe_from_blocks(
-        list(zip(arrays, _count_up(len(columns)), strict=True)), index, names
-    )
-    return whole
-
-
-@lru_cache(maxsize=_KNOWN_HEADS)
-def _count_up(columns: int) -> list[NDArray[np.intp]]:
-    """Return the place of each column, shape (1,)."""
-    return [np.array([place], np.intp) for place in range(columns)]
+    return join_arrays(arrays, index, names)
 
 
 @lru_cache(maxsize=_KNOWN_HEADS)

@@ -17,6 +17,7 @@ from cdpipe.kernels.draws.thresholds import distinct
 from cdpipe.kernels.text.dictionary import number_cells
 from cdpipe.kernels.text.hex_ids import spell_ids
 from cdpipe.kernels.text.xxhash import hash_text
+from cdpipe.stages.frames.pandas_compat import take_masked_apart
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Codes = NDArray[np.signedinteger[Any]]
@@ -183,8 +184,8 @@ def _take_apart(values: Any) -> _Parts | None:  # noqa: ANN401 - a Series, or an
     array = values.array if isinstance(values, pd.Series) else values
     if isinstance(array, pd.Categorical):
         return _Parts((np.asarray(array.codes),), partial(pd.Categorical.from_codes, dtype=array.dtype, validate=False))
-    if isinstance(array, pd.arrays.IntegerArray):  # no public name gives its two arrays without copying them
-        return _Parts((array._data, array._mask), pd.arrays.IntegerArray)  # type: ignore[attr-defined]
+    if isinstance(array, pd.arrays.IntegerArray):
+        return _Parts(take_masked_apart(array), pd.arrays.IntegerArray)
     if isinstance(values.dtype, np.dtype) and values.dtype != np.object_ and values.dtype.itemsize <= _WORD_BYTES:
         return _Parts((np.asarray(values),), np.asarray)
     return None

@@ -12,6 +12,7 @@ from cdpipe.kernels.buffers.selection import Kept
 from cdpipe.kernels.text.sentinels import is_settled
 from cdpipe.stages.frames.frame_columns import type_series
 from cdpipe.stages.frames.interop import keep
+from cdpipe.stages.frames.pandas_compat import iterate_arrays
 
 
 class Rows:
@@ -29,7 +30,7 @@ class Rows:
     """
 
     def __init__(self, frame: pd.DataFrame, names: Iterable[str], *, cleaned: bool = False) -> None:
-        arrays = dict(zip(frame.columns, frame._iter_column_arrays(), strict=True))  # type: ignore[operator]
+        arrays = dict(zip(frame.columns, iterate_arrays(frame), strict=True))
         self._columns: dict[str, Any] = {name: arrays[name] for name in names}
         self._lent = set(self._columns)
         self._frame = frame
