@@ -21,7 +21,7 @@ class QueueWatch:
     Attributes
     ----------
     deepest_ready
-        Most tasks that could have run at one moment but for a free thread.
+        Most tasks that could have run at one moment if a thread had been free.
     mean_ready
         Mean of their number over the time of the watch.
     ready_over_time

@@ -89,7 +89,7 @@ class ProbeResult:
     disk_busy_source
         `diskstats NAME` or `pressure`.
     ready_queue_max
-        Most tasks that could have run at one moment but for a free thread.
+        Most tasks that could have run at one moment if a thread had been free.
     queue_mean
         Their mean number over time.
     queue_over_time

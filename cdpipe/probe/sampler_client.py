@@ -99,7 +99,7 @@ class Watch:
         ----------
         what
             `roots`: processes whose trees are watched; `tables`: by process that keeps a `TaskBook`, where its table
-            can be opened; `slots`: slots to account for; `cores`: of the machine, of which sampling may take 1 %.
+            can be opened; `slots`: slots to account for; `cores`: of the machine; sampling may take 0.6 % of them.
         """
         self._say(json.dumps(what))
         self._hear()

@@ -1,4 +1,4 @@
-"""Attack: clean messages -> messages of which some vehicles' claim false positions, and which those are."""
+"""Attack: clean messages -> messages where some vehicles claim false positions, and which messages those are."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
@@ -28,7 +28,7 @@ _POOLS_AT_ONCE: Final = 8
 
 _NO_HASHES: Final = np.empty(0, np.uint64)
 _ROWS_AT_ONCE: Final = 1 << 16
-"""What is worked out of so many stays in the processor's cache, and in memory that is used again."""
+"""What is worked out of this many rows stays in the processor's cache, and in memory that is used again."""
 
 _NO_POOL: Final = Pool(np.empty(0, np.int64), np.empty(0, np.uint32), np.empty(0), np.empty(0))
 

@@ -78,8 +78,8 @@ CLASSIFIERS: Final[dict[str, Fit]] = {
     "KNeighbors": _k_neighbors,
     "HistGradientBoosting": _hist_gradient_boosting,
 }
-"""By name: fits on x, float32 of shape (n, features) in C order and without nulls, and y, int8 of shape (n,), with so
-many threads at most. The result never depends on the number of threads."""
+"""By name: fits on x, float32 of shape (n, features) in C order and without nulls, and y, int8 of shape (n,), with at
+most as many threads as told. The result never depends on the number of threads."""
 
 
 def has_fast_engine() -> bool:

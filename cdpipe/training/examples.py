@@ -98,7 +98,7 @@ def gather_examples(
 
 
 def _make_room(rows: int, features: int) -> Examples:
-    """Return room for so many examples; memory is taken as it is filled."""
+    """Return room for this many examples; memory is taken as it is filled."""
     keys: list[Any] = [np.empty(rows, kind) for kind in _KEY_TYPES.values()]
     return Examples(np.empty((rows, features), np.float32), *keys)
 

@@ -43,7 +43,7 @@ class TrainParams(Params):
         None,
         ge=1,
         le=10**15,
-        description="train and test on whole vehicles with at most so many messages; default: all",
+        description="train and test on whole vehicles with at most this many messages; default: all",
     )
     trees: int = Field(100, ge=1, le=1_000_000, description="trees of the random forest")
     neighbors: int = Field(5, ge=1, le=1_000_000, description="neighbours of KNeighbors")

@@ -110,8 +110,8 @@ class Draft:
 
         What was `written` as each part is noted; where that is not known, what each has now.
 
-        Other files in the folder are attached to the entry, but for those of names with a leading dot: what a
-        worker that died had half written. These go, and so do parts beyond those named.
+        Other files in the folder are attached to the entry, except those whose names begin with a dot. A worker
+        that died had half written these: they go, and so do parts beyond those named.
 
         Raises
         ------

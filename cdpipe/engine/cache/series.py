@@ -15,7 +15,7 @@ from cdpipe.engine.cache.cache_folder import SERIES, list_own
 _KEY: Final = re.compile(rb"[0-9a-f]{64}")
 _LINE_BYTES: Final = 65
 _NEWEST: Final = 8
-"""So many entries of a series are looked at: each costs reading its manifest."""
+"""This many entries of a series are looked at: each costs reading its manifest."""
 
 
 def add_to_series(directory: Path, series: str, key: str) -> None:

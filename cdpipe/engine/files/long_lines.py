@@ -23,7 +23,7 @@ _CODE: Final = "line too long"
 _WAY_OUT: Final = {"csv": "", "json": "; write one record a line, e.g. jq -c '.[]' FILE"}
 _LOOK: Final = 1 << 12
 _LEFT: Final = LONGEST_RECORD + 1
-"""Blanks that stand for a long line: so many that no quote opened before it is closed behind it."""
+"""Blanks that stand for a long line: enough that no quote opened before it is closed behind it."""
 
 
 class LongLine(NamedTuple):
@@ -55,7 +55,7 @@ def find_long_lines(data: NDArray[np.uint8], longest: int) -> Iterator[tuple[int
 
 
 def strike_long_lines(data: NDArray[np.uint8], longest: int) -> tuple[NDArray[np.uint8], list[LongLine]]:
-    """Blank out the lines of more than `longest` bytes, in the array given, of which the result is a part."""
+    """Blank out the lines of more than `longest` bytes in the array given; the result is a part of that array."""
     found: list[LongLine] = []
     line = filled = done = 0
     for start, stop in find_long_lines(data, longest):

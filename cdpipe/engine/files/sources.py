@@ -124,7 +124,7 @@ class Block(NamedTuple):
         return self.file.size * (self.rows or 0) // max(1, sum(self.file.group_rows))
 
     def unpacked_bytes(self, columns: int) -> int:
-        """Bytes of so many columns as plain text or numbers: Parquet packs what repeats a hundredfold."""
+        """Bytes of this many columns as plain text or numbers: Parquet packs what repeats a hundredfold."""
         if self.file.group_bytes:
             return sum(self.file.group_bytes[self.start : self.stop])
         return 0 if self.is_long else max(self.size, self.weight, (self.rows or 0) * columns * _VALUE_BYTES)

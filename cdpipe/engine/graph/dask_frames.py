@@ -43,7 +43,7 @@ class Partitions(Layer):
         self.pairs.append(self.add(self.what, len(self.pairs), function, *args))
 
     def take(self, frame: dd.DataFrame) -> list[TaskRef]:
-        """Take over the graph of a frame; return its partitions, of which each is `Made`."""
+        """Take over the graph of a frame; return its partitions, each of them `Made`."""
         ours = _find_ours(frame)
         if ours is not None:
             self.update(ours.data)

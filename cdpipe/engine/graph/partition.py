@@ -36,7 +36,7 @@ class Stored(NamedTuple):
     dropped
         What the first stage would drop of it, where that is known to be every row: then none is read.
     block, gathered
-        Of a part of gathering, what it was gathered from (that the block takes so many row numbers is known), and its
+        Of a part of gathering, what it was gathered from (how many row numbers the block takes is known), and its
         account: its rows are numbered from the first of their file on (see `Keep.by_file`).
     known
         What was written there, and must still be there (None: nobody noted it).

@@ -109,7 +109,7 @@ class ObjectFolder:
         return _take_scratch(held)
 
     def results(self, scratch: Path) -> "ObjectResults":
-        """Return the results of this run, of which there are none yet."""
+        """Return the results of this run; there are none yet."""
         return ObjectResults(self, scratch)
 
     @contextmanager

@@ -73,7 +73,7 @@ class ObjectStore:
             return when
 
     def remove(self, names: Collection[str]) -> None:
-        """Remove objects, one at least, all of which are there."""
+        """Remove objects: at least one, and all are there."""
         with self._open() as (store, root):
             store.rm([f"{root}/{name}" for name in names])
 

@@ -153,7 +153,7 @@ class LocalFolder:
         return held.enter_context(scratch_folder(self._path))
 
     def results(self, scratch: Path) -> "Results":
-        """Return the results of this run, of which there are none yet."""
+        """Return the results of this run; there are none yet."""
         return Results(self._path, scratch)
 
 

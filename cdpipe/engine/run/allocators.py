@@ -8,7 +8,7 @@ import pyarrow as pa
 from cdpipe.limits import find_address_space
 
 _M_ARENA_MAX: Final = -8
-"""Of glibc's `mallopt`: how many arenas there are, each of which reserves for itself."""
+"""Of glibc's `mallopt`: how many arenas there are. Each reserves memory for itself."""
 
 
 def be_frugal() -> None:

@@ -137,7 +137,7 @@ def take_files(
 def take_over(entry: Entry, wanted: Mapping[str, Sequence[int]], folder: Path) -> dict[int, Stored]:
     """Take files over from an entry of gathering into the draft of another, without a copy of their parts.
 
-    A file of which the entry does not have all rejects that a run of its own would keep is left out.
+    A file is left out unless the entry has all rejects that a run of this file alone would keep.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ ORDER: Final = (GATHER, *(stage.name for stage in STAGES))
 T = TypeVar("T")
 
 _TRIES: Final = 2
-"""An entry that is damaged again after it was made again so many times is not made once more."""
+"""A damaged entry is made again this many times, and not once more."""
 
 Facts = Mapping[str, Any]
 """By stage, what its global step concluded."""

@@ -58,7 +58,7 @@ def dask_setup(_worker: object) -> None:
 def start_local(params: SessionParams) -> Iterator[ClusterSession]:
     """Start worker processes on this machine, on loopback only; none is left at the end.
 
-    Any user of the machine can reach a port on loopback, so only who has this cluster's own key is answered.
+    Any user of the machine can reach a port on loopback, so only callers with this cluster's own key are answered.
 
     Raises
     ------
@@ -177,7 +177,7 @@ async def _greet(address: str, security: Security) -> None:
 
 
 def _shape(params: SessionParams) -> tuple[int, int]:
-    """Return how many workers and threads of each to start: as Dask would, but for the processors that there are."""
+    """Return how many workers and threads of each to start: as Dask would, from the processors that there are."""
     cores = count_processors()
     if params.workers is None and params.threads_per_worker is None:
         processes, threads = nprocesses_nthreads(cores)

@@ -125,7 +125,7 @@ class _Threads(ThreadPoolExecutor):
     """Threads for tasks; those that take no time are done at once by the thread that hands them out."""
 
     def start(self, threads: int) -> None:
-        """Have so many threads before there is any task: who has one has the GIL, and the next must wait to begin."""
+        """Start all threads before there is any task: a thread with a task has the GIL, and the next waits to begin."""
         gate = Barrier(threads)
         try:
             for _ in range(threads):
@@ -144,7 +144,7 @@ class _Threads(ThreadPoolExecutor):
 
 
 class _NoBooks:
-    """The books of other processes, of which there are none."""
+    """The books of other processes: there are none."""
 
     def where(self) -> Mapping[str, Place]:
         return {}

@@ -20,7 +20,7 @@ _LINE_BYTES: Final = 64
 
 
 def allot(rows: int, dtype: DTypeLike) -> NDArray[Any]:
-    """Return a new array, shape (rows,), no value of which is set."""
+    """Return a new array, shape (rows,), with no value set."""
     kind = np.dtype(dtype)
     size = rows * kind.itemsize
     return np.empty(rows, kind) if size < _LARGE_BYTES else _begin_at_page(size).view(kind)
@@ -33,7 +33,7 @@ def _begin_at_page(size: int) -> NDArray[np.uint8]:
 
 
 def allot_columns(rows: int, dtypes: Sequence[np.dtype[Any]], *, widest: int) -> list[NDArray[Any]]:
-    """Return new arrays, shape (rows,), one of each type, no value of which is set.
+    """Return new arrays, shape (rows,), one of each type, with no value set.
 
     Small ones of types of at most `widest` bytes share memory, 8 MiB at most: while one of them lives, all are held.
     """

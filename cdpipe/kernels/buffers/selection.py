@@ -25,13 +25,13 @@ _ONE: Final = np.uint64(1)
 _ALL: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
 _BITS: Final = WIDTH
 _SPARSE_BYTES: Final = 128
-"""Where less than one value in so many bytes stays, going to each is cheaper than going past all others.
+"""Where less than one value in this many bytes stays, going to each is cheaper than going past all others.
 
 That is one in two lines of the processor's cache.
 """
 
 _FEW: Final = 8
-"""Where fewer than one row in so many stays, what stays is small beside what it is taken from."""
+"""Where fewer than one row in this many stays, what stays is small beside what it is taken from."""
 
 
 @jit_borrowing

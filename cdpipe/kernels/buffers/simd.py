@@ -75,7 +75,7 @@ def _digits_plain(data: Bytes, stop: Int, length: Int) -> tuple[np.uint64, np.ui
 
 
 def _point(context: Any, builder: Any, of: Any, array: Any, at: Any, width: int) -> Any:  # noqa: ANN401 - untyped Numba
-    """Return the address of so many bytes from place `at` of an array on, as a vector."""
+    """Return the address of `width` bytes from place `at` of an array on, as a vector."""
     place = builder.gep(context.make_array(of)(context, builder, array).data, [at])
     return builder.bitcast(place, ir.VectorType(_BYTE, width).as_pointer())
 
@@ -192,7 +192,7 @@ multiply_words = _multiply_plain if numba.config.DISABLE_JIT else intrinsic(_mul
 """(a, b) -> two uint64: the high and the low half of their product of 128 bits."""
 
 copy_bytes = _copy_plain if numba.config.DISABLE_JIT else intrinsic(_copy)
-"""(source, start, target, to): copy 32 bytes, all of which must exist on both sides."""
+"""(source, start, target, to): copy 32 bytes; all must exist on both sides."""
 
 load_digits = _digits_plain if numba.config.DISABLE_JIT else intrinsic(_digits)
 """(data, stop, length) -> four uint64: the last `length` (at most 16) bytes before `stop`, as digits.

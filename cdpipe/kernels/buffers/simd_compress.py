@@ -1,4 +1,4 @@
-"""Values of which some are kept, moved together: 64 bytes of them at a time, in a few instructions.
+"""Compress: move the kept ones of many values together, 64 bytes of values at a time, in a few instructions.
 
 Compiled, what is kept is put together within a register, and all of that is written. With AVX-512 this is LLVM's own
 `vector.compress`; LLVM's `masked.compressstore` writes the kept values alone, but AMD's Zen 4 does that in microcode:
@@ -91,7 +91,7 @@ def _shuffle_together(builder: Any, bits: int, source: Any, mask: Any, target: A
 
 
 def _tabulate(bits: int, lanes: int) -> tuple[Any, Any]:
-    """Return for each mask of so many values which parts go where, and the type of that: an index a part.
+    """Return for each mask of `lanes` values which parts go where, and the type of that: an index a part.
 
     Parts are words of 32 bits of a register of 32 bytes, else bytes. Behind those that are kept, the first is repeated.
     """

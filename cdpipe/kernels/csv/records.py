@@ -210,7 +210,7 @@ def _cut(records: Records, rows: Int, rejected: Int) -> Records:
 
 
 def _grow(old: Records, wanted: Wanted, done: _Done, lines: int) -> Records:
-    """Move the records so far to arrays with room for at least so many more lines."""
+    """Move the records so far to arrays with room for at least this many more lines."""
     rows, rejected = old.line_index.size, old.rejected.shape[1]
     new = _allocate(
         wanted,

@@ -71,7 +71,7 @@ class Layout(NamedTuple):
 
 
 def make_window(window_bytes: int) -> Window:
-    """Make room for what can be found in a window of so many bytes, a multiple of `WIDTH`."""
+    """Make room for what can be found in a window of `window_bytes`, a multiple of `WIDTH`."""
     # A line of quoted fields is split twice, and has at most one field more than bytes.
     cells = 3 * window_bytes + 2 * WIDTH
     begins, stops = (np.empty(cells, np.int32) for _ in range(2))

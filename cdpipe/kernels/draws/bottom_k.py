@@ -2,7 +2,7 @@
 
 The k smallest of a whole are the k smallest of those of its parts, however it was cut. A key is 32 random bits, and
 one Philox block has four: that of row number r is word r % 4 of the block of r // 4. Neighbours so share the price of
-a block, three quarters of which is otherwise thrown away. Equal keys go by row number: of n rows about n / 2**32
+a block; otherwise three quarters of it are thrown away. Equal keys go by row number: of n rows about n / 2**32
 have the key of the last one taken, so no row's chance is off k / n by more than 2**-32.
 """
 

@@ -158,7 +158,7 @@ def mark_whole_seconds(us: Memory) -> tuple[NDArray[np.int8], int]:
 
 @jit_inlined
 def _near(minute: Int, instant: Int, mark_ms: Int) -> Int:
-    """Return the moment nearest to an instant that is so many milliseconds within a minute, given the instant's."""
+    """Return the moment nearest to an instant that is `mark_ms` into a minute, given the instant's minute."""
     moment = minute + mark_ms * 1_000
     if moment - instant > _HALF_MINUTE_US:
         return moment - MINUTE_US

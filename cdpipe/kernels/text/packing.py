@@ -12,7 +12,7 @@ from cdpipe.kernels.compiling.jit import jit_borrowing, jit_inlined
 _FIRST_NOT_ASCII: Final = 0x80
 _BLANK: Final = 32
 _CELLS_AT_ONCE: Final = 512
-"""So many are still in the processor's cache when their bytes are looked at a second time."""
+"""This many are still in the processor's cache when their bytes are looked at a second time."""
 
 
 @jit_borrowing

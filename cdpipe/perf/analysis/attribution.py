@@ -150,7 +150,7 @@ def _describe(
 
 
 def weigh_classes(shares: Floats, *, memory_percent: float, samples: float) -> Mapping[Bound, float]:
-    """Return how probable each class is, given that shares were counted from so many looks at the slots.
+    """Return how probable each class is, given that shares were counted from `samples` looks at the slots.
 
     Shares are drawn anew from the multinomial distribution with those counts, and classed. The draws are the same
     each time. Empty if the number of samples is not known.
@@ -174,7 +174,7 @@ def expect_gain(share: float, doing: str, *, computing: bool = False) -> Gain:
     doing
         What the slots do in it: it follows "is spent".
     computing
-        Whether it is computing, of which something is always left: then the rest's worth is said instead of its own.
+        Whether it is computing. Some computing is always left, so then the rest's worth is said instead of its own.
     """
     by_half = 1 / (1 - share / 2)
     at_most = 1 / (1 - share) if share < 1 else math.inf

@@ -150,7 +150,7 @@ def decide(
     top = 1 + groups[:, 1:].argmax(axis=1)
     lock, wait = groups[:, _LOCK], groups[:, _WAIT_PLACES].max(axis=1)
     held = np.isin(top, [*_WAIT_PLACES, _LOCK]) & (lock + wait >= FULL - _ROUNDING) & (lock >= wait - MARGIN)
-    held &= shares[:, _LOCK_SHARE] >= shares[:, _GIL_SHARE]  # who has the GIL waits for nothing
+    held &= shares[:, _LOCK_SHARE] >= shares[:, _GIL_SHARE]  # the thread that has the GIL waits for nothing
     top = np.where(held, _LOCK, top)
     largest = groups[every, top]
     rivals = groups.copy()

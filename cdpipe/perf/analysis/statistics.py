@@ -28,7 +28,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A ratio of two sides, the p-value of "no difference", and the smallest p so many samples allow."""
+    """A ratio of two sides, the p-value of "no difference", and the smallest p that this many samples allow."""
 
     ratio: Estimate
     p_value: float

@@ -37,14 +37,14 @@ LONGEST_RESCAN_S: Final = 0.1
 
 MEMORY_S: Final = 0.02
 COST_SHARE: Final = 0.006
-"""Most of the machine's processor time that sampling may take, but for the first `CREDIT_S` of a run's share."""
+"""Most of the machine's processor time that sampling may take, except the first `CREDIT_S` of a run's share."""
 
 CREDIT_S: Final = 0.25
 PRIORITY: Final = -10
 """Where the user may raise it: on a busy machine the moments would else be those at which others leave a core free."""
 
 LOOKS_A_CORE: Final = 8
-"""After so many looks it goes on to the next core, so that no slot of the run pays for all of them.
+"""After this many looks it goes on to the next core, so that no slot of the run pays for all of them.
 
 It is free to leave that core again for an idle one, which a run that keeps one of several busy does not pay for."""
 

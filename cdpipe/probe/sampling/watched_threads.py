@@ -186,7 +186,7 @@ class Memory:
             exact = processes_pss_bytes(self.homes)
             self._excess = 0 if exact is None else rss - exact
             self._known = self.homes
-            # Memory can also grow where RSS does not (a fork's copies), so look again, but for 0.4 % of the time.
+            # Memory can also grow where RSS does not (a fork's copies), so look again, in 0.4 % of the time at most.
             now_s = time.perf_counter()
             self._due_s = now_s + max(_EXACT_SECONDS, (now_s - start_s) / _EXACT_SHARE)
         self.peak_bytes = max(self.peak_bytes, rss - self._excess)

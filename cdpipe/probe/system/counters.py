@@ -73,7 +73,7 @@ def read_own_counters() -> Counters:
 
 
 def read_counters(*roots: int, without: Collection[int] = ()) -> Counters:
-    """Return what process trees have used since they started, but for the processes `without`.
+    """Return what process trees have used since they started, except the processes `without`.
 
     A process that ends and is waited for hands its counters to the parent, so the sum over a tree never loses any.
     """

@@ -19,7 +19,7 @@ REMOTE: Final = "remote"
 """Waits at a socket for whoever is at its other end, and so for no other thread."""
 
 EPOLL: Final = "epoll"
-"""Waits for one of a set of descriptors: of which, the set itself tells."""
+"""Waits for one of a set of descriptors; the set itself tells which they are."""
 
 WAKING: Final = "waking"
 """Waits until another thread of its process wakes it, or some time has passed: an event loop with nothing to watch."""

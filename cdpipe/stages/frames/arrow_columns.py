@@ -80,7 +80,7 @@ def _type_slice(column: Column, values: pa.ChunkedArray) -> Typed:
 
 
 def _slice_texts(values: pa.ChunkedArray) -> list[pa.ChunkedArray]:
-    """Cut a column of a dictionary's texts where so many bytes of them would be written out; any other is one slice."""
+    """Cut a column of a dictionary's texts after each `_WRITTEN_BYTES` written out; any other is one slice."""
     kind = values.type
     if not pa.types.is_dictionary(kind) or _layout(kind.value_type) is None:
         return [values]

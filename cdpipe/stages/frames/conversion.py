@@ -202,7 +202,7 @@ def type_numbers(column: Column, series: "pd.Series[Any]") -> Typed:
 
 
 def _round_codes(column: Column, dtype: Any) -> tuple[float, ...]:  # noqa: ANN401 - any of pandas' types
-    """Return the codes as a narrower type holds them, but for those that would be numbers which a message can say.
+    """Return the codes as a narrower type holds them, except those that would be numbers which a message can say.
 
     The nearest float32 to the code 90.0000001 is the latitude of the pole.
     """
@@ -233,7 +233,7 @@ def to_units(values: NDArray[np.float64], column: Column) -> NDArray[np.float64]
 
 
 def type_integers(whole: NDArray[np.int64], null: NDArray[np.bool_], column: Column) -> Typed:
-    """Make a typed column of a source's whole numbers and nulls, shape (n,), both of which it takes over.
+    """Make a typed column of a source's whole numbers and nulls, shape (n,), and take both over.
 
     Codes and impossible numbers become null.
     """
@@ -248,7 +248,7 @@ def type_integers(whole: NDArray[np.int64], null: NDArray[np.bool_], column: Col
 
 
 def note_impossible(column: Column, count: int) -> Mapping[str, int]:
-    """Return the note that so many values of a column were impossible; none for 0."""
+    """Return the note that `count` values of a column were impossible; none for 0."""
     return {f"{column.name} impossible, read as null": count} if count else NOTHING
 
 

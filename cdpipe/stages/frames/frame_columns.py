@@ -27,7 +27,7 @@ _SORTS: Final = {
     **dict.fromkeys(_NUMBERS, "number"),
 }
 _READ: Final = ("float", "integer", "text", "label")
-"""Kinds of which a column is read even if it has the type: it may hold codes, or blanks."""
+"""A column of these kinds is read even if it has the type: it may hold codes, or blanks."""
 
 
 def type_series(column: Column, series: "pd.Series[Any]") -> Typed:

@@ -192,7 +192,7 @@ def _take_apart(values: Any) -> _Parts | None:  # noqa: ANN401 - a Series, or an
 
 
 def borrow(rows: int, dtype: type[Scalar]) -> NDArray[Scalar]:
-    """Return a new array, shape (rows,), no value of which is set, of memory that Arrow holds and uses again.
+    """Return a new array, shape (rows,), with no value set, of memory that Arrow holds and uses again.
 
     A page of memory that is new to the process costs a fault when it is first written to: of a column of half a
     million rows as much as all else that is done to it.

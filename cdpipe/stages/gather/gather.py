@@ -250,7 +250,7 @@ def gather_json(
     first_row, first_line
         Row number and line number (from 1) of the block's first line.
     required
-        Columns of which an unreadable cell rejects the record. In others it is null, and counted.
+        Columns where an unreadable cell rejects the record. In others it is null, and counted.
     convention
         How the file writes its values.
     layout

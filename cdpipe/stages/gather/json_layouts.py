@@ -88,7 +88,7 @@ def find_layout(head: bytes) -> Layout:
 
 
 def explain_spread(layout: Layout, size: int) -> str:
-    """Say what to do about a file of so many bytes that cannot be cut, as its records go over several lines."""
+    """Say what to do about a file of `size` bytes that cannot be cut, as its records go over several lines."""
     query, megabytes = ".[]" if layout.is_array else ".", math.ceil(size / 1e4) / 100
     way_out = f", or set gather.block_mb to {megabytes:g}" if megabytes <= LARGEST_BLOCK_MB else ""
     return (

@@ -133,7 +133,7 @@ def parse_json_lines(
     columns
         Columns to read, of `cdpipe.columns.SOURCE`, in the vocabulary's spelling.
     required
-        Columns of which an unreadable cell rejects the record; in the others it is null, and counted.
+        Columns where an unreadable cell rejects the record; in the others it is null, and counted.
     layout
         How the file's records are laid out.
     kept

@@ -80,7 +80,7 @@ def find_broken(text: Text, starts: Iterable[int], doubtful: Iterable[int] = ())
     Parameters
     ----------
     text
-        Whole lines, of which the first begins a record.
+        Whole lines; the first begins a record.
     starts
         Where the lines begin that are no records by themselves and may begin such a one, ascending.
     doubtful
