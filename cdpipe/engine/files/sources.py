@@ -358,8 +358,9 @@ def _format_of(path: str) -> Format:
 
 
 def _inspect(path: str, format_: Format, folder: Callable[[], Path]) -> SourceFile:
+    into = folder() if is_packed(path) else None  # what is wrong with that is not the input's fault
     try:
-        unpacked = unpack(path, folder()) if is_packed(path) else ""
+        unpacked = "" if into is None else unpack(path, into)
         if format_ == "parquet":
             return _add_keys(_inspect_parquet(unpacked or path)._replace(path=path, unpacked=unpacked))
         with open_stream(unpacked or path) as stream:

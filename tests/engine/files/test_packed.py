@@ -1,6 +1,7 @@
 """Compressed files and archives: the same messages as of the plain file, and room that is given back."""
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -184,3 +185,18 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
     ):
         find_sources([str(tmp_path / "m.csv.gz")], folder=lambda: Path(folder))
     assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    "failure", [OSError(errno.ENOSPC, "No space left on device", "out/.scratch-1"), ValueError("no")]
+)
+def test_what_is_wrong_with_the_folder_is_not_said_of_the_input(tmp_path, failure):
+    path = tmp_path / "m.csv.gz"
+    path.write_bytes(gzip.compress(CSV))
+
+    def folder():
+        raise failure
+
+    with pytest.raises(type(failure)) as caught:
+        find_sources([str(path)], folder=folder)
+    assert caught.value is failure
