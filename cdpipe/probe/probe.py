@@ -39,7 +39,7 @@ from cdpipe.probe.system.counters import (
 from cdpipe.probe.system.process_memory import list_tree
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ProbeResult:
     """What the probed block used; all None until it ends. None after that means: could not be read here.
 
@@ -194,7 +194,7 @@ def probe(session: ProbedSession) -> Iterator[ProbeResult]:
             raise
         figures = _finish(measured) if missing is None else {"missing": missing}
     for name in figures:
-        setattr(result, name, figures[name])
+        object.__setattr__(result, name, figures[name])  # frozen for everyone else
 
 
 def _begin(measured: "_Measurement") -> str | None:
