@@ -142,7 +142,6 @@ def test_a_cluster_that_lost_all_workers_says_so(monkeypatch):
 def test_closing_leaves_nothing(tmp_path):
     script = """
         import logging, psutil, dask, os, tempfile
-        from cdpipe.engine.sessions.base import *
         from cdpipe.engine.sessions.params import *
         from cdpipe.engine.sessions.open import *
         logging.getLogger("asyncio").setLevel(logging.ERROR)  # on a busy machine it warns of what takes long
@@ -172,7 +171,6 @@ def test_closing_leaves_nothing(tmp_path):
 def test_interrupt_leaves_nothing_running(tmp_path, scheduler):
     script = f"""
         import time, dask, pathlib, signal
-        from cdpipe.engine.sessions.base import *
         from cdpipe.engine.sessions.params import *
         from cdpipe.engine.sessions.open import *
         # Whatever started the tests may have told its children to ignore it, as a shell does in the background.

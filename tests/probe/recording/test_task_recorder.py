@@ -256,7 +256,7 @@ def test_the_sampling_process_lives_as_long_as_the_block(threads):
 
 def test_the_sampling_process_ends_with_its_parent():
     script = (
-        "import time\nfrom cdpipe.probe.probe import probe\nfrom cdpipe.engine.sessions.base import open_session\n"
+        "import time\nfrom cdpipe.probe.probe import probe\nfrom cdpipe.engine.sessions.open import open_session\n"
         "with open_session() as session, probe(session):\n    print(1, flush=True)\n    time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=-1, env=environment()) as parent:
