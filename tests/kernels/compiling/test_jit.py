@@ -123,7 +123,7 @@ def test_processes_that_compile_at_once_agree_and_the_next_one_compiles_nothing(
 def test_a_change_in_a_called_kernel_is_not_run_from_old_machine_code(copy):
     finish(use(copy))
     assert finish(use(copy)) == 1
-    callee = copy / "cdpipe" / "kernels" / "decimals.py"
+    callee = copy / "cdpipe" / "kernels" / "text" / "decimal_to_float.py"
     callee.write_text(callee.read_text() + "\n# changed\n")
     assert finish(use(copy)) == 0
 
