@@ -165,16 +165,25 @@ class Draft:
 
     def drop(self) -> None:
         """Remove what was written; nothing is left to remove once it is published."""
-        delete_folder(self.directory)
-        self._owner.release()
+        try:
+            delete_folder(self.directory)
+        finally:
+            self._owner.release()
 
     def __enter__(self) -> Self:
         """Return the draft."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Drop the draft unless it was published."""
-        self.drop()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Drop the draft unless it was published; where the block failed, its own error is told.
+
+        Workers of a scheduler that was lost may still write there: the rest then goes as that of a run that crashed.
+        """
+        try:
+            self.drop()
+        except OSError:
+            if kind is None:
+                raise
 
 
 def read_entry(place: Path) -> Entry | None:

@@ -9,6 +9,8 @@ import pytest
 from making import FRAME, LEDGER, kept, name, put
 from pydantic import ValidationError
 
+from cdpipe.engine.cache import entry
+from cdpipe.engine.cache.identity import key
 from cdpipe.engine.cache.manifest import seal
 from cdpipe.engine.cache.store import CacheError, CacheParams, CacheWarning, Store
 from cdpipe.engine.files.digests import hash_bytes
@@ -260,3 +262,14 @@ def test_lookup_lists_no_folder_however_many_entries_there_are(params, store, mo
             assert (store.lookup(other) is None) == (other == "0" * 64)
     assert store.info()["entries"] == len(names)
     assert store.evict().entries_left == len(names)
+
+
+def test_a_draft_that_cannot_be_removed_does_not_hide_why_the_run_failed(store, monkeypatch):
+    def refuse(folder):
+        raise OSError(errno.ENOTEMPTY, "Directory not empty", str(folder))
+
+    monkeypatch.setattr(entry, "delete_folder", refuse)
+    with pytest.raises(KeyError), store.begin(key("clean", 1, {}, "file")):
+        raise KeyError
+    with pytest.raises(OSError, match="not empty"), store.begin(key("clean", 1, {}, "file")):
+        pass
