@@ -1,4 +1,4 @@
-"""What every contract test needs: dirty messages, every stage with every sort of parameters, and frames as bytes."""
+"""Data of contract tests: dirty messages, every stage with every sort of parameters, and frames as bytes."""
 
 import hashlib
 import json

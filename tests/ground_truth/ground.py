@@ -1,4 +1,4 @@
-"""What workloads stand on: a session, a folder on a disk, files to read, a slow server."""
+"""Ground of workloads: a session, a folder on a disk, files to read, a slow server."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping

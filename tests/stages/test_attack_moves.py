@@ -1,4 +1,4 @@
-"""Where attackers claim to be: offsets, overrides and swaps, in degrees and in the plane."""
+"""Moves of attackers: offsets, overrides and swaps, in degrees and in the plane."""
 
 import numpy as np
 import pandas as pd

@@ -1,7 +1,7 @@
 """Private parts of Numba; `tests/kernels/compiling/test_numba_compat.py` says which of them broke.
 
-Compiling callees as parts of their kernel halves the time of a first run (`callees`), and Numba's own files of machine
-code are pickles that whoever can write them runs (`disk_cache`): neither has a public way.
+Neither of their two users has a public way: `callees` compiles what kernels call as parts of these, and `disk_cache`
+keeps machine code without Numba's own files, which are pickles.
 """
 
 from numba import _dynfunc
