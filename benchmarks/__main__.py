@@ -10,7 +10,7 @@ USAGE = (
     "       python -m benchmarks data SUITE       make a suite's data sets, if they are missing\n"
     "       python -m benchmarks make KIND ROWS   make one: " + ", ".join(_data.KINDS) + "; 10k, 5M\n"
     "       python -m benchmarks watch FILE COMMAND...  run a command; write into a file how busy other programs were\n"
-    "       python -m benchmarks pins             pin in constraints.txt and asv.conf.json what is installed\n"
+    "       python -m benchmarks pins             pin in constraints.txt what is installed\n"
     "       python -m benchmarks peers [OPTIONS]  hold cdpipe against polars, DuckDB and pandas; --help says how\n"
 )
 

@@ -1,23 +1,30 @@
-"""Exact versions: `constraints.txt` for development, `matrix.req` of `asv.conf.json` for asv's environments.
+"""Exact versions: `constraints.txt`, for development and for asv's environments alike.
 
-Both follow from the requirements in `pyproject.toml` and the versions installed here. `python -m benchmarks pins`
+They follow from the requirements in `pyproject.toml` and the versions installed here. `python -m benchmarks pins`
 writes them anew after an upgrade; a test holds them against each other. They hold for every Python that cdpipe
 supports: the oldest requires the most, so conditions on Python's version are judged as it would.
+
+asv's matrix has a digest of those versions that a measurement rests on: after an upgrade of one asv makes a new
+environment, and starts a new series. What only checks or formats the code is not in the digest.
 """
 
+import hashlib
 import json
 import tomllib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Final
 
 HERE: Final = Path(__file__).resolve().parents[1]
 MEASURING: Final = frozenset({"asv"})
-"""What measures, and so is not of the environment that is measured."""
+"""What measures, and so does not change what is measured."""
 
-ASV_OWN: Final = {"pip+asv_runner": "asv-runner", "pip+build": "build", "pip+pympler": "pympler"}
-"""What asv installs into its environments by itself, under the keys that replace its choice of version."""
+ASV_OWN: Final = ("asv-runner", "build", "pympler")
+"""What asv installs into its environments by itself, unpinned; `install_command` names it, so that it is pinned too."""
+
+MATRIX_KEY: Final = "CDPIPE_PINS"
+"""The one key of asv's matrix: an environment variable that nothing reads."""
 
 HEADER: Final = "# Exact versions of the whole development environment, written by `python -m benchmarks pins`.\n"
 
@@ -34,7 +41,7 @@ def pin_development() -> dict[str, str]:
     project = read_project()
     groups = project["optional-dependencies"].items()
     extras = [each for extra, group in groups if extra not in (*ON_DEMAND, FAST) for each in group]
-    wanted = [*project["dependencies"], *extras, *ASV_OWN.values()]
+    wanted = [*project["dependencies"], *extras, *ASV_OWN]
     return dict(sorted(close(each for each in wanted if not each.startswith(project["name"])).items()))
 
 
@@ -58,9 +65,14 @@ def pin_on_demand(extra: str) -> dict[str, str]:
 
 
 def pin_runtime() -> dict[str, str]:
-    """Return asv's requirement matrix: all that cdpipe needs to run, leaves first, and what asv adds."""
-    own = {key: distribution(name).version for key, name in ASV_OWN.items()}
-    return close(read_project()["dependencies"], without=MEASURING) | own
+    """Return name and installed version of all that cdpipe needs to run, leaves first."""
+    return close(read_project()["dependencies"], without=MEASURING)
+
+
+def digest(pins: Mapping[str, str]) -> str:
+    """Return eight hexadecimal digits that stand for names and versions, in whatever order they come."""
+    lines = "".join(f"{name}=={version}\n" for name, version in sorted(pins.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()[:8]
 
 
 def close(requirements: Iterable[str], *, without: Collection[str] = ()) -> dict[str, str]:
@@ -97,8 +109,14 @@ def read_project() -> dict[str, Any]:
     return tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
+def read_constraints() -> dict[str, str]:
+    """Return name and version of all that `constraints.txt` pins."""
+    lines = (HERE / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
 def write() -> None:
-    """Write both files from what is installed."""
+    """Write `constraints.txt` from what is installed, and its digest into `asv.conf.json`."""
     pins = pin_development()
     for extra in ON_DEMAND:
         pins |= pin_on_demand(extra)
@@ -106,5 +124,5 @@ def write() -> None:
     (HERE / "constraints.txt").write_text(HEADER + "".join(lines), encoding="utf-8")
     path = HERE / "asv.conf.json"
     conf = json.loads(path.read_text(encoding="utf-8"))
-    conf["matrix"]["req"] = pin_runtime()
+    conf["matrix"] = {"env": {MATRIX_KEY: digest(pin_runtime())}}
     path.write_text(json.dumps(conf, indent=2) + "\n", encoding="utf-8")

@@ -28,13 +28,7 @@ def start(folder, half):
     """Start `asv run --quick` on one half of the benchmarks, with results and home of its own."""
     folder.mkdir()
     conf = json.loads((ROOT / "asv.conf.json").read_text(encoding="utf-8"))
-    # A continuous-integration checkout is of a commit, and may have no branch `main`.
-    conf |= {
-        "repo": str(ROOT),
-        "branches": ["HEAD"],
-        "benchmark_dir": str(ROOT / "benchmarks"),
-        "results_dir": "results",
-    }
+    conf |= {"repo": str(ROOT), "benchmark_dir": str(ROOT / "benchmarks"), "results_dir": "results"}
     (folder / "asv.conf.json").write_text(json.dumps(conf), encoding="utf-8")
     where = {"env": {**os.environ, "HOME": str(folder)}, "cwd": folder, "stdin": subprocess.DEVNULL}
     asv = [sys.executable, "-m", "asv"]

@@ -2,28 +2,25 @@
 
 import json
 import re
+import shlex
 import sys
 
 import pytest
 from asv.config import Config
-from asv.util import ParsedPipDeclaration
+from asv.environment import get_env_name
 
 from benchmarks import _pins
 
 CONF = json.loads((_pins.HERE / "asv.conf.json").read_text(encoding="utf-8"))
 PROJECT = _pins.read_project()
-PLACES = re.compile(r"://|(?<![\w.])/\w|~/|@")
-
-
-def read_constraints() -> dict[str, str]:
-    lines = (_pins.HERE / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    return dict(line.split("==") for line in lines if not line.startswith("#"))
+RUNTIME = _pins.pin_runtime()
+PLACES = re.compile(r"://|(?<![\w.}])/\w|~/|@")
 
 
 @pytest.mark.parametrize(("extra", "names"), [("peers", {"duckdb", "polars"}), ("fuzz", {"atheris"})])
 def test_what_one_command_alone_needs_is_pinned(extra, names):
     assert {re.match(r"[\w-]+", each)[0] for each in PROJECT["optional-dependencies"][extra]} == names
-    constraints = read_constraints()
+    constraints = _pins.read_constraints()
     try:
         pins = _pins.pin_on_demand(extra)
     except ValueError:  # only `make` of that name installs these, so here only that there are pins of them can be seen
@@ -33,7 +30,7 @@ def test_what_one_command_alone_needs_is_pinned(extra, names):
 
 
 def test_constraints_are_what_is_required_and_installed():
-    constraints, pins, missing = read_constraints(), _pins.pin_development(), 0
+    constraints, pins, missing = _pins.read_constraints(), _pins.pin_development(), 0
     for extra in _pins.ON_DEMAND:
         try:
             pins |= _pins.pin_on_demand(extra)
@@ -53,33 +50,53 @@ def test_pinning_what_is_not_installed_says_what_to_do(monkeypatch, extra):
 
 
 def test_asv_measures_in_the_same_versions():
-    assert CONF["matrix"]["req"] == _pins.pin_runtime(), "run `python -m benchmarks pins` after an upgrade"
-    constraints = read_constraints()
-    for key, version in CONF["matrix"]["req"].items():
-        assert constraints[_pins.ASV_OWN.get(key, key)] == version, key
+    first, second = map(shlex.split, CONF["install_command"])
+    assert first[first.index("--constraint") + 1] == "{conf_dir}/constraints.txt"
+    assert {*_pins.ASV_OWN, "{wheel_file}"} <= set(first)
+    assert second[-3:] == ["--no-deps", "--force-reinstall", "{wheel_file}"], "or all is reinstalled"
+    assert _pins.read_constraints().items() >= RUNTIME.items()
+    assert _pins.read_constraints().keys() >= set(_pins.ASV_OWN)
 
 
-def test_asv_pins_every_direct_requirement():
-    names = {re.match(r"[\w-]+", each)[0].lower() for each in _pins.read_project()["dependencies"]}
-    assert names - set(CONF["matrix"]["req"]) == _pins.MEASURING
+def test_the_matrix_is_a_digest_of_the_pins_and_nothing_else():
+    assert CONF["matrix"] == {"env": {_pins.MATRIX_KEY: _pins.digest(RUNTIME)}}, (
+        "run `python -m benchmarks pins` after an upgrade"
+    )
+    assert len(get_env_name("virtualenv", "3.11", {}, {("build", _pins.MATRIX_KEY): "0" * 8})) < 40
 
 
-def test_asv_reads_each_pin_as_it_is_meant():
-    for key, version in CONF["matrix"]["req"].items():
-        parsed = ParsedPipDeclaration(f"{key.removeprefix('pip+')} {version}")
-        assert (parsed.pkgname, parsed.specification) == (key.removeprefix("pip+"), f"=={version}")
-        assert not parsed.flags
-        assert not parsed.path
+@pytest.mark.parametrize("name", ["numpy", "llvmlite"])
+def test_an_upgrade_of_what_is_measured_is_a_new_environment(name):
+    assert _pins.digest(RUNTIME | {name: RUNTIME[name] + ".1"}) != _pins.digest(RUNTIME)
+    assert _pins.digest(dict(reversed(RUNTIME.items()))) == _pins.digest(RUNTIME)
 
 
-def test_leaves_come_first_so_that_nothing_is_installed_twice():
-    order = list(CONF["matrix"]["req"])
-    assert order.index("llvmlite") < order.index("numba")
-    assert order.index("numpy") < order.index("pandas") < order.index("pip+build")
+def test_an_upgrade_of_what_only_checks_the_code_is_none():
+    assert not {"ruff", "mypy", "pytest", "asv"} & RUNTIME.keys()
 
 
-def test_installation_changes_no_pin():
-    assert "--no-deps" in CONF["install_command"][0]
+def test_every_direct_requirement_is_in_the_digest():
+    names = {re.match(r"[\w-]+", each)[0].lower() for each in PROJECT["dependencies"]}
+    assert names - RUNTIME.keys() == _pins.MEASURING
+
+
+def test_pins_are_written_as_they_are(tmp_path, monkeypatch):
+    """Writing anew changes nothing but what is stale; nothing else of asv's configuration is touched."""
+    (tmp_path / "pyproject.toml").write_text((_pins.HERE / "pyproject.toml").read_text(encoding="utf-8"))
+    (tmp_path / "asv.conf.json").write_text(json.dumps(CONF | {"matrix": {"req": {"numpy": "1.0"}}}))
+    monkeypatch.setattr(_pins, "HERE", tmp_path)
+    monkeypatch.setattr(_pins, "pin_on_demand", lambda extra: {extra: "1.0"})
+    _pins.write()
+    assert json.loads((tmp_path / "asv.conf.json").read_text(encoding="utf-8")) == CONF
+    assert _pins.read_constraints() == _pins.pin_development() | dict.fromkeys(_pins.ON_DEMAND, "1.0")
+
+
+def test_site_can_be_made_of_any_clone():
+    """A checkout of a pull request has no branch `main`; `HEAD` every clone has."""
+    assert CONF["branches"] == ["HEAD"]
+
+
+def test_building_changes_no_pin():
     assert "--no-isolation" in CONF["build_command"][0]
     assert CONF["plugins"] == [".cdpipe.perf.asv_plugin"]
 
@@ -94,9 +111,10 @@ def test_each_python_requires_only_what_is_pinned(monkeypatch):
     for minor in (11, 12, 13, 14):
         monkeypatch.setattr(_pins, "read_project", lambda minor=minor: PROJECT | {"requires-python": f">=3.{minor}"})
         assert _pins.pin_development().items() <= pinned.items(), minor
-        assert _pins.pin_runtime().items() <= CONF["matrix"]["req"].items(), minor
+        assert _pins.pin_runtime().items() <= pinned.items(), minor
 
 
 def test_nothing_is_of_one_machine():
-    for name in ("constraints.txt", "asv.conf.json"):
-        assert not PLACES.search((_pins.HERE / name).read_text(encoding="utf-8")), name
+    conf = {key: value for key, value in CONF.items() if key not in ("project_url", "show_commit_url")}
+    for text in ((_pins.HERE / "constraints.txt").read_text(encoding="utf-8"), json.dumps(conf)):
+        assert not PLACES.search(text)
