@@ -147,7 +147,7 @@ def run_command(config: Path | None, scheduler: str | None, out: str | None, *, 
         from cdpipe.pipeline import run
 
         chosen = override(load_config(config), scheduler=scheduler, directory=out)
-        show_run(lambda watch, say: run(chosen, on_partition=watch, say=say))
+        show_run(lambda observer: run(chosen, observer=observer))
 
 
 def _rules(function: F) -> F:
@@ -183,9 +183,7 @@ def profile_command(config: Path, scheduler: str | None, out: str | None, rules:
         from cdpipe.profiling import profile
 
         chosen = override(load_config(config), scheduler=scheduler, directory=out)
-        made = show_profile(
-            lambda watch, say: profile(chosen, rules=Rules(rules), on_partition=watch, say=say), format_=format_
-        )
+        made = show_profile(lambda observer: profile(chosen, rules=Rules(rules), observer=observer), format_=format_)
         if made.failure is not None:
             raise made.failure
 

@@ -16,8 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cdpipe.engine.cache.store import CacheWarning
-from cdpipe.engine.graph.partition import Outcome
-from cdpipe.engine.run.runner import OnPartition
+from cdpipe.engine.run.observer import Event, PartitionDone, PartitionsBegan, RunObserver, Said
 from cdpipe.plain import show_plain
 from cdpipe.reports.run_report import RunReport
 from cdpipe.stages.gather.gather import KEPT_REJECTS
@@ -32,19 +31,19 @@ T = TypeVar("T")
 _NARROWEST = 100
 
 
-def show_run(run: Callable[[OnPartition, Callable[[str], None]], RunReport]) -> None:
+def show_run(run: Callable[[RunObserver], RunReport]) -> None:
     """Run with a progress bar and print the report.
 
     Parameters
     ----------
     run
-        Runs the pipeline, given what to call for each partition and for each sentence.
+        Runs the pipeline, given who is told how it goes.
     """
     console = open_console()
     show_report(_follow(run, console), console)
 
 
-def show_profile(profile: Callable[[OnPartition, Callable[[str], None]], Profile], *, format_: str) -> Profile:
+def show_profile(profile: Callable[[RunObserver], Profile], *, format_: str) -> Profile:
     """Run with a progress bar, print what limits the run as `text`, `md` or `json`, and return it.
 
     Where another program is to read it (`md`, `json`), progress and sentences go to standard error.
@@ -58,7 +57,7 @@ def show_profile(profile: Callable[[OnPartition, Callable[[str], None]], Profile
     return made
 
 
-def _follow(run: Callable[[OnPartition, Callable[[str], None]], T], console: Console) -> T:
+def _follow(run: Callable[[RunObserver], T], console: Console) -> T:
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -67,13 +66,9 @@ def _follow(run: Callable[[OnPartition, Callable[[str], None]], T], console: Con
         TimeElapsedColumn(),
         console=console,
     ) as progress:
-        watch = _Watch(progress)
-
-        def say(sentence: str) -> None:
-            _print_line(progress.console, sentence)
-
-        with _saying_warnings(say):
-            return run(watch.see, say)
+        bars = _ProgressBars(progress)
+        with _saying_warnings(bars.say):
+            return run(bars)
 
 
 @contextmanager
@@ -100,30 +95,45 @@ def _saying_warnings(say: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
-class _Watch:
-    """Follows the partitions of each pass with a bar of its own."""
+class _ProgressBars(RunObserver):
+    """Follows the partitions of each pass with a bar of its own, and prints sentences above the bars."""
 
     def __init__(self, progress: Progress) -> None:
+        super().__init__()
         self._progress = progress
         self._bars: dict[str, TaskID] = {}
         self._rows: dict[str, int] = {}
         self._bytes: dict[str, int] = {}
 
-    def see(self, label: str, done: int, total: int, outcome: Outcome | None) -> None:
-        """Begin the bar of a pass, or move it on by one partition."""
-        if outcome is None:
-            if label in self._bars:  # it begins anew
-                self._progress.remove_task(self._bars[label])
-            self._bars[label] = self._progress.add_task(show_plain(label), total=total, rate="")
-            self._rows[label] = self._bytes[label] = 0
-            return
-        self._rows[label] += outcome.rows
-        self._bytes[label] += outcome.read_bytes
-        elapsed = self._progress.tasks[self._bars[label]].elapsed or 0.0
-        rate = f"{self._rows[label]:,} rows"
+    def see(self, event: Event) -> None:
+        """Begin the bar of a pass, move it on by one partition, or print a sentence."""
+        match event:
+            case Said(sentence):
+                self.say(sentence)
+            case PartitionsBegan(part, total):
+                self._begin(part, total)
+            case PartitionDone():
+                self._move(event)
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence."""
+        _print_line(self._progress.console, sentence)
+
+    def _begin(self, part: str, total: int) -> None:
+        if part in self._bars:  # it begins anew
+            self._progress.remove_task(self._bars[part])
+        self._bars[part] = self._progress.add_task(show_plain(part), total=total, rate="")
+        self._rows[part] = self._bytes[part] = 0
+
+    def _move(self, event: PartitionDone) -> None:
+        part = event.part
+        self._rows[part] += event.outcome.rows
+        self._bytes[part] += event.outcome.read_bytes
+        elapsed = self._progress.tasks[self._bars[part]].elapsed or 0.0
+        rate = f"{self._rows[part]:,} rows"
         if elapsed > 0:
-            rate += f", {self._rows[label] / elapsed:,.0f} rows/s, {self._bytes[label] / elapsed / 1e6:,.1f} MB/s"
-        self._progress.update(self._bars[label], completed=done, rate=rate)
+            rate += f", {self._rows[part] / elapsed:,.0f} rows/s, {self._bytes[part] / elapsed / 1e6:,.1f} MB/s"
+        self._progress.update(self._bars[part], completed=event.done, rate=rate)
 
 
 def show_report(report: RunReport, console: Console | None = None) -> None:

@@ -16,7 +16,7 @@ from cdpipe.engine.cache.store import CacheParams, Store
 from cdpipe.engine.files.partitions import require_partitions
 from cdpipe.engine.files.parts import read_part, read_types
 from cdpipe.engine.files.rejects import REJECTS
-from cdpipe.engine.graph.partition import Outcome, Raw
+from cdpipe.engine.graph.partition import Raw
 from cdpipe.engine.outputs.destinations import OutputFolder, OutputResults, open_folder
 from cdpipe.engine.outputs.output_folder import DATASET, REPORT, picture_name
 from cdpipe.engine.run.allocators import be_frugal
@@ -29,8 +29,8 @@ from cdpipe.engine.run.memory_projection import (
     project_training,
     require_fit,
 )
-from cdpipe.engine.run.meters import Metering, OnPart, meter_whole
-from cdpipe.engine.run.runner import OnPartition, Prepared, Runner
+from cdpipe.engine.run.observer import Announcer, RunObserver
+from cdpipe.engine.run.runner import Prepared, Runner
 from cdpipe.engine.sessions.base import Session
 from cdpipe.engine.sessions.open import open_session
 from cdpipe.interrupts import check_interrupt, heeding_interrupts
@@ -49,28 +49,17 @@ from cdpipe.training.train import Trained, TrainParams, train_parts
 
 _MB: Final = 1e6
 _GB: Final = 1e9
-Say = Callable[[str], None]
 
 
-def run(
-    config: RunConfig,
-    *,
-    on_partition: OnPartition | None = None,
-    say: Say | None = None,
-    metering: Metering = meter_whole,
-) -> RunReport:
+def run(config: RunConfig, *, observer: RunObserver | None = None) -> RunReport:
     """Run the pipeline.
 
     Parameters
     ----------
     config
         What to read, do and write.
-    on_partition
-        Told of each partition as it is done, for a progress bar.
-    say
-        Given sentences worth telling: the dashboard's link, the projected memory.
-    metering
-        Measures what the run uses: as one, or each of its parts (surveys and passes by name, "publish", "train").
+    observer
+        Is told how the run goes, and measures what it uses; by default nobody is told, and it is measured as one.
 
     Returns
     -------
@@ -92,37 +81,16 @@ def run(
         At Ctrl-C, wherever it falls.
     """
     with heeding_interrupts() as heeding, ExitStack() as opened:
-        watch = _heed_between(on_partition)
-        return _run(
-            config, heeding.held, opened, on_partition=watch, tell=say or (lambda _sentence: None), metering=metering
-        )
+        return _run(config, heeding.held, opened, Announcer(observer or RunObserver()))
 
 
-def _heed_between(tell: OnPartition | None) -> OnPartition:
-    """Have an interrupt that was forgotten end the run after the partition in which it fell."""
-
-    def watch(label: str, done: int, total: int, outcome: Outcome | None) -> None:
-        check_interrupt()
-        if tell is not None:
-            tell(label, done, total, outcome)
-
-    return watch
-
-
-def _run(
-    config: RunConfig,
-    held: ExitStack,
-    opened: ExitStack,
-    *,
-    on_partition: OnPartition | None,
-    tell: Say,
-    metering: Metering,
-) -> RunReport:
+def _run(config: RunConfig, held: ExitStack, opened: ExitStack, announcer: Announcer) -> RunReport:
     """Run the pipeline; from the first thing written on, no other run can write to the output folder.
 
     That folder is in `held`, and goes back at the run's end whatever comes; the cache, which has to wait for others as
     it is closed, is in `opened`.
     """
+    tell = announcer.say
     start, place = time.perf_counter(), open_folder(config.output.directory)
     be_frugal()
     require_base(_own_limit(config))
@@ -144,7 +112,7 @@ def _run(
         projections = [_project(config, session, sources)]
         tell(f"projected memory, {projections[0]}")
         require_fit(projections[0])
-        meter = stack.enter_context(metering(session))
+        meter = stack.enter_context(announcer.measuring(session))
         store, kept = _open_store(config, opened, scratch)
         require_shared(session, store.directory, mark=store.mark, remedy=_name_remedy(config))
         runner = Runner(
@@ -154,13 +122,11 @@ def _run(
             session=session,
             store=store,
             kept=kept,
-            on_partition=on_partition,
-            on_part=meter.part,
-            say=tell,
+            announcer=announcer,
         )
         results = place.results(scratch)
-        publish = partial(_collect, results, config.output, meter.part)
-        train = partial(_train, config, session, projections, tell, meter.part)
+        publish = partial(_collect, results, config.output, announcer)
+        train = partial(_train, config, session, projections, announcer)
         prepared = runner.prepare(sources)
         check_interrupt()
         prepared, _ = runner.use(prepared, sources, publish)
@@ -238,7 +204,7 @@ def _project(config: RunConfig, session: Session, sources: list[Raw]) -> Project
     return project_streaming(session, largest_block_bytes=largest, facts_bytes=_held_bytes(config), blocks=len(sources))
 
 
-def _fit(config: RunConfig, tell: Say) -> RunConfig:
+def _fit(config: RunConfig, tell: Callable[[str], None]) -> RunConfig:
     """Return the configuration with smaller blocks or fewer threads where those not chosen would not fit; say so."""
     session, gather = config.session, config.gather
     if session.scheduler != "threads":
@@ -314,8 +280,7 @@ def _train(
     config: RunConfig,
     session: Session,
     projections: list[Projection],
-    tell: Say,
-    on_part: OnPart,
+    announcer: Announcer,
     prepared: Prepared,
 ) -> Trained | None:
     """Fit and measure the classifiers, if any are asked for and what they need fits."""
@@ -325,14 +290,14 @@ def _train(
     # Workers elsewhere have nothing to do meanwhile, so all processors are there for it.
     threads = session.threads if session.runs_here else count_processors()
     projections[1:] = [_project_training(config, config.train, prepared, threads)]  # it may begin anew
-    tell(f"projected memory, {projections[-1]}")
+    announcer.say(f"projected memory, {projections[-1]}")
     require_fit(projections[-1])
 
     def read(columns: Sequence[str] | None) -> Iterator[pd.DataFrame]:
         parts = zip(prepared.entry.parts, prepared.entry.written, strict=True)
         return (read_part(path, columns, known=known) for path, known in parts)
 
-    with on_part("train"):
+    with announcer.part("train"):
         return train_parts(read, config.train, rows=prepared.entry.manifest.rows, threads=threads)
 
 
@@ -349,9 +314,9 @@ def _name_results(config: RunConfig) -> list[str]:
     return [*([DATASET] if config.output.dataset else []), REJECTS, REPORT, *map(picture_name, classifiers)]
 
 
-def _collect(results: OutputResults, output: OutputParams, on_part: OnPart, prepared: Prepared) -> None:
+def _collect(results: OutputResults, output: OutputParams, announcer: Announcer, prepared: Prepared) -> None:
     """Copy the rejected records, and the labelled data set if it is wanted and there is a message."""
-    with on_part("publish"):
+    with announcer.part("publish"):
         results.add_rejects(prepared.entry.attached(REJECTS))
         if output.dataset and prepared.entry.manifest.rows:
             results.add_dataset(prepared.entry.kept_parts, partition_by=output.partition_by)

@@ -17,13 +17,14 @@ from cdpipe.engine.files.seals import digest_file, find_own, seal
 from cdpipe.engine.graph.partition import Outcome, sum_outcomes
 from cdpipe.engine.outputs.output_folder import OutputError, explain_foreign
 from cdpipe.engine.run.meters import Meter, PartsMeter, join_figures
-from cdpipe.engine.run.runner import ORDER, OnPartition
+from cdpipe.engine.run.observer import Event, PartitionDone, PartitionsBegan, RunObserver
+from cdpipe.engine.run.runner import ORDER
 from cdpipe.engine.sessions.base import Session, SessionError
 from cdpipe.oserrors import naming
 from cdpipe.perf.analysis.findings import Rules
 from cdpipe.perf.analysis.run import WHOLE, report_run
 from cdpipe.perf.results.model import Machine
-from cdpipe.pipeline import Say, run
+from cdpipe.pipeline import run
 from cdpipe.reports.profile_report import DASK_REPORT, TRAIN, Profile
 from cdpipe.reports.run_report import RunReport, describe_machine
 from cdpipe.stages.ledger import Ledger
@@ -38,50 +39,29 @@ _BETWEEN_READINGS_S: Final = 0.25
 """How often Dask's `ResourceProfiler` looks."""
 
 
-class _Watch:
-    """Remembers what each partition's task gave back, and passes it on."""
+class _Recorder(RunObserver):
+    """Measures each part of a run, remembers what its partitions gave back, and has Dask record it beside."""
 
-    def __init__(self, tell: OnPartition | None) -> None:
-        self._tell = tell
-        self._outcomes: dict[str, list[Outcome]] = {}
-
-    def see(self, label: str, done: int, total: int, outcome: Outcome | None) -> None:
-        """Take in a partition of a survey or pass."""
-        if outcome is None:
-            self._outcomes[label] = []  # it may begin anew
-        else:
-            self._outcomes[label].append(outcome)
-        if self._tell is not None:
-            self._tell(label, done, total, outcome)
-
-    def count_rows(self) -> dict[str, int]:
-        """Return the rows that came into each survey and pass."""
-        return {label: sum(outcome.rows for outcome in outcomes) for label, outcomes in self._outcomes.items()}
-
-    def add_up(self, labels: Collection[str]) -> tuple[dict[str, Ledger], dict[str, float]]:
-        """Return, by stage, the rows' accounts and the threads' seconds of some surveys and passes."""
-        ledgers: dict[str, Ledger] = {}
-        seconds: dict[str, float] = {}
-        for label in labels:
-            totals = sum_outcomes(self._outcomes.get(label, ()))
-            ledgers |= totals.ledgers
-            for stage, spent in totals.seconds.items():
-                seconds[stage] = seconds.get(stage, 0.0) + spent
-        return ledgers, seconds
-
-
-class _Recorder:
-    """Opens a run's meter, and has Dask record the run beside it."""
-
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, told: RunObserver) -> None:
+        super().__init__(told.see)
         self.out, self._scheduler = _require_local(config.output.directory), config.session.scheduler
         self.meter: PartsMeter | None = None
         self.place = ""
         self.wall_s = 0.0
         self.dask_report: bytes | None = None
+        self._outcomes: dict[str, list[Outcome]] = {}
+
+    def see(self, event: Event) -> None:
+        """Take in an event, and pass it on."""
+        match event:
+            case PartitionsBegan(part):
+                self._outcomes[part] = []  # it may begin anew
+            case PartitionDone(part, outcome=outcome):
+                self._outcomes[part].append(outcome)
+        super().see(event)
 
     @contextmanager
-    def open(self, session: Session) -> Iterator[Meter]:
+    def measure(self, session: Session) -> Iterator[Meter]:
         """Measure the run's parts."""
         _require_own(self.out)
         self.place = _describe_place(session, self._scheduler)
@@ -98,6 +78,21 @@ class _Recorder:
             finally:
                 if beside.exists():
                     self.dask_report = beside.read_bytes()
+
+    def count_rows(self) -> dict[str, int]:
+        """Return the rows that came into each survey and pass."""
+        return {label: sum(outcome.rows for outcome in outcomes) for label, outcomes in self._outcomes.items()}
+
+    def add_up(self, labels: Collection[str]) -> tuple[dict[str, Ledger], dict[str, float]]:
+        """Return, by stage, the rows' accounts and the threads' seconds of some surveys and passes."""
+        ledgers: dict[str, Ledger] = {}
+        seconds: dict[str, float] = {}
+        for label in labels:
+            totals = sum_outcomes(self._outcomes.get(label, ()))
+            ledgers |= totals.ledgers
+            for stage, spent in totals.seconds.items():
+                seconds[stage] = seconds.get(stage, 0.0) + spent
+        return ledgers, seconds
 
 
 def _require_local(out: Path | str) -> Path:
@@ -117,8 +112,7 @@ def profile(
     config: RunConfig,
     *,
     rules: Rules = Rules.ATTRIBUTION,
-    on_partition: OnPartition | None = None,
-    say: Say | None = None,
+    observer: RunObserver | None = None,
 ) -> Profile:
     """Run the pipeline and say what limits each part of it.
 
@@ -128,8 +122,8 @@ def profile(
         What to read, do and write; see `cdpipe.pipeline.run`, whose results are written as ever.
     rules
         Which rules name the classes.
-    on_partition, say
-        As of `cdpipe.pipeline.run`.
+    observer
+        Is told how the run goes; the profile does the measuring.
 
     Returns
     -------
@@ -142,10 +136,10 @@ def profile(
     Exception
         What `cdpipe.pipeline.run` raises, if it failed before any part began.
     """
-    recorder, watch = _Recorder(config), _Watch(on_partition)
+    recorder = _Recorder(config, observer or RunObserver())
     reported, failure = None, None
     try:
-        reported = run(config, on_partition=watch.see, say=say, metering=recorder.open)
+        reported = run(config, observer=recorder)
     except Exception as error:  # whatever it is, the parts before it are worth knowing
         if recorder.meter is None or not recorder.meter.begun:
             raise
@@ -153,7 +147,7 @@ def profile(
     meter = recorder.meter
     if meter is None:
         raise RuntimeError("the run ended without having been measured")
-    made = _judge(config, recorder, meter, watch, reported, failure, rules)
+    made = _judge(config, recorder, meter, reported, failure, rules)
     _write(recorder.out, made, recorder.dask_report)
     return made
 
@@ -162,13 +156,12 @@ def _judge(
     config: RunConfig,
     recorder: _Recorder,
     meter: PartsMeter,
-    watch: _Watch,
     reported: RunReport | None,
     failure: Exception | None,
     rules: Rules,
 ) -> Profile:
     figures, out = meter.parts, recorder.out
-    seen, seconds = watch.add_up([*figures, *meter.unmeasured])
+    seen, seconds = recorder.add_up([*figures, *meter.unmeasured])
     ledgers = seen if reported is None else reported.ledgers
     whole = flatten_figures(join_figures(list(figures.values()))) if figures and not meter.unmeasured else None
     measured_s = sum(each["wall_seconds"] for each in figures.values())
@@ -179,7 +172,7 @@ def _judge(
             machine=_name_machine(),
             date=datetime.datetime.now(datetime.UTC),
             whole=whole,
-            rows=_count_rows(config, list(figures), watch, reported, ledgers),
+            rows=_count_rows(config, list(figures), recorder, reported, ledgers),
             rules=rules,
         ),
         figures=figures,
@@ -210,12 +203,12 @@ def _name_machine() -> Machine:
 def _count_rows(
     config: RunConfig,
     parts: list[str],
-    watch: _Watch,
+    recorder: _Recorder,
     reported: RunReport | None,
     ledgers: Mapping[str, Ledger],
 ) -> dict[str, int]:
     """Return the rows that went into each part, as far as they are known; into the whole those into its first."""
-    rows = watch.count_rows()
+    rows = recorder.count_rows()
     if config.output.dataset and ORDER[-1] in ledgers:
         rows[_PUBLISH] = ledgers[ORDER[-1]].rows_out
     if reported is not None and reported.trained is not None:

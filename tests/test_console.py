@@ -8,6 +8,7 @@ from rich.console import Console
 
 from cdpipe.console import show_cache, show_report, show_run
 from cdpipe.engine.graph.partition import Outcome
+from cdpipe.engine.run.observer import PartitionDone, PartitionsBegan, Said
 from cdpipe.reports.run_report import RunReport
 from cdpipe.stages.gather.conventions import USUAL
 from cdpipe.stages.ledger import Ledger
@@ -125,12 +126,12 @@ def test_a_long_path_is_not_broken(capsys):
 
 
 def test_a_run_shows_a_bar_for_each_pass_and_then_the_report(capsys):
-    def run(watch, say):
-        say("projected memory, streaming: at most 1 GB")
+    def run(observer):
+        observer.see(Said("projected memory, streaming: at most 1 GB"))
         for label in ("gather → clean", "survey for attack"):
-            watch(label, 0, 2, None)
+            observer.see(PartitionsBegan(label, 2))
             for done in (1, 2):
-                watch(label, done, 2, Outcome({}, {}, 1_500, 10**6))
+                observer.see(PartitionDone(label, done, 2, Outcome({}, {}, 1_500, 10**6)))
         return REPORT
 
     show_run(run)
@@ -144,8 +145,8 @@ def test_a_run_shows_a_bar_for_each_pass_and_then_the_report(capsys):
 
 
 def test_a_run_that_fails_shows_no_report(capsys):
-    def run(watch, say):
-        watch("gather", 0, 1, None)
+    def run(observer):
+        observer.see(PartitionsBegan("gather", 1))
         raise ValueError("no rows")
 
     with pytest.raises(ValueError, match="no rows"):
@@ -187,10 +188,10 @@ def test_names_are_printed_as_they_are_and_write_nothing_else(capsys, name, seen
         trained=dataclasses.replace(TRAINED, ledger=Ledger("train", 2, 0, {f"null in {name}": 2})),
     )
 
-    def run(watch, say):
-        say(f"{name}: values in units")
-        watch(f"{name} → clean", 0, 1, None)
-        watch(f"{name} → clean", 1, 1, Outcome({}, {}, 1_500, 10**6))
+    def run(observer):
+        observer.see(Said(f"{name}: values in units"))
+        observer.see(PartitionsBegan(f"{name} → clean", 1))
+        observer.see(PartitionDone(f"{name} → clean", 1, 1, Outcome({}, {}, 1_500, 10**6)))
         return report
 
     show_run(run)

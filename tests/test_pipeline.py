@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from observing import observing
 from sklearn.metrics import confusion_matrix
 from sklearn.tree import DecisionTreeClassifier
 
@@ -141,7 +142,7 @@ def test_without_training_or_data_set_there_is_neither(configure, tmp_path):
 
 def test_progress_and_sentences_are_told(configure):
     seen, said = [], []
-    run(configure(), on_partition=lambda *told: seen.append(told[:3]), say=said.append)
+    run(configure(), observer=observing(said=said, on_partition=lambda *told: seen.append(told[:3])))
     assert list(dict.fromkeys(label for label, *_ in seen)) == [
         "gather → clean",
         "attack → features",
@@ -155,7 +156,7 @@ def test_progress_and_sentences_are_told(configure):
 def test_that_kernels_are_compiled_in_each_process_is_told_with_the_way_out(configure, monkeypatch):
     said = []
     monkeypatch.setattr(pipeline, "why_unkept", lambda: "others can write to /shared")
-    run(configure(), say=said.append)
+    run(configure(), observer=observing(said=said))
     assert [each for each in said if "kernels" in each] == [
         (
             "kernels are compiled anew in each process: others can write to /shared; name a folder of your own in "
@@ -244,7 +245,7 @@ def test_a_packed_file_gives_what_the_plain_one_does_and_its_room_back(configure
         settings = configure(
             train=None, input={"paths": [path]}, cache={"enabled": cached, "directory": str(tmp_path / "cache")}
         )
-        report = run(settings, say=sentences.append)
+        report = run(settings, observer=observing(said=sentences))
         found.append((report.ledgers, dataset(tmp_path / "out")))
         assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["dataset", "rejects.jsonl", "report.json"]
     for ledgers, frame in found[1:]:

@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 from clusters import start_scheduler, start_workers
+from observing import observing
 from rich.console import Console
 
 import cdpipe.probe.probe
@@ -147,7 +148,7 @@ def test_a_part_that_could_not_be_measured_is_named_and_the_others_are_there(
         return "the sampling process was killed" if label in unmeasured else None
 
     monkeypatch.setattr(cdpipe.probe.probe, "why_unmeasurable", why)
-    made = profile(configure(), say=said.append)
+    made = profile(configure(), observer=observing(said=said))
     assert list(made.figures) == [name for name in (*PASSES, "publish", "train") if name not in unmeasured]
     assert made.unmeasured == dict.fromkeys(made.unmeasured, "the sampling process was killed")
     assert set(made.unmeasured) == unmeasured

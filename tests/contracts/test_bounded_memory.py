@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from clusters import environment
 from contract_data import config_of
+from observing import observing
 
 from cdpipe import run
 from cdpipe.engine.run.memory_projection import MemoryLimitError
@@ -23,6 +24,7 @@ import json, os, sys, threading
 from pathlib import Path
 from cdpipe import run
 from cdpipe.config.model import parse_config
+from cdpipe.engine.run.observer import RunObserver, Said
 from cdpipe.probe.system.process_memory import tree_pss_bytes
 
 peak, own, end = 0, 0, threading.Event()
@@ -36,9 +38,14 @@ def watch():
 
 config = parse_config(json.loads(sys.argv[1]))
 said = []
+
+def see(event):
+    if isinstance(event, Said):
+        said.append(event.sentence)
+
 watcher = threading.Thread(target=watch)
 watcher.start()
-report = run(config, say=said.append)
+report = run(config, observer=RunObserver(see))
 end.set()
 watcher.join()
 print(json.dumps({"peak": peak, "own": own, "said": said, "rows": report.ledgers["gather"].rows_in}))
@@ -157,7 +164,9 @@ def test_a_flood_that_is_no_record_stays_under_what_was_projected(inputs, tmp_pa
 def test_blocks_that_nobody_chose_are_made_small_enough(inputs, tmp_path):
     said = []
     session = {"memory_limit_gb": 0.5, "threads_per_worker": 2}
-    report = run(config_of([inputs / f"{SMALL}.csv"], tmp_path, session=session, train=None), say=said.append)
+    report = run(
+        config_of([inputs / f"{SMALL}.csv"], tmp_path, session=session, train=None), observer=observing(said=said)
+    )
     assert report.config["gather"]["block_mb"] < 4
     assert said[0].startswith("gather.block_mb is ")
     (projection,) = report.projections
@@ -184,7 +193,7 @@ def test_a_run_that_cannot_fit_says_so_before_it_starts(inputs, tmp_path):
     with pytest.raises(MemoryLimitError, match=r"at most 0\.\d+ GB of 0\.48 GB; it would not fit: set .*block_mb"):
         run(
             config_of([inputs / f"{SMALL}.csv"], tmp_path, session=session, gather={"block_mb": 32}),
-            on_partition=lambda *seen: started.append(seen),
+            observer=observing(on_partition=lambda *seen: started.append(seen)),
         )
     assert started == []
     assert not (tmp_path / "out" / "dataset").exists()

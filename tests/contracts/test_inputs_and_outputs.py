@@ -22,6 +22,7 @@ from contract_data import (
     read_dataset,
     variants,
 )
+from observing import observing
 
 from cdpipe import gather, run
 from cdpipe.columns import PANDAS_DTYPES
@@ -273,12 +274,13 @@ KILLED = """
 import json, os, signal, sys
 from cdpipe import run
 from cdpipe.config.model import parse_config
+from cdpipe.engine.run.observer import PartitionDone, RunObserver
 
-def watch(label, done, total, outcome):
-    if label.startswith(sys.argv[2]) and done == int(sys.argv[3]):
+def watch(event):
+    if isinstance(event, PartitionDone) and event.part.startswith(sys.argv[2]) and event.done == int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
 
-run(parse_config(json.loads(sys.argv[1])), on_partition=watch)
+run(parse_config(json.loads(sys.argv[1])), observer=RunObserver(watch))
 """
 
 
@@ -300,7 +302,7 @@ def test_a_run_that_was_killed_leaves_nothing_that_misleads_the_next(dirty_csv, 
     visible = [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")]
     assert visible == []
     sentences, passes = [], {}
-    report = run(config, say=sentences.append, on_partition=lambda *told: passes.setdefault(told[0]))
+    report = run(config, observer=observing(said=sentences, on_partition=lambda *told: passes.setdefault(told[0])))
     resumed = "resumed after gather → clean, which an interrupted run had finished"
     if place == "attack":
         assert report.cache == {"features": "miss", "clean": "resumed"}

@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 import pytest
 from contract_data import config_of, digest_tree
+from observing import observing
 from sklearn import metrics as oracle
 
 from cdpipe import run
@@ -73,7 +74,7 @@ def test_memory_held_by_the_run_shows_in_its_peak(dirty_csv, tmp_path):
             time.sleep(0.1)
 
     before = psutil.Process().memory_info().rss
-    run(config_of([dirty_csv], tmp_path, train=None), on_partition=hold)
+    run(config_of([dirty_csv], tmp_path, train=None), observer=observing(on_partition=hold))
     held.clear()
     assert written(tmp_path)["used"]["tree_peak_bytes"] >= min(before, 100_000_000) + 290_000_000 - 50_000_000
 

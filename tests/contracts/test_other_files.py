@@ -4,6 +4,7 @@ import json
 
 import pytest
 from contract_data import assert_identical, config_of, read_dataset, read_rejects, write_dirty_csv
+from observing import observing
 
 from cdpipe import run
 from cdpipe.columns import ROW_NUMBER
@@ -54,7 +55,7 @@ def check(tmp_path, run_cold):
                 gathered.append(outcome.ledgers["gather"].rows_in)
 
         given = {**STAGES, **tables}
-        report = run(config_of(paths, tmp_path, **given), on_partition=watch)
+        report = run(config_of(paths, tmp_path, **given), observer=observing(on_partition=watch))
         assert report.cache == {"features": "miss", "gather": expected_cache}
         ledgers, expected, parts, rejects = run_cold(paths, given)
         assert report.ledgers == ledgers

@@ -19,6 +19,7 @@ from contract_data import (
     read_dataset,
     read_rejects,
 )
+from observing import observing
 
 from cdpipe import run
 from cdpipe.synthetic.generator import SynthParams, synthesize
@@ -118,7 +119,9 @@ def test_a_run_during_which_a_worker_is_killed_gives_the_same(reference, dirty_c
             os.kill(victim, signal.SIGKILL)
             deaths.append(label)
 
-    report = run_in_blocks(dirty_csv, tmp_path, 16, session={"scheduler": address}, on_partition=kill)
+    report = run_in_blocks(
+        dirty_csv, tmp_path, 16, session={"scheduler": address}, observer=observing(on_partition=kill)
+    )
     assert deaths, "nobody was killed"
     assert not psutil.pid_exists(victim) or psutil.Process(victim).status() == psutil.STATUS_ZOMBIE
     assert_same_run(reference, report, tmp_path, 16)

@@ -9,9 +9,6 @@ from cdpipe.engine.sessions.base import Session
 from cdpipe.figures import CATALOGUE, Join
 from cdpipe.probe.probe import ProbeResult, probe
 
-OnPart = Callable[[str], AbstractContextManager[object]]
-"""Called with the name of a part of the run; the part is done inside the block it returns."""
-
 
 class Meter(Protocol):
     """Measures a run."""
@@ -25,10 +22,6 @@ class Meter(Protocol):
     @property
     def missing(self) -> str | None:
         """Why that is not known; None if it is."""
-
-
-Metering = Callable[[Session], AbstractContextManager[Meter]]
-"""Opens the meter of a run, given where its tasks run."""
 
 
 class _WholeMeter:

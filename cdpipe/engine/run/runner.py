@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -26,8 +26,9 @@ from cdpipe.engine.graph.partition import (
     sum_outcomes,
 )
 from cdpipe.engine.run.gathered_files import account_files, load_entry, take_files, write_files
-from cdpipe.engine.run.meters import OnPart
+from cdpipe.engine.run.observer import Announcer, PartitionDone, PartitionsBegan, RunObserver
 from cdpipe.engine.sessions.base import Session
+from cdpipe.interrupts import check_interrupt
 from cdpipe.stages import BY_NAME, STAGES
 from cdpipe.stages.gather.gather import NAME as GATHER
 from cdpipe.stages.gather.gather import VERSION as GATHER_VERSION
@@ -44,9 +45,6 @@ _TRIES: Final = 2
 
 Facts = Mapping[str, Any]
 """By stage, what its global step concluded."""
-
-OnPartition = Callable[[str, int, int, Outcome | None], None]
-"""Called as (name of the pass, partitions done, partitions in all, outcome); as a pass begins, with (…, 0, …, None)."""
 
 
 class Prepared(NamedTuple):
@@ -92,12 +90,8 @@ class Runner:
         one was interrupted.
     require_unchanged
         Fails if the input is not what `files` says any more; asked before what was read of it is kept.
-    on_partition
-        Told of each partition as it is done.
-    on_part
-        Told the name of each survey and pass, which is then done in the block it returns.
-    say
-        Given sentences worth telling.
+    announcer
+        Tells of each survey, pass and partition, and measures surveys and passes; by default nobody is told.
     """
 
     def __init__(
@@ -109,14 +103,12 @@ class Runner:
         store: Store,
         kept: Sequence[str],
         require_unchanged: Callable[[], None],
-        on_partition: OnPartition | None = None,
-        on_part: OnPart = nullcontext,
-        say: Callable[[str], None] = lambda _sentence: None,
+        announcer: Announcer | None = None,
     ) -> None:
         self._params, self._files = params, files
-        self._session, self._store, self._say = session, store, say
+        self._session, self._store = session, store
+        self._announcer = announcer or Announcer(RunObserver())
         self._keys = _keys(params, files)
-        self._on_partition, self._on_part = on_partition, on_part
         self._require_unchanged = require_unchanged
         surveyed = {ORDER[place - 1] for place in range(1, len(ORDER)) if self._needs_facts(ORDER[place])}
         unknown = [name for name in kept if name not in ORDER]
@@ -201,7 +193,7 @@ class Runner:
             if name in self._passing:
                 self._cache[name] = "resumed"
                 done = next(" → ".join(names) for names in self._passes(0) if name in names)
-                self._say(f"resumed after {done}, which an interrupted run had finished")
+                self._announcer.say(f"resumed after {done}, which an interrupted run had finished")
             return place, entry
         return -1, None
 
@@ -236,7 +228,7 @@ class Runner:
         label = " → ".join(names)
         if entry is not None:
             require_kept(entry.attached(REJECTS))  # the outputs of the pass will have it too
-        with self._on_part(label), ExitStack() as stack:
+        with self._announcer.part(label), ExitStack() as stack:
             given = {name: self._session.broadcast(value) for name, value in facts.items()}
             drafts = {
                 name: stack.enter_context(self._store.begin(self._keys[name])) for name in names if self._keeps(name)
@@ -320,7 +312,7 @@ class Runner:
             raise ValueError(f"stage {name!r} has nothing to survey")
         sources = [part._replace(columns=whole.inputs(params)) for part in self._parts(entry)]
         label = f"survey for {name}"
-        with self._on_part(label):
+        with self._announcer.part(label):
             return self._run_steps(label, sources, [Look(name, params)], facts={}, survey_for=name)[1]
 
     def _account(self, accounts: Sequence[Outcome]) -> None:
@@ -351,15 +343,16 @@ class Runner:
         return entry
 
     def _report(self, label: str, total: int) -> Callable[[int, Any], None]:
+        """Return what tells of each partition; an interrupt that was forgotten ends the run after it."""
         done = 0
-        if self._on_partition is not None:
-            self._on_partition(label, 0, total, None)
+        self._announcer.see(PartitionsBegan(label, total))
 
         def report(_index: int, outcome: Any) -> None:  # noqa: ANN401 - facts pass here too
             nonlocal done
-            if isinstance(outcome, Outcome) and self._on_partition is not None:
+            check_interrupt()
+            if isinstance(outcome, Outcome):
                 done += 1
-                self._on_partition(label, done, total, outcome)
+                self._announcer.see(PartitionDone(label, done, total, outcome))
 
         return report
 

@@ -2,12 +2,14 @@ import json
 
 import pandas as pd
 import pytest
+from observing import observing
 
 from cdpipe import attack, clean, features, read
 from cdpipe.engine.api.reading import plan_sources
 from cdpipe.engine.cache.store import CacheParams, CacheWarning, Store
 from cdpipe.engine.files.parts import read_part
 from cdpipe.engine.files.rejects import REJECTS
+from cdpipe.engine.run.observer import Announcer
 from cdpipe.engine.run.runner import ORDER, Runner
 from cdpipe.stages.attacks.offset_const import OffsetConst
 from cdpipe.stages.attacks.swap_rand import SwapRand
@@ -47,7 +49,7 @@ def prepare(source, tmp_path, threads):
                 session=threads,
                 store=store,
                 kept=kept,
-                on_partition=lambda *told: seen.append(told),
+                announcer=Announcer(observing(on_partition=lambda *told: seen.append(told))),
             )
             prepared = runner.prepare(sources)
             frame = pd.concat([read_part(path) for path in prepared.entry.parts], ignore_index=True)
