@@ -188,6 +188,26 @@ def profile_command(config: Path, scheduler: str | None, out: str | None, rules:
             raise made.failure
 
 
+@main.command("import-config")
+@click.argument("files", type=_LocalPath(path_type=Path), nargs=-1, required=True)
+@click.option(
+    "--out", type=_LocalPath(file_okay=False, path_type=Path), help="Folder of the TOML files.  [default: beside each]"
+)
+@click.option("--input", "data", help="Input of all of them, instead of what the files name.")
+def import_command(files: tuple[Path, ...], out: Path | None, data: str | None) -> None:
+    """Write JSON configurations of the pipeline people use today as TOML, and name what is lost.
+
+    FILES are JSON files, or folders of them. The status is 1 if one of them could not be imported.
+    """
+    with _explaining():
+        from cdpipe.console import show_imports
+        from cdpipe.studies.importing.writing import find_sources, import_files
+
+        failed = show_imports(import_files(find_sources(files), folder=out, data=data))
+    if failed:
+        raise SystemExit(1)
+
+
 @main.command()
 @click.option("--results", type=_LocalPath(path_type=Path), default=Path(".asv/results"), show_default=True)
 @click.option("--commit", help="Commit (or its beginning) instead of the newest with results.")

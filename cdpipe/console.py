@@ -25,6 +25,7 @@ from cdpipe.training.train import Trained
 if TYPE_CHECKING:
     from cdpipe.engine.cache.verification import Verdict
     from cdpipe.profiling import Profile
+    from cdpipe.studies.importing.writing import Outcome as ImportOutcome
 
 T = TypeVar("T")
 
@@ -190,6 +191,31 @@ def show_verdicts(directory: Path, verdicts: Iterable[Verdict]) -> int:
             _print_line(console, text)
     _print_line(console, f"{entries} entries, {size / 1e9:,.3f} GB checked, {damaged} damaged")
     return damaged
+
+
+def show_imports(outcomes: Iterable[ImportOutcome]) -> int:
+    """Print what became of each configuration to import, as it is done, and a sum.
+
+    Returns
+    -------
+    int
+        How many could not be imported.
+    """
+    console = open_console()
+    whole = partly = failed = 0
+    for source, target, imported, problem in outcomes:
+        if imported is None or target is None:
+            failed += 1
+            _print_line(console, f"not imported: {problem}")
+            continue
+        lost = len(imported.lost)
+        whole, partly = whole + (not lost), partly + bool(lost)
+        _print_line(console, f"{source} -> {target}: {f'{lost} lost' if lost else 'nothing lost'}")
+        for fate, sentence in imported.remarks:
+            _print_line(console, f"  {fate}: {sentence}")
+    total = whole + partly + failed
+    _print_line(console, f"{total} files: {whole} with nothing lost, {partly} with losses, {failed} not imported")
+    return failed
 
 
 def open_console(*, stderr: bool = False) -> Console:

@@ -57,6 +57,7 @@ def configured(tmp_path):
         ["run"],
         ["profile"],
         ["bottlenecks"],
+        ["import-config"],
         ["cache"],
         ["cache", "info"],
         ["cache", "clear"],
@@ -290,6 +291,24 @@ def test_damage_in_the_cache_is_named_removed_and_told_in_a_sentence(call, confi
 
 def manifest_of(part):
     return part.with_name("manifest.json").read_bytes()
+
+
+def test_configurations_are_imported_and_what_is_lost_is_said(call, tmp_path):
+    fine = {"data": {"source_file": "bsm.csv"}, "ml": {"features": ["x_pos"]}}
+    (tmp_path / "fine.json").write_text(json.dumps(fine))
+    (tmp_path / "odd.json").write_text(json.dumps(fine | {"weather": {"rain": 1}}))
+    status, out, err = call("import-config", "fine.json", "odd.json", "--out", "made")
+    assert (status, err) == (0, "")
+    for said in ("fine.toml: nothing lost", "odd.toml: 1 lost", "  lost: weather.rain = 1: unknown key"):
+        assert said in out
+    assert out.endswith("2 files: 1 with nothing lost, 1 with losses, 0 not imported\n")
+    assert tomllib.loads((tmp_path / "made" / "fine.toml").read_text())["features"] == {"columns": ["x_pos"]}
+    (tmp_path / "none.json").write_text("[]")
+    status, out, _ = call("import-config", "none.json", "missing.json", "fine.json")
+    assert status == 1
+    assert "not imported: none.json: holds a list" in out
+    assert "not imported: missing.json: cannot be read" in out
+    assert (tmp_path / "fine.toml").is_file()
 
 
 def test_another_cache_folder_can_be_named(call, tmp_path):

@@ -25,8 +25,8 @@ class ConfigError(ValueError):
     """A configuration is wrong; the message names each key, its value and the way out, one a line."""
 
 
-def read_tables(path: Path) -> dict[str, Any]:
-    """Read the tables of a TOML or JSON file.
+def read_tables(path: Path, *, is_json: bool | None = None) -> dict[str, Any]:
+    """Read the tables of a TOML or JSON file; its name says which, unless the caller does.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def read_tables(path: Path) -> dict[str, Any]:
         If the file cannot be read, is too large or too deep, is not TOML or JSON, or has a key twice.
     """
     try:
-        given = _parse(_read(path), is_json=path.suffix.lower() == ".json")
+        given = _parse(read_text(path), is_json=path.suffix.lower() == ".json" if is_json is None else is_json)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a TOML or JSON file") from None
     except UnicodeDecodeError as error:
@@ -65,7 +65,16 @@ def _is_unfit(text: str) -> bool:
     return "\0" in text or any("\ud800" <= sign <= "\udfff" and not "\udc80" <= sign <= "\udcff" for sign in text)
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a configuration file.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is too large or not UTF-8.
+    """
     with path.open("rb") as stream:
         data = stream.read(LARGEST_BYTES + 1)
     if len(data) > LARGEST_BYTES:
@@ -76,7 +85,7 @@ def _read(path: Path) -> str:
 
 
 def _parse(text: str, *, is_json: bool) -> Any:  # noqa: ANN401 - whatever stands there
-    _refuse_depth(text, is_json=is_json)
+    refuse_depth(text, is_json=is_json)
     try:
         if is_json:
             return _require_unique(json.loads(text, object_pairs_hook=tuple))
@@ -89,8 +98,14 @@ def _parse(text: str, *, is_json: bool) -> Any:  # noqa: ANN401 - whatever stand
         raise ValueError("has a whole number of more digits than any setting takes; shorten it") from None
 
 
-def _refuse_depth(text: str, *, is_json: bool) -> None:
-    """Refuse tables within tables, and keys of parts, beyond what any configuration has."""
+def refuse_depth(text: str, *, is_json: bool) -> None:
+    """Refuse tables within tables, and keys of parts, beyond what any configuration has.
+
+    Raises
+    ------
+    ValueError
+        Naming the line.
+    """
     pattern = _JSON if is_json else _TOML
     bare = pattern.sub(lambda found: "" if found.lastgroup == "comment" else "s" + "\n" * found[0].count("\n"), text)
     depths = accumulate((_BRACKETS.get(sign, 0) for sign in bare), lambda depth, step: max(0, depth + step))

@@ -1,0 +1,1 @@
+"""Studies: many runs from one file, configurations of other programs, and data cards."""
