@@ -136,6 +136,12 @@ POINT: Final = "coreData_position"
 X_POS: Final = "x_pos"
 Y_POS: Final = "y_pos"
 IS_ATTACKER: Final = "isAttacker"
+IS_FALSE: Final = "isFalse"
+LABELS: Final = (IS_ATTACKER, IS_FALSE)
+GIVEN_ATTACKER: Final = "given_isAttacker"
+GIVEN_FALSE: Final = "given_isFalse"
+POSITION_X: Final = "position_x"
+POSITION_Y: Final = "position_y"
 VEHICLE: Final = "vehicle"
 TIME: Final = "time_us"
 COARSE: Final = "time_is_coarse"
@@ -182,6 +188,14 @@ SOURCE: Final[tuple[Column, ...]] = (
 )
 """What a source file may hold, in the order of the published files."""
 
+GIVEN: Final[tuple[Column, ...]] = (
+    Column(POSITION_X, "float", "m", "metres east, in the file's own plane"),
+    Column(POSITION_Y, "float", "m", "metres north, in the file's own plane"),
+    Column(GIVEN_ATTACKER, "integer", "", "the input's own label: 0 for an honest vehicle, else its kind of attack"),
+    Column(GIVEN_FALSE, "integer", "", "the input's own label: 0 for a true message, else the kind of lie"),
+)
+"""What files of other layouts hold besides: read where `input.columns`, `labels` or the format says so."""
+
 DERIVED: Final[tuple[Column, ...]] = (
     Column(ROW_NUMBER, "count", "", "record's place in the whole input, from 0; stable whatever the partitioning"),
     Column(X_POS, "float", "deg or m", "longitude, or metres east of the centre"),
@@ -194,6 +208,7 @@ DERIVED: Final[tuple[Column, ...]] = (
     Column("second", "part", "", "second, 0-59"),
     Column("pm", "part", "", "1 from noon on, else 0"),
     Column(IS_ATTACKER, "flag", "", "1 for an attacker's message, else 0"),
+    Column(IS_FALSE, "flag", "", "1 where the message claims what is not so, else 0"),
     Column(VEHICLE, "hash", "", "XXH64 of the id, spelt in one form (spell_ids): one number a vehicle"),
     Column(TIME, "count", "us", "generatedAt since 1970, a whole second refined by secMark"),
     Column(COARSE, "flag", "", "1 where the time is known to the whole second only, else 0"),
@@ -203,7 +218,7 @@ DERIVED: Final[tuple[Column, ...]] = (
 REQUIRED: Final = (GENERATED_AT, VEHICLE_ID, "coreData_elevation", "coreData_speed", "coreData_heading")
 """Columns in which a null drops the row, where the caller names no others."""
 
-BY_NAME: Final[dict[str, Column]] = {column.name: column for column in (*SOURCE, *DERIVED)}
+BY_NAME: Final[dict[str, Column]] = {column.name: column for column in (*SOURCE, *GIVEN, *DERIVED)}
 _BY_FOLDED: Final[dict[str, str]] = {name.casefold(): name for name in BY_NAME}
 
 

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from cdpipe.columns import BY_NAME, DERIVED, PANDAS_DTYPES, SOURCE, canonical, find_doubled, resolve
+from cdpipe.columns import BY_NAME, DERIVED, GIVEN, PANDAS_DTYPES, SOURCE, canonical, find_doubled, resolve
 
 
 @pytest.mark.parametrize("name", list(BY_NAME))
@@ -17,7 +17,7 @@ def test_a_name_outside_the_vocabulary_keeps_its_case_but_not_its_blanks():
 
 
 def test_no_two_names_are_the_same_without_case():
-    assert len({name.casefold() for name in BY_NAME}) == len(BY_NAME) == len(SOURCE) + len(DERIVED)
+    assert len({name.casefold() for name in BY_NAME}) == len(BY_NAME) == len(SOURCE) + len(GIVEN) + len(DERIVED)
 
 
 def test_resolve_gives_places_in_the_order_of_the_header():

@@ -9,10 +9,10 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from cdpipe.plain import show_plain
-from cdpipe.stages.attacks import ATTACKS
+from cdpipe.stages.attacks import KINDS
 from cdpipe.stages.params import Params
 
-_BY_KIND: Final[dict[str, Any]] = {each.model_fields["kind"].default: each for each in ATTACKS}
+_BY_KIND: Final[dict[str, Any]] = {each.model_fields["kind"].default: each for each in KINDS}
 _BOUNDS: Final = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than", "min_length": "at least"}
 _WANTED: Final = {
     "float": "a number",
@@ -122,7 +122,7 @@ def _model_of(tables: list[str], given: dict[str, Any], whole: type[BaseModel]) 
     model: Any = whole
     for name in tables:
         if name == "attack":
-            model = _BY_KIND.get(_kind_of(given), ATTACKS[0])
+            model = _BY_KIND.get(_kind_of(given), KINDS[0])
             continue
         annotation = model.model_fields[name].annotation if name in model.model_fields else None
         choices = (annotation, *getattr(annotation, "__args__", ()))

@@ -27,13 +27,8 @@ def share_values(given: dict[str, Any]) -> dict[str, Any]:
     clean = as_table(given.get("clean"))
     attack = as_table(given.get("attack"))
     attack.setdefault("kind", "offset_rand")
-    attack.setdefault("coordinates", clean.get("coordinates", "geographic"))
-    if clean.get("centre") is not None:
-        attack.setdefault("centre", clean["centre"])
-    if attack["coordinates"] != clean.get("coordinates", "geographic"):
-        raise ValueError(f"attack.coordinates is {attack['coordinates']!r} but clean.coordinates is not; leave it out")
-    if "seed" in given:
-        attack.setdefault("seed", given["seed"])
+    if attack["kind"] != "given":
+        _share_attack(attack, clean, given)
     if given.get("train", {}) is not None:
         train = as_table(given.get("train"))
         if "seed" in given:
@@ -42,6 +37,17 @@ def share_values(given: dict[str, Any]) -> dict[str, Any]:
     shared["attack"] = attack
     shared["clean"] = _keep_features(clean, as_table(given.get("features")))
     return shared
+
+
+def _share_attack(attack: dict[str, Any], clean: dict[str, Any], given: dict[str, Any]) -> None:
+    """Give an attack the coordinates and centre of cleaning, and the seed."""
+    attack.setdefault("coordinates", clean.get("coordinates", "geographic"))
+    if clean.get("centre") is not None:
+        attack.setdefault("centre", clean["centre"])
+    if attack["coordinates"] != clean.get("coordinates", "geographic"):
+        raise ValueError(f"attack.coordinates is {attack['coordinates']!r} but clean.coordinates is not; leave it out")
+    if "seed" in given:
+        attack.setdefault("seed", given["seed"])
 
 
 def _keep_features(clean: dict[str, Any], features: dict[str, Any]) -> dict[str, Any]:

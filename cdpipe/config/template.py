@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from cdpipe.config.model import RunConfig
 from cdpipe.stages import STAGES
-from cdpipe.stages.attacks import ATTACKS
+from cdpipe.stages.attacks import ATTACKS, KINDS
 
 _SAMPLES: Final[dict[str, str]] = {
     "paths": '["bsm.csv"]',
@@ -67,10 +67,10 @@ def _in_order(names: list[str]) -> list[str]:
 def _attacks(path: str) -> list[str]:
     """Return the attack table with the keys of every kind."""
     lines = ["", "# Which vehicles' messages claim false positions, and how.", f"[{path}]"]
-    kinds = " | ".join(kind.model_fields["kind"].default for kind in ATTACKS)
+    kinds = " | ".join(kind.model_fields["kind"].default for kind in KINDS)
     lines.append(f'# kind = "offset_rand"  # {kinds}')
     seen: set[str] = {"kind"}
-    for kind in ATTACKS:
+    for kind in KINDS:
         for name, field in kind.model_fields.items():
             if name not in seen:
                 seen.add(name)

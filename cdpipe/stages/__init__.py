@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from cdpipe.stages import attack, clean, features
-from cdpipe.stages.attacks import ATTACKS, OffsetRand
+from cdpipe.stages.attacks import KINDS, OffsetRand
 from cdpipe.stages.base import GlobalStep, Stage
 
 STAGES: Final[tuple[Stage, ...]] = (
@@ -15,7 +15,7 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage(
         attack.NAME,
         attack.VERSION,
-        Annotated[reduce(or_, ATTACKS), Field(discriminator="kind")],
+        Annotated[reduce(or_, KINDS), Field(discriminator="kind")],
         OffsetRand,
         attack.apply,
         GlobalStep(attack.needs_survey, attack.inputs, attack.survey, attack.merge, attack.conclude, attack.held_bytes),

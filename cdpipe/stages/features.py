@@ -11,7 +11,11 @@ from cdpipe.columns import (
     BY_NAME,
     COARSE,
     GENERATED_AT,
+    GIVEN_ATTACKER,
+    GIVEN_FALSE,
     IS_ATTACKER,
+    IS_FALSE,
+    LABELS,
     ROW_NUMBER,
     SEC_MARK,
     TIME,
@@ -38,10 +42,11 @@ from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
 
 NAME: Final = "features"
-VERSION: Final = 3
+VERSION: Final = 4
 KEYS: Final = (ROW_NUMBER, VEHICLE, TIME, COARSE)
 """Kept beside the features, never learnt from: splits and the order of rows rest on them."""
 
+_NO_FEATURES: Final = frozenset((*KEYS, *LABELS, GIVEN_ATTACKER, GIVEN_FALSE))
 _DISTANT: Final = "second marks more than a second from the recorded time"
 _XY_ELEVATION: Final = (VEHICLE_ID, X_POS, Y_POS, "coreData_elevation")
 _PARTS: Final = ("month", "day", "year", "hour", "minute", "second", "pm")
@@ -66,15 +71,15 @@ class FeatureParams(Params):
             if not columns:
                 raise ValueError("at least one column is needed; name some, or a set such as minimal_xy_elev")
             for name in map(canonical, columns):
-                if name in (*KEYS, IS_ATTACKER):
-                    what = "the label" if name == IS_ATTACKER else "a key that splits rest on"
+                if name in _NO_FEATURES:
+                    what = "a key that splits rest on" if name in KEYS else "the label"
                     raise ValueError(f"{name} is {what}, not a feature; leave it out")
         return columns
 
     def chosen(self, available: tuple[str, ...]) -> tuple[str, ...]:
         """Return the feature columns, given those of the frame; `all` takes every column that can be a number."""
         if self.columns == "all":
-            return tuple(name for name in available if _can_be_number(name) and name not in (*KEYS, IS_ATTACKER))
+            return tuple(name for name in available if _can_be_number(name) and name not in _NO_FEATURES)
         named = SETS[self.columns] if isinstance(self.columns, str) else tuple(map(canonical, self.columns))
         return tuple(dict.fromkeys(named))
 
@@ -86,7 +91,7 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
     ----------
     frame
         Attacked messages, shape (n, …): `row_number`, `coreData_id`, `metadata_generatedAt`, `isAttacker` and the
-        feature columns.
+        feature columns; `isFalse` if there is one.
     params
         Which columns become features.
     facts
@@ -96,7 +101,8 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
     -------
     frame
         The keys (`row_number`, `vehicle`, `time_us`, `time_is_coarse`), the features in the order asked for (ids as
-        nullable `UInt64`, null where not hexadecimal; numbers as they were), `isAttacker`. The input is not changed.
+        nullable `UInt64`, null where not hexadecimal; numbers as they were), `isAttacker`, `isFalse`. The input is not
+        changed.
     ledger
         Rows without a time are dropped, for nothing tells where they belong in the order that splits rest on. It notes
         ids that are not hexadecimal, and second marks that are far from their times.
@@ -127,7 +133,8 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
     data[TIME], data[COARSE] = _tell_times(frame, notes)
     for name in chosen:
         data[name] = _hex_ids(ids, codes, notes) if name == VEHICLE_ID else _number(frame[name])
-    data[IS_ATTACKER] = _number(frame[IS_ATTACKER]).astype(np.int8)
+    for name in (IS_ATTACKER, *((IS_FALSE,) if IS_FALSE in frame.columns else ())):
+        data[name] = _number(frame[name]).astype(np.int8)
     return make_frame(data, len(frame)), Ledger(NAME, rows_in, len(frame), dropped, notes)
 
 

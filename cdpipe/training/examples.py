@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cdpipe.columns import COARSE, IS_ATTACKER, ROW_NUMBER, TIME, VEHICLE
+from cdpipe.columns import COARSE, IS_ATTACKER, LABELS, ROW_NUMBER, TIME, VEHICLE
 from cdpipe.stages.features import KEYS
 from cdpipe.stages.ledger import Ledger
 from cdpipe.training.sampling import is_sampled
@@ -82,7 +82,7 @@ def gather_examples(
     dropped: dict[str, int] = {OUTSIDE: 0}
     for frame in frames:
         if room is None:
-            names = tuple(name for name in map(str, frame.columns) if name not in (*KEYS, IS_ATTACKER))
+            names = tuple(name for name in map(str, frame.columns) if name not in (*KEYS, *LABELS))
             room = _make_room(rows, len(names))
         seen += len(frame)
         taken, why = _take(frame, names, chosen)

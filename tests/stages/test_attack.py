@@ -26,7 +26,7 @@ from cdpipe.stages.attack import POOL_ROWS, VERSION, conclude, merge, needs_surv
 
 def test_whoever_changes_what_swaps_draw_from_changes_the_version_too():
     """Else outputs that are kept from before would go on being used; see docs/adr/0007."""
-    assert (VERSION, POOL_ROWS) == (4, 1 << 17)
+    assert (VERSION, POOL_ROWS) == (5, 1 << 17)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -43,13 +43,14 @@ def test_only_attackers_positions_change_and_nothing_else_does(kind, choose_by):
     before = FRAME.copy(deep=True)
     after, hit, ledger = attacked(kind, choose_by=choose_by)
     pd.testing.assert_frame_equal(FRAME, before)
-    assert list(after) == [*FRAME.columns, "isAttacker"]
-    assert after["isAttacker"].dtype == "int8"
+    assert list(after) == [*FRAME.columns, "isAttacker", "isFalse"]
+    assert after["isAttacker"].dtype == after["isFalse"].dtype == "int8"
     others = [name for name in FRAME if name not in ("x_pos", "y_pos")]
     pd.testing.assert_frame_equal(after[others], FRAME[others])
     pd.testing.assert_frame_equal(after.loc[~hit, ["x_pos", "y_pos"]], FRAME.loc[~hit, ["x_pos", "y_pos"]])
     moved = ((after["x_pos"] != FRAME["x_pos"]) | (after["y_pos"] != FRAME["y_pos"])).to_numpy()
     np.testing.assert_array_equal(moved, hit)
+    np.testing.assert_array_equal(after["isFalse"] == 1, moved)
     assert ledger.as_dict()["notes"] == {"messages of attackers": hit.sum()}
     assert ledger.rows_in == ledger.rows_out == len(FRAME)
 
@@ -146,7 +147,7 @@ def test_only_what_must_know_all_messages_is_surveyed(kind):
 def test_an_empty_frame_gives_an_empty_frame(kind):
     for choose_by in ("vehicle", "row"):
         after, ledger = attack(FRAME.iloc[:0], params(kind, choose_by=choose_by))
-        assert list(after) == [*FRAME, "isAttacker"]
+        assert list(after) == [*FRAME, "isAttacker", "isFalse"]
         assert ledger.rows_in == 0
 
 

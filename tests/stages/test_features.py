@@ -49,7 +49,7 @@ def ids(*texts, dtype="str"):
 def test_a_set_or_a_list_gives_keys_features_in_order_and_label(columns, names):
     chosen = FeatureParams() if columns is None else FeatureParams(columns=columns)
     frame, ledger = features(ATTACKED, chosen)
-    assert list(frame) == [*KEYS, *names, "isAttacker"]
+    assert list(frame) == [*KEYS, *names, "isAttacker", "isFalse"]
     assert ledger.rows_in == ledger.rows_out == len(ATTACKED)
     for name in set(names) - {"coreData_id"}:
         pd.testing.assert_series_equal(frame[name], ATTACKED[name])
@@ -57,8 +57,8 @@ def test_a_set_or_a_list_gives_keys_features_in_order_and_label(columns, names):
 
 def test_all_takes_every_column_that_can_be_a_number():
     frame, _ = features(ATTACKED, FeatureParams(columns="all"))
-    left = {"metadata_generatedAt", "metadata_recordType", "row_number", "isAttacker"}
-    assert list(frame) == [*KEYS, *(name for name in ATTACKED if name not in left), "isAttacker"]
+    left = {"metadata_generatedAt", "metadata_recordType", "row_number", "isAttacker", "isFalse"}
+    assert list(frame) == [*KEYS, *(name for name in ATTACKED if name not in left), "isAttacker", "isFalse"]
     assert "coreData_id" in frame
 
 
