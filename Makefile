@@ -21,8 +21,10 @@ ASV ?=
 # The commit that `make compare` holds HEAD against.
 BASE ?= HEAD~1
 
-# What `make peers` measures: messages, rounds, a comma-separated list of stages (all), and the file it writes (none).
+# What `make peers` measures: messages, those of whole jobs, rounds, a comma-separated list of stages (all), and the file
+# it writes (none).
 ROWS ?= 5000000
+JOB_ROWS ?= 15000000
 REPEATS ?= 5
 STAGES ?=
 JSON ?=
@@ -122,10 +124,10 @@ compare: $(ENV)  ## HEAD against BASE (HEAD~1), interleaved; fails if something 
 	exit $$failed
 
 # polars and DuckDB are of no use elsewhere, so they are fetched when this is first asked for.
-peers: $(ENV)  ## cdpipe beside polars, DuckDB and pandas: ROWS=5000000 REPEATS=5 STAGES=clean,features JSON=FILE
+peers: $(ENV)  ## cdpipe beside polars, DuckDB and pandas: ROWS=5e6 JOB_ROWS=15e6 REPEATS=5 STAGES=job,clean JSON=FILE
 	@$(BIN)/python -c 'import duckdb, polars' 2>/dev/null || \
 	  PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,peers]'
-	$(BIN)/python -m benchmarks peers --rows '$(ROWS)' --repeats '$(REPEATS)' --stages '$(STAGES)' --json '$(JSON)'
+	$(BIN)/python -m benchmarks peers --rows '$(ROWS)' --job-rows '$(JOB_ROWS)' --repeats '$(REPEATS)' --stages '$(STAGES)' --json '$(JSON)'
 
 ground-truth: $(ENV)  ## runs of known bottleneck, and whether they are named right: RUNS=5 ONLY=disk/ BUSY=1 JSON=FILE
 	@$(BIN)/python -m tests.ground_truth --runs '$(RUNS)' --only '$(ONLY)' --busy '$(BUSY)' --json '$(JSON)'

@@ -53,7 +53,7 @@ class Referee:
         if stage.task == "gather":
             rows, wrong = self._judge_gathered(result)
         else:
-            labelled = stage.task in ("attack", "features", "chain")
+            labelled = stage.task in ("attack", "features", "chain", "job")
             found = order_messages(one.table(result, (*_AFTER, s.LABEL) if labelled else _AFTER))
             before = self.clean
             if stage.local:
@@ -62,7 +62,7 @@ class Referee:
         return rows, [f"{stage.name}, {one.name}: {each}" for each in wrong]
 
     def _judge_rows(self, stage: s.Stage, one: Implementation, found: Messages, before: Messages) -> Iterator[str]:
-        if stage.task in ("spatial", "chain"):
+        if stage.task in ("spatial", "chain", "job"):
             yield from self._judge_circle(found, stage.radius_m)
         elif not np.array_equal(found.key, before.key):
             yield f"{found.key.size:,} rows, and not the {before.key.size:,} that cleaning must leave"

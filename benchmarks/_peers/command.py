@@ -20,21 +20,24 @@ def run(arguments: list[str]) -> int:
         If an option means nothing, or a peer is not installed.
     OSError
         If the data or the report cannot be written.
+    ProgramError
+        If a program that does a whole job fails.
     """
     options = _parser().parse_args(arguments)
     stages, repeats = choose(options.stages), int(options.repeats)
-    rows = read_rows(options.rows)
+    rows, job_rows = read_rows(options.rows), read_rows(options.job_rows)
     if repeats < 1:
         raise ValueError(f"{repeats} rounds measure nothing; use at least 1, and 5 for an interval")
     missing = [name for name in PEERS if find_spec(name) is None]
     if missing:
         raise ValueError(f"{' and '.join(missing)} not installed; run `make peers`, or pip install 'cdpipe[peers]'")
-    from benchmarks._peers.comparison import as_dict, compare
+    from benchmarks._peers.comparison import compare
+    from benchmarks._peers.line import as_dict
     from benchmarks._peers.report import describe, show, verdict, write_json
 
     found = []
-    for line in compare(rows, stages, repeats=repeats, tell=_tell):
-        found.append(as_dict(line, rows))
+    for line in compare(rows, stages, repeats=repeats, job_rows=job_rows, tell=_tell):
+        found.append(as_dict(line))
         _tell(f"{line.stage.name}: {verdict(found[-1])}")
         if options.json:  # whoever stops a long comparison keeps what was measured
             write_json(describe(rows, found, repeats=repeats), Path(options.json))
@@ -48,6 +51,7 @@ def run(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks peers", description=__doc__)
     parser.add_argument("--rows", default="5M", help="messages: 5000000, 5e6 or 5M")
+    parser.add_argument("--job-rows", default="15M", help="messages of the whole jobs")
     parser.add_argument("--stages", default="", help="comma-separated, with what is below them; all by default")
     parser.add_argument("--repeats", default="5", help="rounds")
     parser.add_argument("--json", default="", help="file to write")

@@ -28,7 +28,7 @@ class DuckDB(Implementation):
         return out
 
     def clean(self, raw: str) -> str:
-        return self._create("result", _clean(raw))
+        return self._create("result", _clean(raw, s.COLUMNS))
 
     def keep(self, result: str, name: s.Input) -> str:
         self._database.execute(f"drop table if exists {name}; alter table {result} rename to {name}")
@@ -57,7 +57,7 @@ class DuckDB(Implementation):
 
     def chain(self, stage: s.Stage) -> str:
         source = self._read_csv() if stage.source == "csv" else f"'{self.parquet}'"
-        near = self._create("near", f"select * from ({_clean(source)}) where {_near(stage.radius_m)}")
+        near = self._create("near", f"select * from ({_clean(source, stage.columns)}) where {_near(stage.radius_m)}")
         result = self._create("result", _features(f"({_attack(near, stage)})"))
         self._database.execute(f"drop table {near}")
         return result
@@ -74,12 +74,15 @@ class DuckDB(Implementation):
         return f"read_csv('{self.csv}', header = true, types = {{{texts}}})"
 
 
-def _clean(source: str) -> str:
+def _clean(source: str, columns: Sequence[str]) -> str:
+    """Return the query that cleans; positions are those of `POINT` text if it is among the columns."""
     time = f"strptime({s.TIME}, '{s.TEXT_STAMP}')"
     kept = ", ".join(name for name in s.KEPT if name != s.TIME)
     parts = ", ".join(f"{part}({time}) as {part}" for part in s.PARTS)
-    x, y = (f"regexp_extract({s.POINT}, 'POINT \\((\\S+) (\\S+)\\)', {group})::double" for group in (1, 2))
-    some = " and ".join(f"{name} is not null" for name in s.COLUMNS)
+    y, x = s.POSITION
+    if s.POINT in columns:
+        x, y = (f"regexp_extract({s.POINT}, 'POINT \\((\\S+) (\\S+)\\)', {group})::double" for group in (1, 2))
+    some = " and ".join(f"{name} is not null" for name in columns)
     pm = f"(hour({time}) >= {s.NOON})::tinyint as pm"
     return f"select {kept}, {time} as {s.TIME}, {parts}, {pm}, {x} as x_pos, {y} as y_pos from {source} where {some}"
 

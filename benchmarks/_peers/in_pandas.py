@@ -28,15 +28,22 @@ class Pandas(Implementation):
         return out
 
     def clean(self, raw: Any) -> Any:
+        return self._clean(raw, s.COLUMNS)
+
+    def _clean(self, raw: Any, columns: Sequence[str]) -> Any:
+        """Clean rows; positions are those of `POINT` text if it is among the columns."""
         import pandas as pd
 
-        frame = raw[list(s.COLUMNS)].dropna()
+        frame = raw[list(columns)].dropna()
         times = pd.to_datetime(frame[s.TIME], format=s.TEXT_STAMP)
-        point = frame[s.POINT].str.extract(r"POINT \((\S+) (\S+)\)").astype("float64")
+        y, x = (frame[name] for name in s.POSITION)
+        if s.POINT in columns:
+            point = frame[s.POINT].str.extract(r"POINT \((\S+) (\S+)\)").astype("float64")
+            x, y = point[0], point[1]
         parts = {part: getattr(times.dt, part) for part in s.PARTS}
         parts["pm"] = (times.dt.hour >= s.NOON).astype("int8")
-        frame = frame.drop(columns=[*s.POSITION, s.POINT])
-        return frame.assign(**{s.TIME: times, "x_pos": point[0], "y_pos": point[1]}, **parts)
+        frame = frame.drop(columns=[name for name in columns if name not in s.KEPT])
+        return frame.assign(**{s.TIME: times, "x_pos": x, "y_pos": y}, **parts)
 
     def to_local(self, frame: Any) -> Any:
         east = (frame["x_pos"] - s.CENTRE_LON) * s.METRES_A_DEGREE * np.cos(np.radians(s.CENTRE_LAT))
@@ -70,10 +77,10 @@ class Pandas(Implementation):
         import pandas as pd
 
         if stage.source == "csv":
-            raw = pd.read_csv(self.csv, usecols=list(s.COLUMNS), dtype={s.ID: "str"})
+            raw = pd.read_csv(self.csv, usecols=list(stage.columns), dtype={s.ID: "str"})
         else:
-            raw = pd.read_parquet(self.parquet, columns=list(s.COLUMNS))
-        return self.features(self.attack(self.spatial(self.clean(raw), stage.radius_m), stage))
+            raw = pd.read_parquet(self.parquet, columns=list(stage.columns))
+        return self.features(self.attack(self.spatial(self._clean(raw, stage.columns), stage.radius_m), stage))
 
     def table(self, result: Any, columns: Sequence[str] | None = None) -> Any:
         import pyarrow as pa

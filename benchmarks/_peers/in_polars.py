@@ -26,7 +26,7 @@ class Polars(Implementation):
         return out
 
     def clean(self, raw: Any) -> Any:
-        return self._clean(raw.lazy()).collect()
+        return self._clean(raw.lazy(), s.COLUMNS).collect()
 
     def to_local(self, frame: Any) -> Any:
         import polars as pl
@@ -69,7 +69,7 @@ class Polars(Implementation):
         import polars as pl
 
         source = self._scan_csv() if stage.source == "csv" else pl.scan_parquet(self.parquet)
-        near = self._near(self._clean(source), stage.radius_m).collect()
+        near = self._near(self._clean(source, stage.columns), stage.radius_m).collect()
         return self.features(self.attack(near, stage))
 
     def table(self, result: Any, columns: Sequence[str] | None = None) -> Any:
@@ -80,21 +80,21 @@ class Polars(Implementation):
 
         return pl.scan_csv(self.csv, schema_overrides=dict.fromkeys(s.TEXT_IN_CSV, pl.String))
 
-    def _clean(self, frame: Any) -> Any:
+    def _clean(self, frame: Any, columns: Sequence[str]) -> Any:
+        """Clean rows; positions are those of `POINT` text if it is among the columns."""
         import polars as pl
 
         pattern, point, time = r"POINT \((\S+) (\S+)\)", pl.col(s.POINT), pl.col(s.TIME)
+        y, x = map(pl.col, s.POSITION)
+        if s.POINT in columns:
+            x, y = (point.str.extract(pattern, group).cast(pl.Float64) for group in (1, 2))
         parts = {part: getattr(time.dt, part)() for part in s.PARTS}
         return (
-            frame.select(s.COLUMNS)
+            frame.select(columns)
             .drop_nulls()
-            .with_columns(
-                time.str.to_datetime(s.TEXT_STAMP),
-                x_pos=point.str.extract(pattern, 1).cast(pl.Float64),
-                y_pos=point.str.extract(pattern, 2).cast(pl.Float64),
-            )
+            .with_columns(time.str.to_datetime(s.TEXT_STAMP), x_pos=x, y_pos=y)
             .with_columns(**parts, pm=(time.dt.hour() >= s.NOON).cast(pl.Int8))
-            .drop(*s.POSITION, s.POINT)
+            .drop(*(name for name in columns if name not in s.KEPT))
         )
 
     def _near(self, frame: Any, radius_m: float) -> Any:

@@ -67,8 +67,9 @@ class Ours(Implementation):
         from cdpipe.stages.gather import GatherParams
 
         source = self.csv if stage.source == "csv" else self.parquet
-        frame, read = cdpipe.read(source, GatherParams(columns=s.COLUMNS))
-        frame, cleaned = cdpipe.clean(frame, clean_params(filters={"within": CENTRE | {"radius_m": stage.radius_m}}))
+        frame, read = cdpipe.read(source, GatherParams(columns=stage.columns))
+        near = {"within": CENTRE | {"radius_m": stage.radius_m}}
+        frame, cleaned = cdpipe.clean(frame, clean_params(position=stage.position, filters=near))
         frame, attacked = cdpipe.attack(frame, attack_params(stage))
         frame, chosen = cdpipe.features(frame, feature_params())
         return compute(frame, read, cleaned, attacked, chosen)
@@ -125,12 +126,12 @@ _AS_IT_IS: Final = {
 }
 
 
-def clean_params(**more: Any) -> Any:
-    """Return how raw messages are cleaned: all columns are required, and the position is that of the text."""
+def clean_params(*, position: str = "point", **more: Any) -> Any:
+    """Return how raw messages are cleaned: all columns are required."""
     from cdpipe.stages.clean import CleanParams
 
     required = tuple(name for name in s.COLUMNS if name != s.POINT)
-    return CleanParams(columns=s.KEPT, required=required, position="point", **more)
+    return CleanParams(columns=s.KEPT, required=required, position=position, **more)
 
 
 def spatial_params(radius_m: float) -> Any:

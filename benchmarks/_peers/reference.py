@@ -61,15 +61,20 @@ def read_messages(parquet: Path) -> Messages:
 
 def order_messages(table: Any) -> Messages:
     """Bring a result of any implementation (`pyarrow.Table`) into the order of keys."""
-    vehicle = _numbers(table[s.ID])
-    key = vehicle.astype(np.uint64)
+    key, order = sort_rows(table)
+    x, y = (table[name].to_numpy()[order] for name in ("x_pos", "y_pos"))
+    label = table[s.LABEL].to_numpy()[order].astype(np.bool_) if s.LABEL in table.column_names else None
+    return Messages(key, _numbers(table[s.ID])[order], x, y, label)
+
+
+def sort_rows(table: Any) -> tuple[NDArray[np.uint64], NDArray[np.intp]]:
+    """Return the keys of a result in their order, and where in it each row stands."""
+    key = _numbers(table[s.ID]).astype(np.uint64)
     for name, factor in SIGNS.items():
         whole = np.rint(table[name].to_numpy() * factor).astype(np.int64)
         key = _mix(key ^ whole.view(np.uint64))
     order = np.argsort(key)
-    x, y = (table[name].to_numpy()[order] for name in ("x_pos", "y_pos"))
-    label = table[s.LABEL].to_numpy()[order].astype(np.bool_) if s.LABEL in table.column_names else None
-    return Messages(key[order], vehicle[order], x, y, label)
+    return key[order], order
 
 
 def read_ids(column: Any) -> NDArray[np.uint32]:

@@ -12,7 +12,7 @@ from benchmarks._peers import stages as s
 
 LIBRARIES: Final = ("cdpipe", "polars", "duckdb", "pandas", "dask", "numba", "pyarrow", "numpy")
 _DIGITS: Final = 3
-_WIDEST: Final = 400
+_WIDTH: Final = 100
 
 
 def describe(rows: int, stages: Sequence[Mapping[str, Any]], *, repeats: int) -> dict[str, Any]:
@@ -41,30 +41,60 @@ def write_json(report: Mapping[str, Any], path: Path) -> None:
 
 
 def show(report: Mapping[str, Any]) -> None:
-    """Print the report."""
-    from rich.box import SIMPLE_HEAD
+    """Print the report: whole jobs, then stages, each table within 100 columns."""
     from rich.console import Console
+
+    console = Console()
+    console.width = min(console.width, _WIDTH) if console.is_terminal else _WIDTH
+    machine, jobs = report["machine"], {stage.name for stage in s.STAGES if stage.task == "job"}
+    console.print(
+        f"medians of {report['repeats']} interleaved rounds, on {machine['processor']}, {machine['cores']} cores, "
+        f"{machine['memory_gb']} GB, {report['date'][:10]}",
+        highlight=False,
+    )
+    if found := [line for line in report["stages"] if line["stage"] in jobs]:
+        seconds = [{name: _median(each) for name, each in line["seconds"].items()} for line in found]
+        title = f"{found[0]['rows']:,} rows, whole processes, file to file: seconds"
+        _show(console, title, (s.OURS, *s.JOB_PEERS), found, seconds)
+        _show(console, "peak MB of the processes", (s.OURS, *s.JOB_PEERS), found)
+    if found := [line for line in report["stages"] if line["stage"] not in jobs]:
+        title = f"{found[0]['rows']:,} rows: million rows a second"
+        _show(console, title, (s.OURS, *s.PEERS), found, [line["mrows_per_s"] for line in found])
+        _show(console, "peak MB above what was there before", (s.OURS, *s.PEERS), found)
+
+
+def _show(
+    console: Any,
+    title: str,
+    names: Sequence[str],
+    lines: Sequence[Mapping[str, Any]],
+    figures: Sequence[Mapping[str, float]] | None = None,
+) -> None:
+    """Print one figure of all implementations, a line a stage, and how ours compares; without `figures` the peaks."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    machine = report["machine"]
-    title = (
-        f"{report['rows']:,} rows, medians of {report['repeats']} interleaved rounds, on {machine['processor']}, "
-        f"{machine['cores']} cores, {machine['memory_gb']} GB, {report['date'][:10]}"
-    )
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("stage", no_wrap=True)
-    for name in ("Mrows/s: cdpipe", *s.PEERS, "of the limit", "peak MB: cdpipe", *s.PEERS):
+    for name in names:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("cdpipe is", no_wrap=True)
-    for line in report["stages"]:
-        speeds, peaks = ([line[key].get(name) for name in (s.OURS, *s.PEERS)] for key in ("mrows_per_s", "peak_mb"))
+    if figures is not None:
+        table.add_column("of limit", justify="right", no_wrap=True)
+        table.add_column("cdpipe is")
+    for place, line in enumerate(lines):
+        if figures is None:
+            table.add_row(line["stage"], *(_whole(line["peak_mb"].get(name)) for name in names))
+            continue
         share = line.get("share_of_limit")
         limit = "" if share is None else f"{100 * share:.{0 if share >= 0.1 else 1}f} %"
-        table.add_row(line["stage"], *map(_digits, speeds), limit, *map(_whole, peaks), verdict(line))
-    console = Console()
-    wide = console.options.update(width=_WIDEST)
-    console.width = max(console.width, console.measure(table, options=wide).maximum)
+        table.add_row(line["stage"], *(_digits(figures[place].get(name)) for name in names), limit, verdict(line))
     console.print(table)
+
+
+def _median(values: Sequence[float]) -> float:
+    import numpy as np
+
+    return float(np.median(values))
 
 
 def verdict(line: Mapping[str, Any]) -> str:

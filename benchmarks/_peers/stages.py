@@ -9,6 +9,8 @@ from benchmarks._peers.messages import STAMP
 
 OURS: Final = "cdpipe"
 PEERS: Final = ("polars", "duckdb", "pandas")
+JOB_PEERS: Final = ("polars", "duckdb")
+"""Who does the whole job: pandas would hold all of the file in memory."""
 LIMIT: Final = "limit"
 
 ID: Final = "coreData_id"
@@ -50,15 +52,17 @@ MAX_M: Final = 250.0
 DISTANCE_M: Final = 150.0
 BEARING_DEG: Final = 45.0
 RADIUS_M: Final = 20_000.0
-"""Of the chain."""
+"""Of the chain, and of the job that drops 95 % of the rows."""
+JOB_RADIUS_M: Final = 200_000.0
+"""Of the job: 97 % of the rows stay."""
 KINDS: Final = ("offset_const", "offset_rand", "offset_const_per_id", "swap_rand", "override_const", "override_rand")
 
-Task = Literal["gather", "clean", "spatial", "attack", "features", "chain", "scaling"]
+Task = Literal["job", "gather", "clean", "spatial", "attack", "features", "chain", "scaling"]
 Input = Literal["cleaned", "local", "attacked"]
 Limit = Literal[
     "parse CSV, 19 columns",
-    "parse CSV, 12 columns",
-    "read Parquet, 12 columns",
+    "parse CSV",
+    "read Parquet",
     "read 16 B/row",
     "read 16 B/row, move what stays",
     "copy 8 B/row",
@@ -77,8 +81,9 @@ class Stage:
         What is done.
     limit
         What of the machine it is held against; None: nothing.
-    radius_m, kind, local, source
-        Parameters of the task: radius of the filter, which attack, whether in metres, where a chain begins.
+    radius_m, kind, local, source, position
+        Parameters of the task: radius of the filter, which attack, whether in metres, where a chain or the job
+        begins, and what a chain takes positions from: the two columns, or `POINT` text.
     has_peers
         Whether the peers do it too; what they do not is held against our own `offset_rand`.
     """
@@ -90,12 +95,20 @@ class Stage:
     kind: str = "offset_rand"
     local: bool = False
     source: Literal["csv", "parquet"] = "csv"
+    position: Literal["columns", "point"] = "columns"
     has_peers: bool = True
 
     @property
     def implementations(self) -> tuple[str, ...]:
         """Who does it, ours first."""
+        if self.task == "job":
+            return (OURS, *JOB_PEERS)
         return (OURS, *PEERS) if self.has_peers else (OURS,)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that a chain reads; a row with a null in one of them is dropped."""
+        return tuple(name for name in COLUMNS if name != POINT or self.position == "point")
 
     @property
     def input(self) -> Input | None:
@@ -121,7 +134,18 @@ def _attack(kind: str, *, local: bool) -> Stage:
     return Stage(name, "attack", "copy 8 B/row", kind=kind, local=local, has_peers=kind == "offset_rand")
 
 
+def _chain(source: Literal["csv", "parquet"], position: Literal["columns", "point"]) -> Stage:
+    name = f"chain/{source}" if position == "columns" else f"chain/{source}/point"
+    limit: Limit = "parse CSV" if source == "csv" else "read Parquet"
+    return Stage(name, "chain", limit, source=source, position=position)
+
+
 STAGES: Final = (
+    *(
+        Stage(f"job/{source}{circle}", "job", None, radius_m=radius_m, source=source)
+        for source in ("csv", "parquet")
+        for circle, radius_m in (("", JOB_RADIUS_M), ("/20km", RADIUS_M))
+    ),
     Stage("gather", "gather", "parse CSV, 19 columns"),
     Stage("clean", "clean", "read 16 B/row"),
     *(
@@ -130,8 +154,7 @@ STAGES: Final = (
     ),
     *(_attack(kind, local=local) for local in (False, True) for kind in KINDS),
     Stage("features", "features", "copy 8 B/row"),
-    Stage("chain/csv", "chain", "parse CSV, 12 columns"),
-    Stage("chain/parquet", "chain", "read Parquet, 12 columns", source="parquet"),
+    *(_chain(source, position) for source in ("csv", "parquet") for position in ("columns", "point")),
     Stage("dask/scaling", "scaling", None, has_peers=False),
 )
 CHAIN_ATTACK: Final = next(stage for stage in STAGES if stage.name == "attack/offset_rand")

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from benchmarks._peers import command, comparison, limits, memory, ours, report, rounds, stages
+from benchmarks._peers import line as lines
 from benchmarks._peers.rounds import Sample
 
 ROOT = Path(command.__file__).parents[2]
@@ -61,8 +62,8 @@ def test_line_is_held_against_the_fastest_peer_round_by_round():
         "pandas": samples(9, 9, 9),
         "limit": samples(0.5, 0.5, 0.5),
     }
-    line = comparison.Line(NAMED["clean"], taken, {"cdpipe": 1.0}, {"cdpipe": 5})
-    found = comparison.as_dict(line, 3_000_000)
+    line = lines.Line(NAMED["clean"], 3_000_000, taken, {"cdpipe": 1.0}, rows_out={"cdpipe": 5})
+    found = lines.as_dict(line)
     assert found["fastest_peer"] == "duckdb"
     assert (found["ratio_to_fastest_peer"], found["low"], found["high"]) == (3.0, 1.5, 9.0)
     assert found["mrows_per_s"] == {"cdpipe": 3.0, "polars": 0.75, "duckdb": 1.0, "pandas": pytest.approx(1 / 3)}
@@ -95,7 +96,7 @@ def test_the_limit_of_a_filter_moves_as_many_rows_as_pass(near):
 
 def test_attack_without_peers_is_held_against_our_own():
     taken = {"cdpipe": samples(2, 2), "offset_rand": samples(1, 3), "limit": samples(1, 1)}
-    found = comparison.as_dict(comparison.Line(NAMED["attack/swap_rand"], taken), 1_000_000)
+    found = lines.as_dict(lines.Line(NAMED["attack/swap_rand"], 1_000_000, taken))
     assert found["ratio_to_fastest_peer"] is found["fastest_peer"] is found["low"] is None
     assert found["ratio_to_offset_rand"] == {"median": 1.0, "low": 0.5, "high": 1.5}
     assert found["mrows_per_s"] == {"cdpipe": 0.5}
@@ -116,7 +117,8 @@ def test_all_stages_of_the_issue_are_there():
     kinds = {"offset_const", "offset_rand", "offset_const_per_id", "swap_rand", "override_const", "override_rand"}
     assert {stage.name for stage in stages.STAGES} == {
         *("gather", "clean", "spatial/2km", "spatial/20km", "spatial/200km", "features"),
-        *("chain/csv", "chain/parquet", "dask/scaling"),
+        *("job/csv", "job/csv/20km", "job/parquet", "job/parquet/20km"),
+        *("chain/csv", "chain/csv/point", "chain/parquet", "chain/parquet/point", "dask/scaling"),
         *(f"attack/{kind}{local}" for kind in kinds for local in ("", "/local")),
     }
 
@@ -127,13 +129,13 @@ def test_a_name_chooses_what_is_below_it():
         "clean",
         *(f"spatial/{km}km" for km in (2, 20, 200)),
     ]
-    assert [stage.name for stage in stages.choose("chain/csv")] == ["chain/csv"]
+    assert [stage.name for stage in stages.choose("chain/csv")] == ["chain/csv", "chain/csv/point"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--stages", "cleam"], "there is no stage 'cleam'; use gather, clean"),
+        (["--stages", "cleam"], "there is no stage 'cleam'; use job/csv, job/csv/20km"),
         (["--rows", "many"], "'many' is no number of rows"),
         (["--rows", "10"], "10 rows are too few to measure; use at least 1000"),
         (["--repeats", "0"], "0 rounds measure nothing"),
@@ -158,9 +160,9 @@ def test_missing_peer_says_how_to_install_it(monkeypatch):
 
 def test_disagreement_is_an_error_exit(monkeypatch, capsys):
     need_peers()
-    line = comparison.Line(NAMED["dask/scaling"], complaints=["clean, polars: ids differ"])
+    line = lines.Line(NAMED["dask/scaling"], 1_000, complaints=["clean, polars: ids differ"])
     monkeypatch.setattr(comparison, "compare", lambda *_, **__: [line])
-    monkeypatch.setattr(comparison, "as_dict", lambda line, _rows: {"complaints": line.complaints})
+    monkeypatch.setattr(lines, "as_dict", lambda line: {"complaints": line.complaints})
     monkeypatch.setattr(report, "show", lambda _: None)
     monkeypatch.setattr(report, "verdict", lambda _: "as fast")
     assert command.run(["--rows", "1000"]) == 1
@@ -180,8 +182,19 @@ def test_modules_import_nothing_that_asv_does_not_have_anyway():
 
 def test_a_run_from_end_to_end(data_folder, tmp_path):
     need_peers()
-    chosen = "gather,spatial/20km,attack/offset_const,attack/offset_rand,dask"
-    options = ["--rows", str(ROWS), "--repeats", "2", "--stages", chosen, "--json", str(tmp_path / "peers.json")]
+    chosen = "job/csv/20km,gather,spatial/20km,attack/offset_const,attack/offset_rand,dask"
+    options = [
+        "--rows",
+        str(ROWS),
+        "--job-rows",
+        str(2 * ROWS),
+        "--repeats",
+        "2",
+        "--stages",
+        chosen,
+        "--json",
+        str(tmp_path / "peers.json"),
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "peers", *options], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -200,6 +213,12 @@ def test_a_run_from_end_to_end(data_folder, tmp_path):
         assert each["share_of_limit"] > 0
         assert len(set(each["rows_out"].values())) == 1
         assert f" {name} " in done.stdout
+    job = by_name["job/csv/20km"]
+    assert job["rows"] == 2 * ROWS
+    assert set(job["mrows_per_s"]) == set(job["peak_mb"]) == {stages.OURS, *stages.JOB_PEERS}
+    assert [len(each) for each in job["peaks_mb"].values()] == [2, 2, 2]
+    assert "job/csv/20km" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 100
     assert by_name["attack/offset_const"]["ratio_to_fastest_peer"] is None
     assert by_name["attack/offset_const"]["ratio_to_offset_rand"]["median"] > 0
     assert 0 < by_name["dask/scaling"]["share_of_ideal_scaling"]["clean, attack, features"]["median"] < 1.5
