@@ -1,4 +1,4 @@
-"""Gate: the job, and each stage alone, measured so that processes agree with each other; pull requests are judged by it.
+"""Gate: the job, and each stage alone, measured so that processes agree with each other. It judges pull requests.
 
 A stage works on a pandas frame in memory, on one thread: what threads make of it is the job's to show. Results go to
 memory where there is a file system of it. Before each sample what is left of the one before is given back, so that all
