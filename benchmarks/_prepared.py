@@ -3,18 +3,18 @@
 from functools import cache
 from typing import Any
 
-from benchmarks._sized import Sized
+from benchmarks._stage import Sized
 
 
 class Prepared(Sized):
     """What they share: `prepare` makes what `call` takes."""
 
-    def ready(self, rows: str, *others: Any) -> None:
+    def ready(self, rows: str) -> None:
         """Have the arguments there too."""
-        super().ready(rows, *others)
-        arguments(type(self), rows, *others)
+        super().ready(rows)
+        arguments(type(self), rows)
 
-    def prepare(self, rows: str, *others: Any) -> Any:
+    def prepare(self, rows: str) -> Any:
         """Return what `call` takes."""
         raise NotImplementedError
 
@@ -22,11 +22,11 @@ class Prepared(Sized):
         """Do what is measured."""
         raise NotImplementedError
 
-    def work(self, rows: str, *others: Any) -> None:
-        self.call(arguments(type(self), rows, *others))
+    def work(self, rows: str) -> None:
+        self.call(arguments(type(self), rows))
 
 
 @cache
-def arguments(cls: type[Prepared], rows: str, *others: Any) -> Any:
+def arguments(cls: type[Prepared], rows: str) -> Any:
     """Return what `prepare` makes, made once a process."""
-    return cls().prepare(rows, *others)
+    return cls().prepare(rows)

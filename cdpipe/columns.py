@@ -191,6 +191,9 @@ SOURCE: Final[tuple[Column, ...]] = (
 GIVEN: Final[tuple[Column, ...]] = (
     Column(POSITION_X, "float", "m", "metres east, in the file's own plane"),
     Column(POSITION_Y, "float", "m", "metres north, in the file's own plane"),
+    Column("speed_noise", "float", "m/s", "length of the noise that a simulator gave the speed"),
+    Column("heading_noise", "float", "", "length of the noise that a simulator gave the heading, as it has it"),
+    Column("acceleration_noise", "float", "m/s2", "length of the noise that a simulator gave the acceleration"),
     Column(GIVEN_ATTACKER, "integer", "", "the input's own label: 0 for an honest vehicle, else its kind of attack"),
     Column(GIVEN_FALSE, "integer", "", "the input's own label: 0 for a true message, else the kind of lie"),
 )

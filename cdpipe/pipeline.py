@@ -20,7 +20,7 @@ from cdpipe.engine.graph.partition import Raw
 from cdpipe.engine.outputs.destinations import OutputFolder, OutputResults, open_folder
 from cdpipe.engine.outputs.output_folder import DATASET, REPORT, picture_name
 from cdpipe.engine.run.allocators import be_frugal
-from cdpipe.engine.run.inputs import Inputs, require_shared, require_visible
+from cdpipe.engine.run.inputs import Inputs, require_shared, require_unlabelled, require_visible
 from cdpipe.engine.run.memory_projection import (
     Fit,
     Projection,
@@ -192,6 +192,7 @@ def _plan(
         folder=folder,
     )
     sources, _absent = planned
+    require_unlabelled(source.block.file for source in sources)
     reads_csv = any(source.block.file.format == "csv" for source in sources)
     with compiling_ahead() if reads_csv else nullcontext():
         made = rehearse(sources[0].columns, {stage.name: getattr(config, stage.name) for stage in STAGES})

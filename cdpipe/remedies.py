@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from cdpipe.columns import GIVEN_ATTACKER
 from cdpipe.stages.gather.gather import NAME as GATHER
 from cdpipe.stages.ledger import Ledger
 
@@ -38,6 +39,11 @@ def _find_remedy(stage: str, why: str, filters: Mapping[str, str]) -> str:
         return _UNREAD
     if why in filters:
         return f"loosen clean.filters.{filters[why]}"
+    if why == f"{_NULL}{GIVEN_ATTACKER}":
+        return (
+            "nothing says who attacks: name files with labels (VeReMi's traces need those of the senders, or a ground "
+            "truth, in their folder), or choose another attack.kind"
+        )
     if why.startswith(_NULL):
         return f"take {why.removeprefix(_NULL)} out of clean.required, or name inputs that have it"
     return "name inputs that have positions, and see clean.position and input.units"

@@ -33,13 +33,29 @@ class InputParams(ConventionParams):
     paths: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         description="files, globs, Parquet folders or URLs, in the order of their rows; packed ones are unpacked"
     )
-    format: Literal["auto", "csv", "json", "parquet"] = Field(
-        "auto", description="by default the suffix says it: .csv, .json/.jsonl/.ndjson (ODE JSON lines), .parquet"
+    format: Literal["auto", "csv", "json", "parquet", "veremi"] = Field(
+        "auto",
+        description="by default the suffix says it: .csv, .json/.jsonl/.ndjson (ODE JSON lines), .parquet; veremi is "
+        "VeReMi's traces, with their labels",
     )
     identity: Literal["sampled", "content"] = Field(
         "sampled",
         description="what a changed file is told by: its times and 4 MB of it (blind to a rewrite through a memory map "
         'between those), or with "content" all it holds, read twice more',
+    )
+
+
+class LabelParams(Params):
+    """Labels that the input has: with them nobody is attacked (attack.kind = "given")."""
+
+    column: str = Field("isAttacker", min_length=1, description="the input's column that says who attacks")
+    false_column: str | None = Field(
+        None, min_length=1, description="the one that says which message lies; by default that of labels.column does"
+    )
+    honest: tuple[str, ...] = Field(
+        (),
+        description='values that say "no attack", all others then being attacks; by default 0, false, benign and the '
+        "like, while a text that is no known word is rejected",
     )
 
 
@@ -89,6 +105,7 @@ class _Base(Params):
 
     seed: int = Field(42, ge=0, lt=2**63, description="seed of every draw, where a table sets no other")
     input: InputParams
+    labels: LabelParams | None = None
     gather: GatherParams = Field(default_factory=GatherParams)
     train: TrainParams | None = Field(default_factory=TrainParams)
     cache: CacheParams = Field(default_factory=CacheParams)

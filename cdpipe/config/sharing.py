@@ -4,12 +4,13 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from cdpipe.columns import BY_NAME, GENERATED_AT, SOURCE, VEHICLE_ID, canonical
+from cdpipe.columns import BY_NAME, GENERATED_AT, GIVEN, SOURCE, VEHICLE_ID, canonical
+from cdpipe.config.layouts import share_layout
 from cdpipe.config.messages import as_table
 from cdpipe.stages import STAGES
 from cdpipe.stages.features import SETS
 
-_SOURCE_NAMES: Final = frozenset(column.name for column in SOURCE)
+_SOURCE_NAMES: Final = frozenset(column.name for column in (*SOURCE, *GIVEN))
 
 
 def share_values(given: dict[str, Any]) -> dict[str, Any]:
@@ -20,9 +21,10 @@ def share_values(given: dict[str, Any]) -> dict[str, Any]:
     ValueError
         If two tables say different coordinates.
     """
-    tables = (given.get(name) for name in ("clean", "attack", "features", "train"))
+    tables = (given.get(name) for name in ("input", "labels", "clean", "attack", "features", "train"))
     if not all(table is None or isinstance(table, dict | BaseModel) for table in tables):
         return given  # one is no table at all, which validation says
+    given = share_layout(given)
     shared = dict(given)
     clean = as_table(given.get("clean"))
     attack = as_table(given.get("attack"))

@@ -49,7 +49,7 @@ def _entries(model: Any, path: str) -> list[str]:  # noqa: ANN401 - a pydantic m
         if name == "attack":
             tables += _attacks(below)
         elif (inner := _model_of(field)) is not None and name != "centre":
-            head = f"[{below}]" if path != "clean.filters" else f"# [{below}]"
+            head = f"# [{below}]" if field.default is None else f"[{below}]"
             tables += ["", *_comment(inner.__doc__), head, *_entries(inner, below)]
         else:
             keys.append(_line(name, field, off=path.startswith("clean.filters.")))

@@ -15,6 +15,8 @@ from cdpipe.columns import (
     LATITUDE,
     LONGITUDE,
     POINT,
+    POSITION_X,
+    POSITION_Y,
     REQUIRED,
     ROW_NUMBER,
     SEC_MARK,
@@ -76,10 +78,10 @@ class CleanParams(Params):
         REQUIRED,
         description="a row with a null in one of these is dropped; the position is always required",
     )
-    position: Literal["auto", "columns", "point", "cleaned"] = Field(
+    position: Literal["auto", "columns", "point", "cleaned", "metres"] = Field(
         "auto",
         description="where it comes from: the lat/long columns, POINT text, or (auto) the first of these there is; "
-        "or the x_pos and y_pos of messages cleaned before, in degrees",
+        "or the x_pos and y_pos of messages cleaned before, in degrees; or metres in the input's own plane",
     )
     timestamp_parts: bool = Field(True, description="add month, day, year, hour, minute, second and pm")
     coordinates: Literal["geographic", "local"] = Field(
@@ -90,9 +92,21 @@ class CleanParams(Params):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.coordinates == "local" and self.centre is None:
+        if self.position == "metres":
+            self._refuse_degrees()
+        elif self.coordinates == "local" and self.centre is None:
             raise ValueError("local coordinates need a centre: set clean.centre = {latitude = …, longitude = …}")
         return self
+
+    def _refuse_degrees(self) -> None:
+        """Refuse what only degrees can have, where positions are metres."""
+        if self.coordinates != "local":
+            raise ValueError('positions in metres are local coordinates: set clean.coordinates = "local"')
+        if self.centre is not None:
+            raise ValueError("positions in metres have their own plane, whose origin is the centre; leave centre out")
+        named = next((each.name for each in self.active_filters if not each.uses_time), None)
+        if named is not None:
+            raise ValueError(f"filters.{named} is in degrees, and the positions are metres; leave it out")
 
     @property
     def active_filters(self) -> tuple[Filter, ...]:
@@ -126,6 +140,7 @@ class CleanParams(Params):
         """Return the columns that the position is taken from, given those there are; errors as for `inputs`."""
         columns, point = (LATITUDE, LONGITUDE), (POINT,)
         known = {"auto": (columns, point), "columns": (columns,), "point": (point,), "cleaned": ((Y_POS, X_POS),)}
+        known["metres"] = ((POSITION_Y, POSITION_X),)
         choices = known[self.position]
         for choice in choices:
             if set(choice) <= set(available):
@@ -151,7 +166,8 @@ def apply(frame: pd.DataFrame, params: CleanParams, facts: None = None) -> tuple
     frame
         Messages, shape (n, …), with `row_number`, the columns kept and required, and a position:
         `coreData_position_lat` and `coreData_position_long` (degrees), `coreData_position` (`POINT (lon lat)`), or, if
-        `params.position` says so, `x_pos` and `y_pos` of messages cleaned before (degrees). Timestamps may be text.
+        `params.position` says so, `x_pos` and `y_pos` of messages cleaned before (degrees) or `position_x` and
+        `position_y` (metres). Timestamps may be text.
     params
         What to keep.
     facts
@@ -208,9 +224,12 @@ def _filter(rows: Rows, params: CleanParams, where: tuple[str, ...]) -> None:
     Filters of positions look first: a circle sees as it goes whether all are on the globe, and spares another pass.
     """
     lon, lat = rows.raw(X_POS).to_numpy(), rows.raw(Y_POS).to_numpy()
+    if params.position == "metres":
+        rows.drop("no position", np.isnan(lon) | np.isnan(lat))
+        lon, lat = rows.raw(X_POS).to_numpy(), rows.raw(Y_POS).to_numpy()
     places = Messages(lon, lat, np.empty(0, np.int64))
     verdicts = {each.name: each.judge(places) for each in params.active_filters if not each.uses_time}
-    if not any(verdict.on_globe for verdict in verdicts.values()):
+    if params.position != "metres" and not any(verdict.on_globe for verdict in verdicts.values()):
         _drop_strays(rows, lon, lat, where)
     for each in params.active_filters:
         if each.uses_time:

@@ -22,10 +22,11 @@ def uncommented(kind="offset_rand", *, filters=False):
         head = re.fullmatch(r"(# )?\[([\w.]+)\]", line)
         table = head[2] if head else table
         optional = table.startswith("clean.filters.")
+        labels = table == "labels"
         users = re.search(USERS, line) if table == "attack" else None
         others = users is not None and not re.search(rf"\b{kind}\b", users[1])
         sample = "  # unset; " in line and not optional
-        is_on = not others and not sample and "= …" not in line and (filters or not optional)
+        is_on = not others and not labels and not sample and "= …" not in line and (filters or not optional)
         lines.append(line.removeprefix("# ") if is_on and (head or ENTRY.match(line)) else line)
     return "\n".join(lines)
 

@@ -12,16 +12,26 @@ import pandas as pd
 
 from cdpipe.columns import BY_NAME, DERIVED, RECEIVED_AT
 from cdpipe.engine.api.stages import empty_frame
-from cdpipe.engine.files.first_records import settle_convention
+from cdpipe.engine.api.traces import tell_traces
+from cdpipe.engine.files.first_records import map_columns, settle_convention
 from cdpipe.engine.files.packed import temporary_folder
 from cdpipe.engine.files.paths import SourceError
 from cdpipe.engine.files.rejects import join_rejects
-from cdpipe.engine.files.sources import Format, absent_columns, available_columns, cut, find_sources, weigh_columns
+from cdpipe.engine.files.sources import (
+    Format,
+    SourceFile,
+    absent_columns,
+    available_columns,
+    cut,
+    find_sources,
+    weigh_columns,
+)
 from cdpipe.engine.graph.partition import Keep, Raw, lay_chain, read_raw, sum_outcomes
 from cdpipe.engine.graph.row_numbers import Start, add_starts
 from cdpipe.engine.sessions.base import Session
 from cdpipe.engine.sessions.open import open_session
 from cdpipe.engine.sessions.params import SessionParams
+from cdpipe.stages.gather.column_map import VEREMI_TABLE, Mapped, add_preset, make_map
 from cdpipe.stages.gather.conventions import ConventionParams
 from cdpipe.stages.gather.gather import NAME as GATHER
 from cdpipe.stages.gather.gather import GatherParams
@@ -171,7 +181,11 @@ def plan_sources(
     absent
         By column that is read as null because some file lacks it: those files.
     """
-    files = find_sources(paths, format_=format_, folder=folder)
+    how = conventions or ConventionParams()
+    found = find_sources(paths, format_=format_, folder=folder)
+    if format_ == "veremi":
+        found = tell_traces(found, folder, takes=how.messages)
+    files = [map_columns(file, _name_columns(file, how, is_veremi=format_ == "veremi")) for file in found]
     available = available_columns(files)
     made = {column.name for column in DERIVED}
     nameless = {name for file in files for name in file.doubled or () if name not in BY_NAME}
@@ -184,10 +198,16 @@ def plan_sources(
         raise SourceError(f"{files[0].path}: {error.args[0]}") from None
     fills_times = params.missing_time == "received"
     absent = absent_columns(files, (*columns, *((RECEIVED_AT,) * (fills_times and RECEIVED_AT not in columns))))
-    settled = [settle_convention(file, conventions or ConventionParams(), read=columns) for file in files]
+    settled = [settle_convention(file, how, read=columns) for file in files]
     weighed = [weigh_columns(file, columns) for file in settled]
     blocks = [block for file in weighed for block in cut(file, block_bytes=int(params.block_mb * _MB))]
     return [Raw(block, columns, required=params.must, fills_times=fills_times) for block in blocks], absent
+
+
+def _name_columns(file: SourceFile, how: ConventionParams, *, is_veremi: bool) -> tuple[Mapped, ...]:
+    """Return the columns that a file has under other names: those told, and those that tables of VeReMi have."""
+    is_table = is_veremi and file.format != "veremi"
+    return make_map(add_preset(how.columns, VEREMI_TABLE, file.columns) if is_table else how.columns)
 
 
 def _texts(paths: str | Path | Sequence[str | Path]) -> list[str]:

@@ -15,12 +15,13 @@ from cdpipe.kernels.csv.windows import BLANK
 from cdpipe.stages.gather.gather import KEPT_TEXT, Gathered, Reject, keep_first
 from cdpipe.stages.gather.line_breaks import LONGEST_RECORD
 
-LONGEST_LINE: Final = {"csv": 1 << 18, "json": 1 << 26}
+LONGEST_LINE: Final = {"csv": 1 << 18, "json": 1 << 26, "veremi": 1 << 26}
 """Bytes that a line has at most, without its end: records of real files have less than 100 kB, but a line of JSON may
 hold many."""
 
 _CODE: Final = "line too long"
-_WAY_OUT: Final = {"csv": "", "json": "; write one record a line, e.g. jq -c '.[]' FILE"}
+_ONE_A_LINE: Final = "; write one record a line, e.g. jq -c '.[]' FILE"
+_WAY_OUT: Final = {"csv": "", "json": _ONE_A_LINE, "veremi": _ONE_A_LINE}
 _LOOK: Final = 1 << 12
 _LEFT: Final = LONGEST_RECORD + 1
 """Blanks that stand for a long line: enough that no quote opened before it is closed behind it."""

@@ -17,8 +17,10 @@ from cdpipe.engine.files.partitions import NO_KEYS
 from cdpipe.stages.frames.arrow_columns import is_text, to_pandas, type_arrow
 from cdpipe.stages.frames.conversion import make_nulls
 from cdpipe.stages.frames.interop import name_canonically
+from cdpipe.stages.gather.column_map import Mapped, name_columns
 from cdpipe.stages.gather.conventions import USUAL, Convention
 from cdpipe.stages.gather.gather import KEPT_TEXT, Gathered, gather_typed
+from cdpipe.stages.gather.mapped_values import find_mapped, make_columns, spell_numbers
 
 _TICKS_PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _RECURRING: Final = frozenset(("label", "time"))
@@ -74,27 +76,30 @@ def read_groups(
         plain = pq.ParquetFile(stream)
         if groups.stop > plain.num_row_groups:
             raise OSError("became shorter while it was read; run again on a file at rest")
-        names = {canonical(name): name for name in plain.schema_arrow.names}
+        names = name_columns({canonical(name): name for name in plain.schema_arrow.names}, convention.mapped)
+        raw, mapped = convention.raw_columns(columns), find_mapped(convention.mapped)
+        wanted = [names[key] for keys in raw.values() for key in keys if key in names]
         rows = sum(plain.metadata.row_group(group).num_rows for group in groups)
-        packed = _find_packed(plain, stream, groups, [names[name] for name in columns if name in names])
+        packed = _find_packed(plain, stream, groups, wanted)
         packing = pq.ParquetFile(stream, metadata=plain.metadata, read_dictionary=packed)
         typed = {}
-        for name in columns:
-            column = convention.column_of(name)
-            if name in names:
-                typed[name] = type_arrow(column, _read(packing, groups, [names[name]]).column(0))
-            elif keys.get(name) is not None:
-                typed[name] = type_arrow(column, _repeat(str(keys[name]), rows))
+        for key, column in ((key, column) for each in raw.values() for key, column in each.items()):
+            if key in names:
+                values = _read(packing, groups, [names[key]]).column(0)
+                typed[key] = type_arrow(column, spell_numbers(values, mapped[key]) if key in mapped else values)
+            elif keys.get(key) is not None:
+                typed[key] = type_arrow(column, _repeat(str(keys[key]), rows))
             else:
-                typed[name] = make_nulls(column, rows)
+                typed[key] = make_nulls(column, rows)
 
         def show(places: list[int]) -> pd.DataFrame:
-            table = _take(packing, groups, [names[name] for name in columns if name in names], places)
+            table = _take(packing, groups, wanted, places)
             frame: pd.DataFrame = to_pandas(table)
-            return name_canonically(frame).assign(**{name: keys.get(name) for name in columns if name not in names})
+            lacking = (name for name in columns if name not in names and name not in mapped)
+            return name_canonically(frame).assign(**{name: keys.get(name) for name in lacking})
 
         return gather_typed(
-            typed,
+            make_columns(raw, typed, convention.mapped),
             rows,
             file=file,
             first_row=first_row,
@@ -106,7 +111,12 @@ def read_groups(
 
 
 def first_values(
-    path: str, names: Collection[str], *, rows: int, keys: Mapping[str, str | None] = NO_KEYS
+    path: str,
+    names: Collection[str],
+    *,
+    rows: int,
+    keys: Mapping[str, str | None] = NO_KEYS,
+    maps: Sequence[Mapped] = (),
 ) -> dict[str, list[object]]:
     """Return values of a file's first rows, by column, for deciding how the file writes its values.
 
@@ -120,10 +130,12 @@ def first_values(
         How many rows at most.
     keys
         As for `read_groups`.
+    maps
+        Columns that the file has under other names.
     """
     with open_arrow(path) as stream:
         file = pq.ParquetFile(stream)
-        spelling = {canonical(name): name for name in file.schema_arrow.names}
+        spelling = name_columns({canonical(name): name for name in file.schema_arrow.names}, maps)
         wanted = {name: spelling[name] for name in names if name in spelling}
         groups = range(min(1, file.num_row_groups))
         packed = _find_packed(file, stream, groups, list(wanted.values()))

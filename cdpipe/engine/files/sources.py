@@ -24,8 +24,10 @@ from cdpipe.stages.gather.conventions import USUAL, Convention
 from cdpipe.stages.gather.csv_block import Header, gather_csv, read_header
 from cdpipe.stages.gather.gather import KEPT_TEXT, MUST, Gathered, gather_json
 from cdpipe.stages.gather.json_layouts import LINES, Layout, count_numbers, explain_spread, find_layout
+from cdpipe.stages.gather.veremi import COLUMNS as VEREMI_COLUMNS
+from cdpipe.stages.gather.veremi import Trace, gather_veremi
 
-Format = Literal["csv", "json", "parquet"]
+Format = Literal["csv", "json", "parquet", "veremi"]
 _FORMATS: Final[dict[str, Format]] = {
     ".csv": "csv",
     ".json": "json",
@@ -48,7 +50,9 @@ _GATHER: Final[dict[Format, Callable[..., Gathered]]] = {
     "csv": gather_csv,
     "json": gather_json,
     "parquet": read_groups,
+    "veremi": gather_veremi,
 }
+_JSON: Final = ("json", "veremi")
 _MADE: Final = frozenset(column.name for column in DERIVED)
 
 
@@ -60,7 +64,7 @@ class SourceFile(NamedTuple):
     path
         Local path or fsspec URL.
     format
-        `csv`, `json` (ODE JSON lines) or `parquet`.
+        `csv`, `json` (ODE JSON lines), `parquet` or `veremi` (traces).
     size
         Bytes.
     columns
@@ -81,6 +85,8 @@ class SourceFile(NamedTuple):
         What a compressed file, or a member of an archive, was unpacked to.
     keys
         Values of all its rows that the names of a Parquet file's folders tell, by column that it lacks.
+    trace
+        What is known of a VeReMi trace besides its records.
     """
 
     path: str
@@ -95,6 +101,7 @@ class SourceFile(NamedTuple):
     doubled: Mapping[str, tuple[int, int]] | None = None
     unpacked: str = ""
     keys: tuple[tuple[str, str | None], ...] = ()
+    trace: Trace = Trace()
 
     @property
     def stored(self) -> str:
@@ -149,7 +156,7 @@ def find_sources(
     SourceError
         If nothing is found, a file is named twice, or one cannot be read as what it claims to be.
     """
-    return [_inspect(path, format_ or _format_of(path), folder) for path in expand_paths(paths)]
+    return [_inspect(path, _choose_format(path, format_), folder) for path in expand_paths(paths)]
 
 
 def weigh_columns(file: SourceFile, columns: Sequence[str]) -> SourceFile:
@@ -163,7 +170,10 @@ def weigh_columns(file: SourceFile, columns: Sequence[str]) -> SourceFile:
     if file.format != "parquet":
         return file
     try:
-        return file._replace(group_bytes=weigh_groups(file.stored, columns))
+        maps = file.convention.mapped
+        names = [source for each in maps if each.target in columns for source in each.sources]
+        names += [name for name in columns if name not in {each.target for each in maps}]
+        return file._replace(group_bytes=weigh_groups(file.stored, names))
     except (OSError, ValueError) as error:
         raise SourceError(f"{file.path}: {error}") from error
 
@@ -244,8 +254,8 @@ def count_rows(block: Block) -> RowCount:
         return RowCount(1)
     path, start, stop = block.file.stored, block.start, block.stop
     try:
-        if block.file.format == "json":
-            data, _ = strike_long_lines(read_bytes(path, start, stop), LONGEST_LINE["json"])
+        if block.file.format in _JSON:
+            data, _ = strike_long_lines(read_bytes(path, start, stop), LONGEST_LINE[block.file.format])
             return RowCount(*count_numbers(data, block.file.layout))
         return RowCount(count_lines_of(path, start, stop))
     except OSError as error:
@@ -299,7 +309,8 @@ def read_block(
     if file.header is None:
         text = data.tobytes()
         del data
-        gathered = gather(text, file=file.path, first_line=line, layout=file.layout)
+        known = {"trace": file.trace} if file.format == "veremi" else {}
+        gathered = gather(text, file=file.path, first_line=line, layout=file.layout, **known)
     else:
         gathered = gather(data, file=file.path, header=file.header, first_line=line)
     return add_rejects(gathered, long_lines, file=file.path, first_line=line, kind=file.format)
@@ -347,6 +358,14 @@ def absent_columns(files: Sequence[SourceFile], wanted: Sequence[str]) -> dict[s
     return absent
 
 
+def _choose_format(path: str, given: Format | None) -> Format:
+    """Return the format of a file; VeReMi's tables, CSV or Parquet, are what their suffix says."""
+    by_suffix = _FORMATS.get(Path(plain_name(path)).suffix.lower())
+    if given == "veremi" and by_suffix in ("csv", "parquet"):
+        return by_suffix
+    return given or _format_of(path)
+
+
 def _format_of(path: str) -> Format:
     suffix = Path(plain_name(path)).suffix.lower()
     if suffix in _FORMATS:
@@ -369,8 +388,9 @@ def _inspect(path: str, format_: Format, folder: Callable[[], Path]) -> SourceFi
             head = stream.read(_LONGEST_HEADER)
         if not head.strip():
             raise ValueError("is empty; it holds no messages")  # noqa: TRY301 - gets the file's name below
-        if format_ == "json":
-            columns = tuple(column.name for column in SOURCE if column.ode_path)
+        if format_ in _JSON:
+            of_ode = tuple(column.name for column in SOURCE if column.ode_path)
+            columns = of_ode if format_ == "json" else VEREMI_COLUMNS
             return SourceFile(path, format_, size, columns, layout=find_layout(head), unpacked=unpacked)
         if b"\n" not in head and size > len(head):
             raise ValueError(_NO_HEADER)  # noqa: TRY301

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from cdpipe.columns import IS_ATTACKER, IS_FALSE
 from cdpipe.engine.cache.identity import IdentityError, identify, key
 from cdpipe.engine.files.byte_ranges import UrlError
 from cdpipe.engine.files.paths import SourceError, expand_paths
@@ -74,6 +75,24 @@ class Inputs:
             return f"{_NAMELESS}{uuid4().hex}"
 
 
+def require_unlabelled(files: Iterable[SourceFile]) -> None:
+    """Make sure that no file has labels of its own under the names of those that a run writes.
+
+    Raises
+    ------
+    SourceError
+        Naming the file and its column.
+    """
+    for file in files:
+        for name, role, label in ((IS_ATTACKER, "attacker", "column"), (IS_FALSE, "false", "false_column")):
+            if name in file.columns:
+                raise SourceError(
+                    f"{file.path}: has a column {name!r}, which the run would overwrite with its own; take it as the "
+                    f'label with attack.kind = "given" and labels.{label} = "{name}", or set it aside as given_{name} '
+                    f'with input.columns = {{ {role} = "{name}" }}'
+                )
+
+
 def require_visible(session: Session, files: Iterable[SourceFile]) -> None:
     """Make sure that every process which works for a session finds the local files where this one does.
 
@@ -133,4 +152,6 @@ def find_unseen(sizes: Mapping[str, int]) -> str:
 
 def _describe_reading(file: SourceFile) -> dict[str, object]:
     # A file that was moved to a folder of another partition is the same file, with other values.
-    return {"format": file.format, "convention": file.convention.as_dict(), "keys": file.keys}
+    known: dict[str, object] = {"format": file.format, "convention": file.convention.as_dict(), "keys": file.keys}
+    # Where the truth of a trace was written is another place in each run.
+    return {**known, "trace": file.trace._replace(truth="")} if file.format == "veremi" else known

@@ -27,6 +27,14 @@ _TEXT: Final = pd.StringDtype(storage="pyarrow", na_value=np.nan)
 NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 
+class Origin(NamedTuple):
+    """A column of a file that a typed one was made of: its name there, which cells are unreadable, and why."""
+
+    name: str
+    bad: NDArray[np.bool_]
+    problem: str
+
+
 class Typed(NamedTuple):
     """A typed column, and which of its cells could not be read.
 
@@ -41,12 +49,15 @@ class Typed(NamedTuple):
         What is wrong with those.
     notes
         Counts of what was made of other cells, such as impossible values read as null, by what it was.
+    origins
+        The file's columns it was made of, where they have other names.
     """
 
     data: Any
     bad: NDArray[np.bool_]
     problem: str
     notes: Mapping[str, int] = NOTHING
+    origins: tuple[Origin, ...] = ()
 
     @property
     def series(self) -> "pd.Series[Any]":

@@ -7,12 +7,16 @@ later row cannot change it: one that contradicts it is counted.
 import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from pydantic import Field, field_validator
+from pydantic import Field, PlainValidator, field_validator
 
 from cdpipe.columns import BY_NAME, GENERATED_AT, LATITUDE, LONGITUDE, SOURCE, Column
 from cdpipe.stages.frames.time_cells import is_zone
+from cdpipe.stages.gather.column_map import Mapped, read_map
+from cdpipe.stages.gather.mapped_values import find_mapped, raw_columns
+from cdpipe.stages.gather.veremi_records import USUAL as USUAL_MESSAGES
+from cdpipe.stages.gather.veremi_records import MessageKind
 from cdpipe.stages.params import Params
 
 FIRST_RECORDS: Final = 1000
@@ -49,6 +53,20 @@ class ConventionParams(Params):
     )
     time_zone: str = Field("UTC", description="zone of times that name none, such as America/Denver")
 
+    columns: Annotated[dict[str, dict[str, Any]], PlainValidator(read_map)] = Field(
+        {},
+        description="which columns of CSV or Parquet files of another layout mean what, such as "
+        '{ time = "sendTime", id = "sender", x = "pos_x", y = "pos_y", speed = ["spd_x", "spd_y"] }; with a unit: '
+        '{ speed = { column = "v", unit = "km/h" } }',
+    )
+
+    messages: tuple[MessageKind, ...] = Field(
+        USUAL_MESSAGES,
+        min_length=1,
+        description="which records of VeReMi's traces are messages: received (type 3), sent (type 4, unless a trace is "
+        "read beside it), own (type 2, true positions of the receiver)",
+    )
+
     @field_validator("time_zone")
     @classmethod
     def _is_known(cls, name: str) -> str:
@@ -70,12 +88,15 @@ class Convention(NamedTuple):
         Zone of times that name none.
     format
         What the file is read as, "" for a frame.
+    mapped
+        Columns that the file has under other names, in other units or as vectors.
     """
 
     counted: tuple[str, ...] = ()
     whole_seconds: bool = True
     time_zone: str = "UTC"
     format: str = ""
+    mapped: tuple[Mapped, ...] = ()
 
     def column_of(self, name: str) -> Column:
         """Return the vocabulary's entry for a column of the file, or a text column for a name outside it."""
@@ -84,15 +105,22 @@ class Convention(NamedTuple):
             return column.counted()
         return column.in_zone(self.time_zone) if column.kind == "time" else column
 
+    def raw_columns(self, names: Sequence[str]) -> dict[str, dict[str, Column]]:
+        """Return by column what is read of the file for it, by the key under which it is read."""
+        mapped = find_mapped(self.mapped)
+        return {name: raw_columns(name, mapped.get(name), self.column_of(name)) for name in names}
+
     def as_dict(self) -> dict[str, object]:
         """Return the convention as plain JSON-able values."""
-        return {**self._asdict(), "counted": list(self.counted)}
+        mapped = [each._asdict() for each in self.mapped]
+        return {**self._asdict(), "counted": list(self.counted), "mapped": mapped}
 
     def describe(self) -> str:
         """Return the convention as a sentence without a stop."""
         units = f"J2735 counts in {', '.join(self.counted)}" if self.counted else "values in units"
         times = "whole seconds, refined by second marks" if self.whole_seconds else "as recorded"
-        return f"{self.format}, {units}; times {times}; without a zone {self.time_zone}".removeprefix(", ")
+        mapped = f"; {'; '.join(each.describe() for each in self.mapped)}" if self.mapped else ""
+        return f"{self.format}, {units}; times {times}; without a zone {self.time_zone}{mapped}".removeprefix(", ")
 
 
 USUAL: Final = Convention()

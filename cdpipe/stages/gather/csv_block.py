@@ -31,6 +31,7 @@ from cdpipe.stages.gather.gather import (
     keep_first,
 )
 from cdpipe.stages.gather.line_breaks import find_broken_lines, is_record, strike_out
+from cdpipe.stages.gather.mapped_values import make_columns, own_names
 
 _LINE_REASONS: Final = {
     TOO_FEW_FIELDS: "too few fields",
@@ -188,20 +189,21 @@ def gather_csv(
     Gathered
         Rows keep their line's place as row number, so a blank or rejected line takes one too.
     """
-    places = {name: header.places[name] for name in columns if name in header.places}
     block = view_bytes(data)
-    kinds = {name: convention.column_of(name) for name in columns}
+    raw = convention.raw_columns(columns)
+    kinds = {key: column for each in raw.values() for key, column in each.items()}
+    places = {key: header.places[key] for key in kinds if key in header.places}
     typed, records = _type_columns(block, places, kinds, header.fields)
     broken = find_broken_lines(block, records.rejected, is_backslashed=bool(records.backslashed.any()))
     rejects, parted = _broken_rejects(block, broken, file, first_line)
     if parted:
         block = strike_out(block, broken)
         typed, records = _type_columns(block, places, kinds, header.fields)
-    for name in columns:
-        if name not in places:
-            typed[name] = type_cells(kinds[name], _no_cells(records.line_index.size))
+    for key, column in kinds.items():
+        if key not in places:
+            typed[key] = type_cells(column, _no_cells(records.line_index.size))
     frame, faults, dropped, notes = assemble(
-        {name: typed[name] for name in columns},
+        make_columns(raw, typed, convention.mapped),
         row_numbers=records.line_index + first_row,
         required=required,
         convention=convention,
@@ -211,7 +213,7 @@ def gather_csv(
     rejects += _line_rejects(block, records.rejected, file, first_line)
     if faults:
         bad = list(faults)
-        rows = _rows(block, records.line_starts[bad], places, header.fields)
+        rows = _rows(block, records.line_starts[bad], places, header.fields, own_names(convention.mapped))
         rejects += [
             bad_cell(file, int(index) + first_line, code, row, text)
             for index, code, (row, text) in zip(records.line_index[bad], faults.values(), rows, strict=True)
@@ -309,14 +311,18 @@ def _line_rejects(block: NDArray[np.uint8], lines: NDArray[np.int64], file: str,
 
 
 def _rows(
-    block: NDArray[np.uint8], line_starts: NDArray[np.int64], places: dict[str, int], fields: int
+    block: NDArray[np.uint8],
+    line_starts: NDArray[np.int64],
+    places: dict[str, int],
+    fields: int,
+    own: Mapping[str, str],
 ) -> Iterator[tuple[dict[str, str], str]]:
-    """Give, for each of some records, its cells by column, and its line's text."""
+    """Give, for each of some records, its cells by column, as the file names it (`own`), and its line's text."""
     text = b"\n".join(_find_line(block, start) for start in line_starts)
     bounds = find_cells(text, list(places.values()), fields)
     for i, (start, stop) in enumerate(zip(bounds.line_starts, bounds.line_stops, strict=True)):
         cells = zip(bounds.starts[:, i], bounds.stops[:, i], strict=True)
-        row = {name: _decode(text[a:b]) for name, (a, b) in zip(places, cells, strict=True)}
+        row = {own.get(name, name): _decode(text[a:b]) for name, (a, b) in zip(places, cells, strict=True)}
         yield row, _decode(text[start : min(stop, start + KEPT_TEXT)])
 
 

@@ -16,6 +16,8 @@ from cdpipe.columns import (
     LATITUDE,
     LONGITUDE,
     POINT,
+    POSITION_X,
+    POSITION_Y,
     RECEIVED_AT,
     REQUIRED,
     ROW_NUMBER,
@@ -23,7 +25,7 @@ from cdpipe.columns import (
 )
 from cdpipe.kernels.text.calendar import mark_whole_seconds
 from cdpipe.stages.frames.assembly import make_frame
-from cdpipe.stages.frames.conversion import NOTHING, Typed
+from cdpipe.stages.frames.conversion import NOTHING, Origin, Typed
 from cdpipe.stages.frames.frame_columns import type_series
 from cdpipe.stages.frames.interop import name_canonically
 from cdpipe.stages.gather.conventions import USUAL, Convention
@@ -40,7 +42,7 @@ KEPT_REJECTS: Final = 10_000
 KEPT_TEXT: Final = 2_000
 KEPT_VALUE: Final = 80
 
-POSITIONS: Final = (LATITUDE, LONGITUDE, POINT)
+POSITIONS: Final = (LATITUDE, LONGITUDE, POINT, POSITION_X, POSITION_Y)
 MUST: Final = (*REQUIRED, *POSITIONS)
 """Columns in which an unreadable cell rejects the record, where the caller names no others."""
 
@@ -153,15 +155,16 @@ def assemble(
     notes: Counter[str] = Counter()
     for name, column in typed.items():
         notes.update(column.notes)
-        if not (unread := int(np.count_nonzero(column.bad))):
-            continue
-        if name in required:
-            code, fresh = f"{name}: {column.problem}", np.flatnonzero(column.bad & ~bad)
-            faults |= dict.fromkeys(fresh[:KEPT_REJECTS].tolist(), code)
-            dropped += Counter({code: fresh.size})
-            bad |= column.bad
-        else:
-            notes[f"{name} not readable, read as null"] += unread
+        for origin, unfit, problem in column.origins or (Origin(name, column.bad, column.problem),):
+            if not (unread := int(np.count_nonzero(unfit))):
+                continue
+            if name in required:
+                code, fresh = f"{origin}: {problem}", np.flatnonzero(unfit & ~bad)
+                faults |= dict.fromkeys(fresh[:KEPT_REJECTS].tolist(), code)
+                dropped += Counter({code: fresh.size})
+                bad |= unfit
+            else:
+                notes[f"{origin} not readable, read as null"] += unread
     data = {name: column.data for name, column in typed.items()}
     if GENERATED_AT in typed:
         data[COARSE], finer = _find_coarse(typed[GENERATED_AT], convention)

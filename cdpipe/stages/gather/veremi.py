@@ -1,0 +1,214 @@
+"""VeReMi traces -> typed messages with labels, and the records that are no message, each with its reason.
+
+Sources
+-------
+VeReMi (van der Heijden, Lukaseder, Kargl, SecureComm 2018), VeReMi Extension (Kamel et al., ICC 2020; F2MD's
+`VeReMiPrintable`) and, *unverified* as no sample was at hand, VeReMi NextGen (its `attackGenerator.py`).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cdpipe.columns import Column
+from cdpipe.stages.frames.conversion import Origin, Typed
+from cdpipe.stages.frames.frame_columns import type_series
+from cdpipe.stages.gather.conventions import Convention
+from cdpipe.stages.gather.gather import (
+    KEPT_REJECTS,
+    KEPT_TEXT,
+    Gathered,
+    Reject,
+    account,
+    assemble,
+    bad_cell,
+    keep_first,
+)
+from cdpipe.stages.gather.json_layouts import Layout, Pieces, is_inside, split_pieces, trim_piece
+from cdpipe.stages.gather.json_records import UnreadableError, load_record
+from cdpipe.stages.gather.veremi_records import FIELDS, USUAL, Message, MessageKind, PassedOver, open_record
+from cdpipe.stages.gather.veremi_truth import Truth, load_truth
+
+_NAME: Final = re.compile(r"(traceJSON|JSONlog)-(\d+)-(\d+)-A(\d+)(?:[-.].*)?", re.ASCII | re.IGNORECASE)
+_TRUTH: Final = re.compile(r"(?:trace)?GroundTruthJSON.*", re.ASCII | re.IGNORECASE)
+_NAT: Final = np.iinfo(np.int64).min
+_INSIDE: Final = "lines inside records over several lines"
+COLUMNS: Final = tuple(FIELDS)
+"""Columns that a trace may have."""
+
+
+class TraceName(NamedTuple):
+    """What a trace's name says: the vehicle that received what is in it, and its kind of attack, 0 for none."""
+
+    vehicle: int
+    kind: int
+
+
+class Trace(NamedTuple):
+    """What is known of a trace besides its records.
+
+    Attributes
+    ----------
+    vehicle
+        The receiver, -1 where the name does not say.
+    run
+        Begins the ids of its vehicles, where there are traces of several runs; else "".
+    takes
+        Which records are messages.
+    truth
+        Where `write_truth` put what is known of the senders and their messages; "" for nothing.
+    digest
+        Of what is there.
+    """
+
+    vehicle: int = -1
+    run: str = ""
+    takes: tuple[MessageKind, ...] = USUAL
+    truth: str = ""
+    digest: str = ""
+
+
+def read_name(name: str) -> TraceName | None:
+    """Return what the name of a file says, None if it is no trace's.
+
+    In `traceJSON-<vehicle>-<module>-A<kind>-…` (Extension) the first number is the one that senders have in messages,
+    in `JSONlog-<vehicle>-<module>-A<kind>` (2018) the second.
+
+    Examples
+    --------
+    >>> read_name("traceJSON-11091-11089-A13-28800-8.json")
+    TraceName(vehicle=11091, kind=13)
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    return TraceName(int(found[2 if found[1].casefold() == "tracejson" else 3]), int(found[4]))
+
+
+def is_truth(name: str) -> bool:
+    """Return True for the name of a ground-truth file."""
+    return _TRUTH.fullmatch(name) is not None
+
+
+class _Taken(NamedTuple):
+    """What was taken of a block: messages with the index of their piece, faults by index, counts of both."""
+
+    indexes: list[int]
+    messages: list[Message]
+    faults: dict[int, UnreadableError]
+    dropped: Counter[str]
+    notes: Counter[str]
+
+
+def gather_veremi(
+    data: bytes,
+    *,
+    file: str,
+    columns: Sequence[str],
+    first_row: int,
+    first_line: int,
+    required: Collection[str],
+    convention: Convention,
+    layout: Layout,
+    trace: Trace,
+) -> Gathered:
+    """Read a block of whole lines of a trace.
+
+    Parameters
+    ----------
+    data, file, columns, first_row, first_line, required, convention, layout
+        As for `gather_json`.
+    trace
+        What else is known of the trace: its receiver, the senders' labels.
+
+    Returns
+    -------
+    Gathered
+        The messages that `trace.takes`: received (type 3), sent (type 4), the receiver's own positions (type 2). Other
+        records of these types, and those of a ground truth, are passed over and counted. `given_isAttacker` is the
+        sender's kind of attack, null where nothing says. `given_isFalse` is the same, but 0 where a ground truth says
+        that the position is the true one.
+    """
+    pieces = split_pieces(data, layout)
+    taken = _take_messages(pieces, layout, trace)
+    truth = load_truth(trace.truth)
+    typed = {name: _type_column(name, convention.column_of(name), taken.messages, trace, truth) for name in columns}
+    indexes = np.array(taken.indexes, np.int64)
+    frame, faults, dropped, notes = assemble(
+        typed, row_numbers=pieces.rows[indexes] + first_row, required=required, convention=convention
+    )
+    rejects = [
+        Reject(file, int(pieces.lines[i]) + first_line, fault.code, f"{fault.code}: {fault.detail}", _text(pieces, i))
+        for i, fault in taken.faults.items()
+    ]
+    for row, code in faults.items():
+        index = taken.indexes[row]
+        line, shown = int(pieces.lines[index]) + first_line, taken.messages[row].shown()
+        rejects.append(bad_cell(file, line, code, shown, _text(pieces, index)))
+    rows_in = len(taken.messages) + taken.dropped.total()
+    ledger = account(rows_in, len(frame), dropped + taken.dropped, taken.notes + Counter(notes))
+    return Gathered(frame, ledger, keep_first(rejects))
+
+
+def _take_messages(pieces: Pieces, layout: Layout, trace: Trace) -> _Taken:
+    taken = _Taken([], [], {}, Counter(), Counter())
+    for index, text in enumerate(pieces.texts):
+        line = trim_piece(text) if layout.has_commas else text.strip()
+        if not line:
+            continue
+        try:
+            record = load_record(line)
+            if record is None:
+                continue
+            message = open_record(record, takes=trace.takes)
+        except PassedOver as passed:
+            taken.notes[str(passed)] += 1
+            continue
+        except UnreadableError as fault:
+            if is_inside(text) and not layout.spread_line:
+                taken.notes[_INSIDE] += 1
+                continue
+            taken.dropped[fault.code] += 1
+            if len(taken.faults) < KEPT_REJECTS:
+                taken.faults[index] = UnreadableError(fault.code, fault.detail)
+            continue
+        taken.indexes.append(index)
+        taken.messages.append(message)
+    return taken
+
+
+def _type_column(name: str, column: Column, messages: Sequence[Message], trace: Trace, truth: Truth) -> Typed:
+    """Type a column of messages; values that cannot be read are null, and marked bad."""
+    field = FIELDS[name]
+    values: list[Any] = []
+    unread: list[int] = []
+    for row, message in enumerate(messages):
+        try:
+            values.append(field.read(message, trace, truth))
+        except ValueError:
+            values.append(None)
+            unread.append(row)
+    bad = np.zeros(len(messages), np.bool_)
+    bad[unread] = True
+    origins = (Origin(field.name, bad, field.problem),)
+    return Typed(_make(column, values), bad, field.problem, origins=origins)
+
+
+def _make(column: Column, values: list[Any]) -> Any:  # noqa: ANN401 - an array of any kind
+    if column.kind == "float":
+        return np.array(values, np.float64)
+    if column.kind == "time":
+        us: NDArray[np.int64] = np.array([_NAT if value is None else value for value in values], np.int64)
+        return us.view("M8[us]")
+    if column.kind == "integer":
+        return pd.array(values, dtype="Int64")
+    return type_series(column, pd.Series(values, dtype="str")).data
+
+
+def _text(pieces: Pieces, index: int) -> str:
+    return pieces.texts[index].rstrip(b"\r").decode("utf-8", "replace")[:KEPT_TEXT]
