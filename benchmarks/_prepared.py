@@ -3,18 +3,18 @@
 from functools import cache
 from typing import Any
 
-from benchmarks._stage import Sized
+from benchmarks._sized import Sized
 
 
 class Prepared(Sized):
     """What they share: `prepare` makes what `call` takes."""
 
-    def ready(self, rows: str) -> None:
+    def ready(self, rows: str, *others: Any) -> None:
         """Have the arguments there too."""
-        super().ready(rows)
-        arguments(type(self), rows)
+        super().ready(rows, *others)
+        arguments(type(self), rows, *others)
 
-    def prepare(self, rows: str) -> Any:
+    def prepare(self, rows: str, *others: Any) -> Any:
         """Return what `call` takes."""
         raise NotImplementedError
 
@@ -22,11 +22,11 @@ class Prepared(Sized):
         """Do what is measured."""
         raise NotImplementedError
 
-    def work(self, rows: str) -> None:
-        self.call(arguments(type(self), rows))
+    def work(self, rows: str, *others: Any) -> None:
+        self.call(arguments(type(self), rows, *others))
 
 
 @cache
-def arguments(cls: type[Prepared], rows: str) -> Any:
+def arguments(cls: type[Prepared], rows: str, *others: Any) -> Any:
     """Return what `prepare` makes, made once a process."""
-    return cls().prepare(rows)
+    return cls().prepare(rows, *others)

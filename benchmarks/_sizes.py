@@ -31,12 +31,15 @@ class Family:
         the least that growth can be judged from (`cdpipe.perf.analysis.scaling`).
     data
         Kinds of input they read (`_data.KINDS`).
+    gate
+        Sizes at which a pull request is judged: large enough to agree with themselves, small enough to wait for.
     """
 
     names: str
     full: tuple[str, ...] = ()
     quick: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
+    gate: tuple[str, ...] = ()
 
     @property
     def labels(self) -> list[str]:
@@ -57,6 +60,12 @@ FAMILIES: Final[dict[str, Family]] = {
     "frames": Family(r"frames\.", ("100k", "1M", "5M", "10M", "15M"), ("1M",), ("cleaned", "attacked")),
     "baseline": Family(r"baseline\.", ("5M", "10M"), ("1M",), ("raw", "gathered", "cleaned", "attacked")),
     "curves": Family(r"curves\.", ("1M", "5M"), (), ("raw", "cleaned")),
+    "job": Family(r"job\.", ("100k", "1M", "5M", "15M", "45M"), ("100k",), ("csv",)),
+    "gate_files": Family(r"gate\.(Job|Gather)\.", ("100k", "300k"), (), ("csv",), ("300k",)),
+    "gate_frames": Family(
+        r"gate\.(Clean|Attack|Features)\.", ("100k", "1M"), (), ("raw", "cleaned", "attacked"), ("1M",)
+    ),
+    "gate_train": Family(r"gate\.Train\.", ("10k", "30k"), (), ("features",), ("30k",)),
     "imports": Family(r"imports\."),
 }
 
@@ -81,7 +90,7 @@ def sizes(suite: str, family: str) -> tuple[str, ...]:
     Parameters
     ----------
     suite
-        `quick`, `full`, `smoke` (the smallest of both) or `compare` (those of `quick`).
+        `quick`, `full`, `smoke` (the smallest of both), `compare` (those of `quick`) or `gate`.
     family
         Key of `FAMILIES`.
 
@@ -96,6 +105,7 @@ def sizes(suite: str, family: str) -> tuple[str, ...]:
         "full": FAMILIES[family].full,
         "smoke": tuple(FAMILIES[family].labels[:1]),
         "compare": quick,
+        "gate": FAMILIES[family].gate,
     }
     if suite not in table:
         raise ValueError(f"there is no suite {suite!r}; use {', '.join(table)}")
@@ -106,8 +116,8 @@ def select(suite: str) -> str:
     r"""Return the regular expression that selects a suite, for asv's `--bench`.
 
     asv matches it against `name(param, param)`, each parameter as its `repr`, `rows` first:
-    `clean.Spatial.time_run('1M')`. All but `full` leave out peak memory and graph building at sizes below a family's
-    largest: they cost a process each, and the probed run tells memory too.
+    `clean.Spatial.time_run('1M')`, `clean.Spatial.track_bytes('1M', 'read_bytes')`. All but `full` take of sizes
+    below a family's largest the time alone: peak memory costs a process each, and so does each figure that is tracked.
     `compare` leaves out what says nothing of a commit's speed: asv takes any change of a `track_` by a tenth for a
     regression if it is upwards, busier processors too, and pandas is not ours, whether it works or is imported.
     """
@@ -118,9 +128,9 @@ def select(suite: str) -> str:
         partly = labels[: len(labels) - len(whole)]
         if whole:
             choices.append(rf"{family.names}[\w.]*\('({'|'.join(whole)})'[,)]")
-        elif not family.labels:
+        elif not family.labels and suite != "gate":
             choices.append(family.names)
         if partly:
-            choices.append(rf"{family.names}\w+\.(time_run|track_\w+)\('({'|'.join(partly)})'\)$")
+            choices.append(rf"{family.names}\w+\.time_run\('({'|'.join(partly)})'[,)]")
     only = rf"(?!{_PANDAS})(?=[\w.]*\.(time|timeraw|peakmem)_)" if suite == "compare" else ""
     return f"^{only}({'|'.join(choices)})"

@@ -7,8 +7,8 @@ from tempfile import mkdtemp
 from typing import Any
 
 from benchmarks import _data
+from benchmarks._sized import Sized, add, describe, show_source, skip_unless
 from benchmarks._sizes import count_rows
-from benchmarks._stage import Sized, add, skip_unless
 
 RUNS = 20
 PARAMS = {"columns": ["coreData_id", "x_pos", "y_pos"]}
@@ -69,8 +69,9 @@ class Study(Sized, family="study", data=("csv",)):
 
 
 add(Lookup, Lookup.time_lookup, "cache", "lookup_seconds")
-add(Study, Study.track_hit_rate, "cache", "hit_rate", "share")
-Study.track_hit_rate.pretty_name = f"cache: hit rate over {RUNS} runs that differ in training only"
+describe(Study.track_hit_rate, "cache", "hit_rate", f"hit rate over {RUNS} runs that differ in training only")
+Study.track_hit_rate.unit = "share"
+Study.track_hit_rate.pretty_source = show_source(Study)
 
 
 @cache

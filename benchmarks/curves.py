@@ -6,35 +6,30 @@ import shutil
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from benchmarks import _data, attack, clean
+from benchmarks._sized import Sized, offer, skip_unless
 from benchmarks._sizes import FAMILIES, WARM_UP, count_rows
-from benchmarks._stage import Sized, Stage, add, skip_unless
+from benchmarks._stage import Stage
 
-CORES = [1, 2, 4, 8]
-PARTITIONS = ["25k", "100k", "250k", "1M", "5M"]
-LABELS = FAMILIES["curves"].labels
+CORES: Final = [1, 2, 4, 8]
+PARTITIONS: Final = ["25k", "100k", "250k", "1M", "5M"]
+LABELS: Final = FAMILIES["curves"].labels
 
 
 class Curve(Sized):
-    """A stage's work on its own data set, with one more parameter, `value`: its name is the second of `param_names`."""
+    """A stage's work on its own data set, with one more parameter, `value`."""
 
     stage: ClassVar[type[Stage]]
-    settings: ClassVar[dict[str, Any]] = {}
+    others: ClassVar[tuple[Any, ...]]
 
-    def __init_subclass__(cls, *, stage: type[Stage], parameter: str, values: list[Any]) -> None:
-        """Make the benchmark of a curve."""
-        super().__init_subclass__()
-        cls.stage, cls.needs, cls.data = stage, stage.needs, stage.data
-        cls.settings = {"stage": stage.time_run.pretty_source}
-        cls.params, cls.param_names = [LABELS, values], ("rows", parameter)
-
-        def time_run(self: Curve, rows: str, value: Any) -> None:
-            self.work(rows, value)
-
-        add(cls, time_run, stage.time_run.cdpipe_stage, "seconds")
-        time_run.pretty_name += f" by {parameter}"
+    def __init_subclass__(cls, *, stage: type[Stage] | None = None, others: tuple[Any, ...] = (), **rest: Any) -> None:
+        """Take the needs and the input of a stage; `others` are its parameters beside `rows`."""
+        super().__init_subclass__(**rest)
+        if stage:
+            cls.stage, cls.others, cls.needs, cls.data = stage, others, stage.needs, stage.data
+            cls.params = [LABELS, *map(list, cls.choices.values())]
 
     def ready(self, rows: str, value: Any) -> None:
         """Have the input there, and the code warm."""
@@ -46,13 +41,11 @@ class Curve(Sized):
     def teardown(self, rows: str, value: Any) -> None:
         """Leave all as it is: it is removed when the process ends."""
 
-    def work(self, rows: str, value: Any) -> None:
-        """Do the stage's work."""
-        raise NotImplementedError
 
-
-class ByCores:
+class ByCores(Curve):
     """On so many threads; skipped on a machine that has fewer cores."""
+
+    choices: ClassVar = {"cores": CORES}
 
     def ready(self, rows: str, value: int) -> None:
         """Skip what this machine has not."""
@@ -64,11 +57,13 @@ class ByCores:
         from cdpipe import SessionParams, open_session
 
         with open_session(SessionParams(threads_per_worker=value)) as session:
-            session.run([self.stage().build(rows)])
+            session.run([self.stage().build(rows, *self.others)])
 
 
-class ByPartition:
+class ByPartition(Curve):
     """On a data set in parts of so many rows."""
+
+    choices: ClassVar = {"partition_rows": PARTITIONS}
 
     def ready(self, rows: str, value: str) -> None:
         """Have the parts there; skip what is larger than all of it."""
@@ -81,23 +76,41 @@ class ByPartition:
         from cdpipe import SessionParams, open_session
 
         with open_session(SessionParams()) as session:
-            session.run([self.stage().account(cut(self.data[0], rows, value))])
+            session.run([self.stage().account(cut(self.data[0], rows, value), *self.others)])
 
 
-class CleanByCores(ByCores, Curve, stage=clean.Timestamps, parameter="cores", values=CORES):
+class CleanByCores(ByCores, stage=clean.Timestamps):
     """Clean, with points and timestamps from text."""
 
 
-class AttackByCores(ByCores, Curve, stage=attack.OffsetRand, parameter="cores", values=CORES):
+class AttackByCores(ByCores, stage=attack.Attack, others=("offset_rand",)):
     """Attack with a draw a message."""
 
 
-class CleanByPartition(ByPartition, Curve, stage=clean.Timestamps, parameter="partition_rows", values=PARTITIONS):
+class CleanByPartition(ByPartition, stage=clean.Timestamps):
     """Clean, with points and timestamps from text."""
 
 
-class AttackByPartition(ByPartition, Curve, stage=attack.OffsetRand, parameter="partition_rows", values=PARTITIONS):
+class AttackByPartition(ByPartition, stage=attack.Attack, others=("offset_rand",)):
     """Attack with a draw a message."""
+
+
+BY_CORES: Final = {"clean/timestamps": CleanByCores, "attack/offset_rand": AttackByCores}
+BY_PARTITION: Final = {"clean/timestamps": CleanByPartition, "attack/offset_rand": AttackByPartition}
+
+
+def time_by_cores(rows: str, cores: int, stage: str) -> None:
+    """Do a stage's work on so many threads."""
+    BY_CORES[stage]().work(rows, cores)
+
+
+def time_by_partition(rows: str, partition_rows: str, stage: str) -> None:
+    """Do a stage's work on parts of so many rows."""
+    BY_PARTITION[stage]().work(rows, partition_rows)
+
+
+offer(time_by_cores, BY_CORES, "{stage}", "seconds")
+offer(time_by_partition, BY_PARTITION, "{stage}", "seconds")
 
 
 @cache

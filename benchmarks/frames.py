@@ -6,15 +6,18 @@ does, laying the graph and the account of rows included.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from benchmarks import _data, attack, features
 from benchmarks._peers import ours, stages
 from benchmarks._prepared import Prepared
+from benchmarks._sized import Sized, offer
 from benchmarks._sizes import count_rows
-from benchmarks._stage import Stage, add
+from benchmarks._stage import Stage
+
+STAGES: Final[dict[str, type[Sized]]] = {}
 
 
 class Frames(Prepared):
@@ -23,15 +26,11 @@ class Frames(Prepared):
     rounds = 1
     repeat = (8, 10, 3.0)
 
-    def __init_subclass__(cls, *, stage: type[Stage], **rest: Any) -> None:
-        """Make the benchmark of a stage, by the name of the one that reads Parquet."""
-        super().__init_subclass__(family="frames", data=stage.data, **rest)
-        cls.needs, cls.settings = stage.needs, stage.settings
-
-        def time_frames(self: Frames, rows: str) -> None:
-            self.work(rows)
-
-        add(cls, time_frames, stage.time_run.cdpipe_stage, "in_memory_seconds")
+    def __init_subclass__(cls, *, stage: str, reader: type[Stage], **rest: Any) -> None:
+        """Have the benchmark of all measure this one too, by the stage's name; `reader` is what reads Parquet."""
+        super().__init_subclass__(family="frames", data=reader.data, **rest)
+        cls.needs = reader.needs
+        STAGES[stage] = cls
 
     def prepare(self, rows: str) -> Any:
         """Return a Dask DataFrame of equal partitions in memory, as many for each core as for any other."""
@@ -48,21 +47,33 @@ class Frames(Prepared):
         ours.compute(*cdpipe.attack(given, asked))
 
 
-class OffsetRand(Frames, stage=attack.OffsetRand):
+class OffsetRand(Frames, stage="attack/offset_rand", reader=attack.Attack):
     """Every message of an attacker moved by a draw of its own, along the geodesic."""
 
+    settings: ClassVar = attack.KINDS["offset_rand"]
 
-class SwapRand(Frames, stage=attack.SwapRand):
+
+class SwapRand(Frames, stage="attack/swap_rand", reader=attack.Attack):
     """Every message of an attacker at the position of another message."""
 
+    settings: ClassVar = attack.KINDS["swap_rand"]
 
-class Extended(Frames, stage=features.Extended):
+
+class Extended(Frames, stage="features", reader=features.Extended):
     """Hexadecimal ids to integers, positions, elevation, speed and heading; vehicles and times as keys."""
 
     def call(self, given: Any) -> None:
         import cdpipe
 
         ours.compute(*cdpipe.features(given, ours.feature_params()))
+
+
+def time_frames(rows: str, stage: str) -> None:
+    """Do a stage's work on rows in memory."""
+    STAGES[stage]().work(rows)
+
+
+offer(time_frames, STAGES, "{stage}", "in_memory_seconds")
 
 
 def read(parts: Sequence[Path]) -> Any:

@@ -16,11 +16,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks import _data, _stage
-from benchmarks._stage import skip_unless
+from benchmarks import _data, _sized
+from benchmarks._sized import describe, skip_unless
 
 _ROUNDS: Final = {"number": 1, "repeat": (4, 10, 3.0), "rounds": 2, "warmup_time": 0.001}
 """A process a sample, after one that leaves bytecode and machine code behind."""
+
+USES: Final = ("first", "later")
+"""A run of a fresh installation, none of whose kernels is compiled, and the same run again."""
 
 
 def timeraw_import_cdpipe() -> str:
@@ -79,7 +82,9 @@ def _share_folder() -> None:
     """Have asv give one folder to the two benchmarks of a run: which comes first measures for both."""
 
 
-def _ready() -> None:
+def _ready(use: str) -> None:
+    """Skip commits that cannot run all stages."""
+    del use
     skip_unless("cdpipe:run", "cdpipe:RunConfig")
 
 
@@ -87,10 +92,10 @@ def _use_twice() -> dict[str, float]:
     """Return the seconds of two processes that run all stages, the first of which finds no machine code of kernels."""
     record = Path("used-twice.json")
     if not record.exists():
-        messages, seconds = _data.need("csv", _stage.WARM_UP), {}
+        messages, seconds = _data.need("csv", _sized.WARM_UP), {}
         with TemporaryDirectory(prefix="cdpipe-bench-") as folder:
             kept = {**os.environ, "NUMBA_CACHE_DIR": str(Path(folder) / "kernels")}
-            for use in ("first", "later"):
+            for use in USES:
                 start = time.perf_counter()
                 subprocess.run([sys.executable, "-c", _RUN, str(messages), folder], env=kept, cwd=folder, check=True)
                 seconds[use] = time.perf_counter() - start
@@ -99,30 +104,24 @@ def _use_twice() -> dict[str, float]:
     return found
 
 
-def track_first_use() -> float:
-    """Return the seconds of a whole run of a fresh installation: none of its kernels is compiled."""
-    return _use_twice()["first"]
+def track_use(use: str) -> float:
+    """Return the seconds of a whole run, of the first of a fresh installation or of a later one."""
+    return _use_twice()[use]
 
 
-def track_later_use() -> float:
-    """Return the seconds of the same run where the kernels are on disk."""
-    return _use_twice()["later"]
-
-
-def _describe(benchmark: Callable[..., object], stage: str, figure: str, text: str, **settings: object) -> None:
-    for name, value in (settings or _ROUNDS).items():
+def _describe(benchmark: Callable[..., object], stage: str, figure: str, title: str, **settings: object) -> None:
+    describe(benchmark, stage, figure, title)
+    for name, value in {"version": _sized.VERSION, **settings}.items():
         setattr(benchmark, name, value)
-    benchmark.cdpipe_stage, benchmark.cdpipe_figure = stage, figure
-    benchmark.pretty_name = f"{stage}: {text}"
 
 
-_describe(timeraw_import_cdpipe, "import", "seconds", "seconds")
-_describe(timeraw_help, "import", "help_seconds", "seconds of cdpipe --help")
-_describe(timeraw_import_pandas, "import/pandas", "seconds", "seconds, with numba and pydantic")
-_describe(timeraw_use, "import/use", "seconds", "seconds of a small use")
+_describe(timeraw_import_cdpipe, "import", "seconds", "seconds", **_ROUNDS)
+_describe(timeraw_help, "import", "help_seconds", "seconds of cdpipe --help", **_ROUNDS)
+_describe(timeraw_import_pandas, "import/pandas", "seconds", "seconds, with numba and pydantic", **_ROUNDS)
+_describe(timeraw_use, "import/use", "seconds", "seconds of a small use", **_ROUNDS)
 _TRACKED: Final = {"unit": "seconds", "setup_cache": _share_folder, "setup": _ready}
-_describe(track_first_use, "import/first_use", "wall_seconds", "seconds of a first run of all stages", **_TRACKED)
-_describe(track_later_use, "import/later_use", "wall_seconds", "seconds of a later run of all stages", **_TRACKED)
+_USES: Final = {"params": [list(USES)], "param_names": ["use"]}
+_describe(track_use, "import/{use}_use", "wall_seconds", "seconds of a run of all stages", **_TRACKED, **_USES)
 
 
 def peakmem_reference() -> None:
@@ -135,6 +134,4 @@ def peakmem_reference() -> None:
     assert all((cdpipe.clean, cdpipe.run, dd.read_parquet, probe))
 
 
-peakmem_reference.cdpipe_stage = "import"
-peakmem_reference.cdpipe_figure = "peak_bytes"
-peakmem_reference.pretty_name = "import: peak bytes, the floor of all others"
+_describe(peakmem_reference, "import", "peak_bytes", "peak bytes, the floor of all others")

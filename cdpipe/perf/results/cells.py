@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
-from cdpipe.figures import UNITS
+from cdpipe.figures import PERCENTS, UNITS
 from cdpipe.perf.results.model import Benchmark, Measurement, Run, State
 
 _STAGE_ORDER: Final = (
@@ -23,6 +23,8 @@ _STAGE_ORDER: Final = (
     "kernel",
 )
 _ROWS: Final = "rows"
+_PARAMETER: Final = re.compile(r"\{(\w+)\}")
+_HUNDREDTHS: Final = 100.0
 _ROWS_TEXT: Final = re.compile(r"(\d+(?:\.\d+)?(?:e\+?\d+)?)\s*([kMG]?)")
 _SCALE: Final = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
@@ -80,6 +82,19 @@ class Cell:
         return f"{self.stage} ({', '.join(f'{name}={value}' for name, value in self.variant)})"
 
 
+class Place(NamedTuple):
+    """Where a value of a benchmark belongs: a stage, a variant, rows as text, and a figure.
+
+    `figure` is `""` if nothing says which it is; `scale` is what makes the value the figure.
+    """
+
+    stage: str
+    variant: tuple[tuple[str, str], ...]
+    rows_text: str
+    figure: str
+    scale: float = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """A benchmark, at some or all of its parameters, that gives no figure, and why."""
@@ -123,38 +138,60 @@ def collect_cells(run: Run) -> tuple[tuple[Cell, ...], tuple[Trouble, ...]]:
     `seconds` or `peak_bytes` if asv timed it or measured its memory, else it gives no figure.
     """
     gathered: dict[tuple[object, ...], dict[str, Figure]] = {}
-    places: dict[tuple[object, ...], tuple[str, tuple[tuple[str, str], ...], str]] = {}
+    places: dict[tuple[object, ...], Place] = {}
     troubles: list[Trouble] = []
     for measurement in run.measurements:
-        benchmark = measurement.benchmark
-        name = benchmark.measures
-        if measurement.state is not State.MEASURED or name not in UNITS:
-            troubles.append(_explain(measurement, name))
+        benchmark, params = measurement.benchmark, measurement.params
+        place = place_of(benchmark, params)
+        if measurement.state is not State.MEASURED or place.figure not in UNITS:
+            troubles.append(_explain(measurement, place.figure))
             continue
-        place = place_of(benchmark, measurement.params)
-        key = (place[0], place[1], parse_rows(place[2]) or place[2])
+        key = (place.stage, place.variant, parse_rows(place.rows_text) or place.rows_text)
         figures = gathered.setdefault(key, {})
-        if name in figures:
-            other = figures[name].benchmark
-            detail = f"{place[0]} has its {name} from {other} already{_at(measurement.params)}"
+        if place.figure in figures:
+            other = figures[place.figure].benchmark
+            detail = f"{place.stage} has its {place.figure} from {other} already{_at(params)}"
             troubles.append(Trouble(benchmark.name, "not used", detail))
             continue
         places.setdefault(key, place)
-        figures[name] = Figure(
-            measurement.value, measurement.interval, benchmark.name, measurement.params, benchmark.order
-        )
+        figures[place.figure] = _read_figure(measurement, place)
     cells = [
-        Cell(stage, variant, parse_rows(text), text, gathered[key]) for key, (stage, variant, text) in places.items()
+        Cell(each.stage, each.variant, parse_rows(each.rows_text), each.rows_text, gathered[key])
+        for key, each in places.items()
     ]
     return tuple(sorted(cells, key=_order)), (*troubles, *_absences(run))
 
 
-def place_of(benchmark: Benchmark, params: tuple[str, ...]) -> tuple[str, tuple[tuple[str, str], ...], str]:
-    """Return the stage, the variant and the text of the rows that a benchmark's parameters say."""
-    named = [(name, unquote(value)) for name, value in zip(benchmark.param_names, params, strict=False)]
-    variant = tuple((name, value) for name, value in named if name != _ROWS)
-    rows = next((value for name, value in named if name == _ROWS), "")
-    return benchmark.stage or benchmark.name, variant, rows
+def _read_figure(measurement: Measurement, place: Place) -> Figure:
+    """Return a measurement as the figure of its place, in the figure's unit."""
+    benchmark, interval = measurement.benchmark, measurement.interval
+    if interval is not None:
+        interval = (interval[0] * place.scale, interval[1] * place.scale)
+    order = benchmark.orders.get(place.figure, benchmark.order)
+    return Figure(measurement.value * place.scale, interval, benchmark.name, measurement.params, order)
+
+
+def place_of(benchmark: Benchmark, params: tuple[str, ...]) -> Place:
+    """Return where the value of a benchmark at some parameters belongs.
+
+    What stands in braces in the stage or the figure is a parameter of the benchmark, and of no variant then.
+    """
+    pairs = [(name, unquote(value)) for name, value in zip(benchmark.param_names, params, strict=False)]
+    named, used = dict(pairs), {_ROWS}
+
+    def fill(template: str) -> str:
+        if "{" not in template:
+            return template
+        used.update(_PARAMETER.findall(template))
+        return _PARAMETER.sub(lambda match: named.get(match[1], match[0]), template)
+
+    stage, figure = fill(benchmark.stage or benchmark.name), fill(benchmark.measures)
+    variant = tuple((name, value) for name, value in pairs if name not in used)
+    rows_text = next((value for name, value in pairs if name == _ROWS), "")
+    as_share = PERCENTS.get(figure)
+    if as_share:
+        return Place(stage, variant, rows_text, as_share, _HUNDREDTHS)
+    return Place(stage, variant, rows_text, figure)
 
 
 def _order(cell: Cell) -> tuple[int, str, tuple[tuple[str, str], ...], float, str]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from cdpipe.figures import PERCENTS
 from cdpipe.perf.results.cells import Cell, parse_rows, place_of
 from cdpipe.perf.results.files import check_version, read_object
 from cdpipe.perf.results.model import Benchmark, Header
@@ -24,13 +25,20 @@ _NUMBERS: Final = frozenset({float, int, bool, type(None)})
 Key = tuple[str, tuple[tuple[str, str], ...], int | str]
 
 
+_Target = tuple[int, float]
+_NOWHERE: Final[_Target] = (-1, 1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Where a benchmark's values belong: one place in the array for each combination of parameters, -1 for nowhere."""
+    """Where a benchmark's values belong: for each combination of parameters a place in the array, -1 for nowhere.
+
+    What a value is to be multiplied by there stands beside the place.
+    """
 
     version: str
     params: list[list[str]]
-    places: list[int]
+    targets: list[_Target]
 
 
 class FigureReader:
@@ -55,7 +63,7 @@ class FigureReader:
         self._cells = {_key(cell.stage, cell.variant, cell.rows_text): row for row, cell in enumerate(cells)}
         self._plans: dict[str, _Plan | None] = {}
         self._look: object = None
-        self._places = np.empty(0, dtype=np.int64)
+        self._places, self._scales = np.empty(0, dtype=np.int64), np.empty(0)
 
     def read(self, header: Header) -> npt.NDArray[np.float64]:
         """Return one file's figures, shape (cells, names), NaN where it has none.
@@ -84,48 +92,53 @@ class FigureReader:
         results = [_to_list(_read_column(row, at_result)) for row in rows.values()]
         look = _describe_look(rows, others, list(map(len, results)))
         if look is None or look != self._look:
-            self._places = self._find_places(rows, others, results)
+            targets = self._find_targets(rows, others, results)
+            self._places = np.array([place for place, _ in targets], dtype=np.int64)
+            self._scales = np.array([scale for _, scale in targets])
             self._look = look
-        return _to_numbers(list(itertools.chain.from_iterable(results))), self._places
+        return _to_numbers(list(itertools.chain.from_iterable(results))) * self._scales, self._places
 
-    def _find_places(
+    def _find_targets(
         self, rows: Mapping[str, Any], others: Sequence[int | None], results: Sequence[Sequence[Any]]
-    ) -> npt.NDArray[np.int64]:
-        places: list[int] = []
+    ) -> list[_Target]:
+        targets: list[_Target] = []
         for (name, row), result in zip(rows.items(), results, strict=True):
             plan = self._plans[name] if name in self._plans else self._plan(name)
             wanted = self._find_row(name, plan, row, others) if plan is not None and result else []
-            places += wanted if len(wanted) == len(result) else [-1] * len(result)
-        return np.array(places, dtype=np.int64)
+            targets += wanted if len(wanted) == len(result) else [_NOWHERE] * len(result)
+        return targets
 
-    def _find_row(self, name: str, plan: _Plan, row: object, others: Sequence[int | None]) -> list[int]:
+    def _find_row(self, name: str, plan: _Plan, row: object, others: Sequence[int | None]) -> list[_Target]:
         version, params = (_read_column(row, place) for place in others)
         if version not in (None, plan.version):
             return []
-        return plan.places if params is None or params == plan.params else self._find(name, params)
+        return plan.targets if params is None or params == plan.params else self._find(name, params)
 
     def _plan(self, name: str) -> _Plan | None:
         benchmark = self._benchmarks.get(name)
         plan = None
-        if benchmark is not None and benchmark.measures in self._names:
+        if benchmark is not None and self._may_measure(benchmark.measures):
             params = [list(axis) for axis in benchmark.params]
             plan = _Plan(benchmark.version, params, self._find(name, params))
         self._plans[name] = plan
         return plan
 
-    def _find(self, name: str, params: object) -> list[int]:
-        """Return a place for each combination; none if the parameters are none of asv's."""
+    def _may_measure(self, figure: str) -> bool:
+        """Return True unless none of the wanted figures comes from a benchmark that says this of itself."""
+        return "{" in figure or PERCENTS.get(figure, figure) in self._names
+
+    def _find(self, name: str, params: object) -> list[_Target]:
+        """Return a target for each combination; none if the parameters are none of asv's."""
         if not isinstance(params, list) or not all(isinstance(axis, list) for axis in params):
             return []
-        benchmark = self._benchmarks[name]
-        column = self._names[benchmark.measures]
-        return list(self._locate(benchmark, params, column))
+        return list(self._locate(self._benchmarks[name], params))
 
-    def _locate(self, benchmark: Benchmark, params: list[list[Any]], column: int) -> Iterator[int]:
+    def _locate(self, benchmark: Benchmark, params: list[list[Any]]) -> Iterator[_Target]:
         for combination in itertools.product(*params):
-            key = _key(*place_of(benchmark, tuple(map(str, combination))))
-            row = self._cells.get(key)
-            yield -1 if row is None else row * self.shape[1] + column
+            place = place_of(benchmark, tuple(map(str, combination)))
+            row = self._cells.get(_key(place.stage, place.variant, place.rows_text))
+            column = self._names.get(place.figure)
+            yield _NOWHERE if row is None or column is None else (row * self.shape[1] + column, place.scale)
 
 
 def _describe_look(rows: Mapping[str, Any], others: Sequence[int | None], lengths: list[int]) -> object:

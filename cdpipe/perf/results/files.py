@@ -190,8 +190,8 @@ def _read_benchmark(path: Path, name: str, entry: object) -> Benchmark:
     given = entry.get("param_names") or []
     names = [str(item) for item in given][: len(params)] if isinstance(given, list) else []
     names += [f"param{place + 1}" for place in range(len(names), len(params))]
-    ours = ("cdpipe_stage", "cdpipe_figure", "cdpipe_order")
-    texts = {key: str(entry.get(key) or "") for key in ("type", "unit", "version", *ours)}
+    texts = {key: str(entry.get(key) or "") for key in ("type", "unit", "version", "cdpipe_stage", "cdpipe_figure")}
+    order = entry.get("cdpipe_order") or ""
     return Benchmark(
         name=name,
         kind=texts["type"],
@@ -201,7 +201,8 @@ def _read_benchmark(path: Path, name: str, entry: object) -> Benchmark:
         version=texts["version"],
         stage=texts["cdpipe_stage"],
         figure=texts["cdpipe_figure"],
-        order=texts["cdpipe_order"],
+        order="" if isinstance(order, dict) else str(order),
+        orders={key: str(value) for key, value in order.items()} if isinstance(order, dict) else {},
     )
 
 

@@ -44,8 +44,9 @@ class Benchmark:
     """A benchmark as `benchmarks.json` describes it.
 
     `stage`, `figure` and `order` are the attributes `cdpipe_stage`, `cdpipe_figure` and `cdpipe_order` of the benchmark
-    function, `""` when it has none: another project's benchmark, for instance. `params` are asv's texts (`repr`)
-    of the values.
+    function, `""` when it has none: another project's benchmark, for instance. A parameter's name in braces in the
+    first two stands for its value; `orders` is by figure, where one benchmark measures several. `params` are asv's
+    texts (`repr`) of the values.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Benchmark:
     stage: str
     figure: str
     order: str = ""
+    orders: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def measures(self) -> str:

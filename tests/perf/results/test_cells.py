@@ -1,9 +1,11 @@
 """Bringing measurements together: sizes, variants, fallbacks and what is left over."""
 
+import numpy as np
 import pytest
 
 from cdpipe.perf.results.cells import collect_cells, parse_rows, unquote
 from cdpipe.perf.results.directory import choose_headers, load_run, open_results
+from cdpipe.perf.results.figure_reader import FigureReader
 
 from ..results_writing import Suite, benchmark, row
 
@@ -118,3 +120,64 @@ def test_stages_come_in_the_order_of_the_work(writer):
     cells, _ = collect(writer)
     stages = ["gather", "clean/basic", "attack/a", "attack/b", "features", "pipeline", "kernel/x", "zebra"]
     assert [cell.stage for cell in cells] == stages
+
+
+def write_units(writer, *, order=None):
+    """A suite with one benchmark a unit: the figure is a parameter, the stage of kernels and attacks another."""
+    sizes = ["'1M'", "'5M'"]
+    more = {"cdpipe_order": order} if order else {}
+    names = {"param_names": ["rows", "kind", "figure"], "cdpipe_stage": "attack/{kind}", "cdpipe_figure": "{figure}"}
+    shares = [sizes, ["'swap'", "'offset'"], ["'cpu_share'", "'share_gc'"]]
+    of_bytes = [sizes, ["'swap'"], ["'tree_peak_bytes'", "'read_bytes'"]]
+    entries = [
+        benchmark("attack.Attack.track_share", kind="track", unit="share", params=shares, **names),
+        benchmark("attack.Attack.track_bytes", kind="track", unit="bytes", params=of_bytes, **names, **more),
+        benchmark(
+            "curves.time_by_cores", cdpipe_stage="{stage}", cdpipe_figure="seconds",
+            params=[["'5M'"], ["1", "2"], ["'attack/swap'"]], param_names=["rows", "cores", "stage"],
+        ),
+    ]  # fmt: skip
+    writer.benchmarks(*entries)
+    writer.machine()
+    values = [[0.1, 0.01, 0.2, 0.02, 0.5, 0.05, 0.6, 0.06], [100, 10, 500, 50], [4.0, 2.0]]
+    rows = {each["name"]: row(line, params=each["params"]) for each, line in zip(entries, values, strict=True)}
+    writer.run(rows)
+
+
+def test_one_benchmark_a_unit_is_read_as_one_a_figure(writer):
+    write_units(writer, order={"tree_peak_bytes": "constant"})
+    cells, troubles = collect(writer)
+    assert troubles == ()
+    figures = {(c.title, c.rows_text): {name: f.value for name, f in c.figures.items()} for c in cells}
+    assert figures == {
+        ("attack/swap", "1M"): {"cpu_percent": 10.0, "share_gc": 0.01, "tree_peak_bytes": 100, "read_bytes": 10},
+        ("attack/swap", "5M"): {"cpu_percent": 50.0, "share_gc": 0.05, "tree_peak_bytes": 500, "read_bytes": 50},
+        ("attack/offset", "1M"): {"cpu_percent": 20.0, "share_gc": 0.02},
+        ("attack/offset", "5M"): {"cpu_percent": 60.0, "share_gc": 0.06},
+        ("attack/swap (cores=1)", "5M"): {"seconds": 4.0},
+        ("attack/swap (cores=2)", "5M"): {"seconds": 2.0},
+    }
+    (swap,) = (cell for cell in cells if (cell.title, cell.rows_text) == ("attack/swap", "5M"))
+    assert {name: figure.order for name, figure in swap.figures.items() if figure.order} == {
+        "tree_peak_bytes": "constant"
+    }
+    assert swap.figures["cpu_percent"].params == ("'5M'", "'swap'", "'cpu_share'")
+
+
+def test_history_reads_one_benchmark_a_unit_as_cells_are(writer):
+    write_units(writer)
+    results = open_results(writer.path)
+    (header,) = choose_headers(results)
+    cells, _ = collect(writer)
+    names = ("cpu_percent", "share_gc", "read_bytes", "seconds", "tasks")
+    read = FigureReader(results.benchmarks, cells, names).read(header)
+    wanted = [[cell.figures[name].value if name in cell.figures else np.nan for name in names] for cell in cells]
+    np.testing.assert_allclose(read, wanted)
+
+
+def test_a_parameter_in_braces_that_is_not_there_stays_as_it_is(writer):
+    writer.benchmarks(benchmark("m.time_x", params=[["1"]], param_names=["n"], cdpipe_stage="a/{kind}"))
+    writer.machine()
+    writer.run({"m.time_x": row([2.0], params=[["1"]])})
+    (cell,), _ = collect(writer)
+    assert cell.title == "a/{kind} (n=1)"
