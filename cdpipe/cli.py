@@ -188,6 +188,35 @@ def profile_command(config: Path, scheduler: str | None, out: str | None, rules:
             raise made.failure
 
 
+@main.command("sweep")
+@click.argument("study", type=_LocalPath(path_type=Path), required=False)
+@click.option("--example", is_flag=True, help="Print a commented study and stop.")
+@click.option(
+    "--out", type=_LocalPath(file_okay=False, path_type=Path), help="Instead of directory: where the study goes."
+)
+def sweep_command(study: Path | None, out: Path | None, *, example: bool) -> None:
+    """Run every attack, seed, split and classifier of STUDY (TOML or JSON) that has not been run yet.
+
+    Cells that are done are kept, whatever ends the command. The status is 1 if a cell could not be done.
+    """
+    with _explaining():
+        if example:
+            from cdpipe.studies.sweep.template import example_study
+
+            click.echo(example_study(), nl=False)
+            return
+        if study is None:
+            raise click.UsageError("name a study, or print one with --example")
+        from cdpipe.console import show_study
+        from cdpipe.studies.sweep.params import load_study
+        from cdpipe.studies.sweep.sweep import sweep
+
+        chosen = load_study(study, directory=out)
+        made = show_study(lambda observer, on_cell: sweep(chosen, observer=observer, on_cell=on_cell))
+    if made.failed:
+        raise SystemExit(1)
+
+
 @main.command("import-config")
 @click.argument("files", type=_LocalPath(path_type=Path), nargs=-1, required=True)
 @click.option(

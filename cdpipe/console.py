@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
     from cdpipe.engine.cache.verification import Verdict
     from cdpipe.profiling import Profile
     from cdpipe.studies.importing.writing import Outcome as ImportOutcome
+    from cdpipe.studies.sweep.sweep import OnCell, StudyReport
 
 T = TypeVar("T")
 
@@ -191,6 +200,45 @@ def show_verdicts(directory: Path, verdicts: Iterable[Verdict]) -> int:
             _print_line(console, text)
     _print_line(console, f"{entries} entries, {size / 1e9:,.3f} GB checked, {damaged} damaged")
     return damaged
+
+
+def show_study(run: Callable[[RunObserver, OnCell], StudyReport]) -> StudyReport:
+    """Run a study with a progress bar, print its means and return it."""
+    console = open_console()
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.description}", markup=False), console=console) as progress:
+        bar = progress.add_task("", total=None)
+
+        def see(event: Event) -> None:
+            if isinstance(event, Said):
+                _print_line(progress.console, event.sentence)
+
+        def move(done: int, total: int, label: str) -> None:
+            progress.update(bar, completed=done, total=total, description=show_plain(label))
+
+        with _saying_warnings(lambda sentence: _print_line(progress.console, sentence)):
+            report = run(RunObserver(see), move)
+    console.print(_summary_table(report))
+    for label, why in report.failed.items():
+        _print_line(console, f"{label}: {why}")
+    done = len(report.tables["cells"])
+    _print_line(console, f"{report.fitted:,} fits now, {done:,} cells in all, {report.wall_s:.2f} s")
+    _print_line(console, f"tables: {report.directory}")
+    return report
+
+
+def _summary_table(report: StudyReport) -> Table:
+    title = "means over seeds [95 % interval of the mean]"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 0))
+    names = ("attack", "parameters", "features", "split", "classifier", "seeds")
+    for name in (*names, "mcc", "f1"):
+        table.add_column(name, overflow="fold", no_wrap=name != "parameters")
+    for row in report.tables["summary"].to_dict("records"):
+        shown = (
+            f"{row[f'{name}_mean']:.3f} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]" for name in ("mcc", "f1")
+        )
+        table.add_row(*(Text(show_plain(str(row[name]))) for name in names), *map(Text, shown))
+    return table
 
 
 def show_imports(outcomes: Iterable[ImportOutcome]) -> int:

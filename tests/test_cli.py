@@ -58,6 +58,7 @@ def configured(tmp_path):
         ["profile"],
         ["bottlenecks"],
         ["import-config"],
+        ["sweep"],
         ["cache"],
         ["cache", "info"],
         ["cache", "clear"],
@@ -309,6 +310,21 @@ def test_configurations_are_imported_and_what_is_lost_is_said(call, tmp_path):
     assert "not imported: none.json: holds a list" in out
     assert "not imported: missing.json: cannot be read" in out
     assert (tmp_path / "fine.toml").is_file()
+
+
+def test_a_study_is_swept_and_its_means_are_printed(call, configured, tmp_path):
+    attacks = '[[attacks]]\nkind = "swap_rand"\n[[attacks]]\nkind = "offset_rand"\nratio = 0\n'
+    (tmp_path / "s.toml").write_text(
+        f'seeds = [1]\nclassifiers = ["DecisionTree"]\n[base.input]\npaths = ["{tmp_path / "bsm.csv"}"]\n{attacks}'
+    )
+    status, out, err = call("sweep", "s.toml", "--out", "here")
+    assert (status, err) == (1, "")  # where nobody attacks there is nothing to learn
+    for said in ("swap_rand", "DecisionTree", "isAttacker = 0", "4 fits now, 2 cells in all", "tables: here"):
+        assert said in out
+    assert (tmp_path / "here" / "summary.tex").is_file()
+    assert "0 fits now" in call("sweep", "s.toml", "--out", "here")[1]
+    assert tomllib.loads(call("sweep", "--example")[1])["attacks"][0]["kind"] == "offset_rand"
+    assert "name a study, or print one with --example" in call("sweep")[2]
 
 
 def test_another_cache_folder_can_be_named(call, tmp_path):

@@ -45,6 +45,11 @@ class Inputs:
         self._cached = cached
         self._known = {path: self._identify(path) for path in self.paths}
 
+    @property
+    def identities(self) -> Mapping[str, str]:
+        """By path, in order, what each file was told by when this was made."""
+        return self._known
+
     def keys(self, files: Mapping[str, SourceFile]) -> dict[str, str]:
         """Return by path, in order, the key of what is read of each file: its name, content, and how it is read."""
         return {

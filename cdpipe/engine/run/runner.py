@@ -141,6 +141,10 @@ class Runner:
             except DamageError as error:
                 self._discard(error)
 
+    def find(self, name: str) -> Entry | None:
+        """Return the kept output of a stage, None if the cache does not have it."""
+        return self._find(name)
+
     def use(self, prepared: Prepared, sources: Sequence[Raw], what: Callable[[Prepared], T]) -> tuple[Prepared, T]:
         """Do something with the last stage's output; if that turns out to be damaged, make it again and begin anew.
 

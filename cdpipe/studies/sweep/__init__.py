@@ -1,0 +1,1 @@
+"""Sweeps: attack x parameters x seeds x splits x classifiers, each cell once, whatever interrupts it."""

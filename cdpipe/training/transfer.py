@@ -1,0 +1,83 @@
+"""Transfer: a classifier that was trained on one attack, tested on others."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cdpipe.training.classifiers import CLASSIFIERS, Labels, Matrix
+from cdpipe.training.examples import Examples, gather_examples
+from cdpipe.training.metrics import Metrics, measure
+from cdpipe.training.sampling import choose_vehicles, tally
+from cdpipe.training.split import split
+from cdpipe.training.train import NAME, TrainParams
+
+Test = Callable[[pd.DataFrame], Metrics]
+"""Tests a classifier on the test side of a frame."""
+
+
+class Side(NamedTuple):
+    """Messages of one side: features, shape (n, features), and labels, shape (n,)."""
+
+    matrix: Matrix
+    label: Labels
+
+
+def train_for_transfer(frame: pd.DataFrame, params: TrainParams, *, threads: int) -> Test:
+    """Fit a classifier on the train side of a frame; return what tests it on the test side of any.
+
+    The split is drawn by row number or vehicle: where frames are of the same messages, attacked in several ways, no
+    message or vehicle that the classifier has learnt from is in a test. Tested on its own frame it has the metrics that
+    `train` gives.
+
+    Parameters
+    ----------
+    frame
+        What the features stage gives, shape (n, …).
+    params
+        One classifier, and the split.
+    threads
+        Threads to use at most; results do not depend on it.
+
+    Raises
+    ------
+    ValueError
+        If there is not one classifier, or as for `train`.
+    """
+    if len(params.classifiers) != 1:
+        raise ValueError(f"transfer is of one classifier at a time, not of {len(params.classifiers)}")
+    learnt = _take_side(frame, params, tests=False)
+    if np.unique(learnt.label).size == 1:
+        raise ValueError(f"all {learnt.label.size} training messages have one label; change attack.ratio")
+    predict = CLASSIFIERS[params.classifiers[0]](params, learnt.matrix, learnt.label, threads)
+
+    def test(other: pd.DataFrame) -> Metrics:
+        side = _take_side(other, params, tests=True)
+        return measure(side.label, predict(side.matrix))
+
+    return test
+
+
+def _take_side(frame: pd.DataFrame, params: TrainParams, *, tests: bool) -> Side:
+    examples = _gather(frame, params)
+    testing: NDArray[np.bool_] = split(
+        by=params.split,
+        test_ratio=params.test_ratio,
+        seed=params.seed,
+        row_number=examples.row_number,
+        vehicle=examples.vehicle,
+        time_us=examples.time_us,
+        coarse=examples.coarse,
+    )
+    chosen = testing if tests else ~testing
+    return Side(examples.matrix[chosen], examples.label[chosen])
+
+
+def _gather(frame: pd.DataFrame, params: TrainParams) -> Examples:
+    """Return the examples of a frame, of a sample of its vehicles where one is asked for."""
+    if params.sample_rows is None or params.sample_rows >= len(frame):
+        return gather_examples([frame], rows=len(frame), stage=NAME).examples
+    chosen = choose_vehicles(tally([frame]), rows=params.sample_rows, seed=params.seed)
+    return gather_examples([frame], rows=params.sample_rows, stage=NAME, chosen=chosen).examples
