@@ -14,6 +14,8 @@ from cdpipe.columns import (
     IS_FALSE,
     LABELS,
     ROW_NUMBER,
+    TIME,
+    VEHICLE,
     VEHICLE_ID,
     X_POS,
     Y_POS,
@@ -26,8 +28,11 @@ from cdpipe.kernels.draws.thresholds import NOBODY, choose_rows, choose_threshol
 from cdpipe.stages.attacks import AttackParams, Given, Pool, Positions, Targets
 from cdpipe.stages.attacks.given import INPUTS as GIVEN_INPUTS
 from cdpipe.stages.attacks.given import find_attackers, mark, take_labels
+from cdpipe.stages.attacks.sequence import SequenceAttack
+from cdpipe.stages.attacks.streaming import State, attack_streams
 from cdpipe.stages.frames.interop import Vehicles, number_plainly, require_columns, view_vehicles
 from cdpipe.stages.ledger import Ledger
+from cdpipe.stages.order import Key
 
 NAME: Final = "attack"
 VERSION: Final = 5
@@ -170,6 +175,8 @@ def apply(frame: pd.DataFrame, params: AttackParams | Given, facts: Facts | None
     """
     if isinstance(params, Given):
         return _take_given(frame, params, facts)
+    if isinstance(params, SequenceAttack):
+        return resume(frame, params, facts, None, None)[:2]
     _refuse_labels(frame)
     require_columns(frame, (ROW_NUMBER, VEHICLE_ID, X_POS, Y_POS), stage=NAME)
     vehicles = view_vehicles(frame[VEHICLE_ID])
@@ -226,6 +233,45 @@ def _take_given(frame: pd.DataFrame, params: Given, facts: Facts | None) -> tupl
     series = {name: pd.Series(values, index=frame.index, copy=False) for name, values in labels.items()}
     rest = frame.drop(columns=[name for name in (GIVEN_ATTACKER, GIVEN_FALSE) if name in frame.columns])
     return rest.assign(**series), Ledger(NAME, rows_in, len(frame), dropped, notes)
+
+
+def is_ordered(params: AttackParams | Given) -> bool:
+    """Return True if the attack must see a vehicle's messages one after the other."""
+    return not isinstance(params, Given) and params.is_ordered
+
+
+def resume(
+    frame: pd.DataFrame, params: SequenceAttack, facts: Facts | None, state: State | None, until: Key | None
+) -> tuple[pd.DataFrame, Ledger, State | None]:
+    """Attack one partition of ordered messages, as `apply` does, from the state that the one before left.
+
+    Parameters
+    ----------
+    frame, params, facts
+        As for `apply`; the messages are in the order of `stages.order`, and have its columns.
+    state
+        What the piece before left of a vehicle that goes on here; None: nothing.
+    until
+        Where the next piece begins; None: whole vehicles are here.
+
+    Returns
+    -------
+    frame, ledger
+        As of `apply`. Messages that attackers add are among the others in their order, with `copy` from 1 on, and in
+        the ledger.
+    state
+        For the next piece.
+    """
+    _refuse_labels(frame)
+    require_columns(frame, (ROW_NUMBER, VEHICLE_ID, VEHICLE, TIME, *params.claimed), stage=NAME)
+    frame = number_plainly(frame)
+    hit = _choose(frame[ROW_NUMBER].to_numpy(np.int64), view_vehicles(frame[VEHICLE_ID]), params, facts)
+    labels = {IS_ATTACKER: hit.view(np.int8), IS_FALSE: np.zeros(len(frame), np.int8)}
+    labelled = frame.assign(**labels)
+    made = attack_streams(labelled, params, hit, facts.pool if facts else None, state=state, until=until)
+    notes = {_ATTACKING: int(np.count_nonzero(hit)), "messages attacked": made.active}
+    added = {params.kind: made.added} if made.added else {}
+    return made.frame, Ledger(NAME, len(frame), len(made.frame), notes=notes, added=added), made.state
 
 
 def _copy(values: NDArray[np.float64]) -> NDArray[np.float64]:

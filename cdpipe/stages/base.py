@@ -62,6 +62,12 @@ class Stage:
     regions
         (params, columns of the input) -> what the filters that it begins with keep, each with the reason it gives for
         the others, in their order: rows outside need not even be read. None if it begins with none.
+    is_ordered
+        params -> whether `apply` takes whole vehicles in the order of `stages.order`. None: never.
+    resume
+        (frame, params, facts, state, until) -> (frame, ledger, state): as `apply`, for a vehicle's messages in pieces.
+        It goes on from the state that the piece before left (None: there was none), and leaves its own; `until` is the
+        `order.Key` where the next piece begins (None: there is none). None: pieces are nothing to it.
     """
 
     name: str
@@ -71,6 +77,12 @@ class Stage:
     apply: Callable[[pd.DataFrame, Any, Any], tuple[pd.DataFrame, Ledger]]
     whole: GlobalStep | None = None
     regions: Callable[[Any, Collection[str]], Sequence[tuple[str, Region]]] | None = None
+    is_ordered: Callable[[Any], bool] | None = None
+    resume: Callable[..., tuple[pd.DataFrame, Ledger, Any]] | None = None
+
+    def needs_order(self, params: Params) -> bool:
+        """Return True if messages must come in the order of `stages.order`, each vehicle's in one piece."""
+        return self.is_ordered is not None and self.is_ordered(params)
 
     def held_bytes(self, params: Params) -> int:
         """Return what the global step holds of the whole data set, at most; 0 where there is none."""

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from cdpipe.columns import (
     BY_NAME,
     COARSE,
+    COPY,
     GENERATED_AT,
     GIVEN_ATTACKER,
     GIVEN_FALSE,
@@ -17,7 +18,6 @@ from cdpipe.columns import (
     IS_FALSE,
     LABELS,
     ROW_NUMBER,
-    SEC_MARK,
     TIME,
     VEHICLE,
     VEHICLE_ID,
@@ -26,7 +26,6 @@ from cdpipe.columns import (
     canonical,
 )
 from cdpipe.kernels.buffers.selection import look_up
-from cdpipe.kernels.text.calendar import mark_whole_seconds, refine_seconds
 from cdpipe.kernels.text.hex_ids import parse_hex
 from cdpipe.stages.frames.assembly import make_frame
 from cdpipe.stages.frames.interop import (
@@ -39,15 +38,15 @@ from cdpipe.stages.frames.interop import (
     view_labels,
 )
 from cdpipe.stages.ledger import Ledger
+from cdpipe.stages.order import DISTANT, TIMELESS, tell_times
 from cdpipe.stages.params import Params
 
 NAME: Final = "features"
 VERSION: Final = 4
-KEYS: Final = (ROW_NUMBER, VEHICLE, TIME, COARSE)
+KEYS: Final = (ROW_NUMBER, COPY, VEHICLE, TIME, COARSE)
 """Kept beside the features, never learnt from: splits and the order of rows rest on them."""
 
 _NO_FEATURES: Final = frozenset((*KEYS, *LABELS, GIVEN_ATTACKER, GIVEN_FALSE))
-_DISTANT: Final = "second marks more than a second from the recorded time"
 _XY_ELEVATION: Final = (VEHICLE_ID, X_POS, Y_POS, "coreData_elevation")
 _PARTS: Final = ("month", "day", "year", "hour", "minute", "second", "pm")
 SETS: Final[dict[str, tuple[str, ...]]] = {
@@ -100,9 +99,9 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
     Returns
     -------
     frame
-        The keys (`row_number`, `vehicle`, `time_us`, `time_is_coarse`), the features in the order asked for (ids as
-        nullable `UInt64`, null where not hexadecimal; numbers as they were), `isAttacker`, `isFalse`. The input is not
-        changed.
+        The keys (`row_number`, `vehicle`, `time_us`, `time_is_coarse`, and `copy` if there), the features in the order
+        asked for (ids as nullable `UInt64`, null where not hexadecimal; numbers as they were), `isAttacker`, `isFalse`.
+        The input is not changed.
     ledger
         Rows without a time are dropped, for nothing tells where they belong in the order that splits rest on. It notes
         ids that are not hexadecimal, and second marks that are far from their times.
@@ -121,21 +120,31 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
     require_columns(frame, (ROW_NUMBER, *chosen, IS_ATTACKER, VEHICLE_ID, GENERATED_AT), stage=NAME)
     timeless = null_mask(frame[GENERATED_AT])
     if timeless.any():
-        dropped[f"null in {GENERATED_AT}"] = int(np.count_nonzero(timeless))
+        dropped[TIMELESS] = int(np.count_nonzero(timeless))
         frame = number_plainly(frame[~timeless])
     codes, ids = view_labels(frame[VEHICLE_ID])
     codes = codes.astype(np.int32, copy=False)  # as look-ups take them: else each would convert them
     notes: dict[str, int] = {}
     data: dict[str, object] = {
         ROW_NUMBER: _number(frame[ROW_NUMBER]).astype(np.int64),
-        VEHICLE: look_up(hash_vehicles(ids), codes),
+        **({COPY: frame[COPY]} if COPY in frame.columns else {}),
+        **_tell_keys(frame, ids, codes, notes),
     }
-    data[TIME], data[COARSE] = _tell_times(frame, notes)
     for name in chosen:
         data[name] = _hex_ids(ids, codes, notes) if name == VEHICLE_ID else _number(frame[name])
     for name in (IS_ATTACKER, *((IS_FALSE,) if IS_FALSE in frame.columns else ())):
         data[name] = _number(frame[name]).astype(np.int8)
     return make_frame(data, len(frame)), Ledger(NAME, rows_in, len(frame), dropped, notes)
+
+
+def _tell_keys(frame: pd.DataFrame, ids: Cells, codes: NDArray[np.int32], notes: dict[str, int]) -> dict[str, object]:
+    """Return vehicle, time and whether that is coarse: those of the order of messages, where they are in it."""
+    if {VEHICLE, TIME, COARSE} <= set(frame.columns):
+        return {name: frame[name] for name in (VEHICLE, TIME, COARSE)}
+    times = tell_times(frame)
+    if times.distant:
+        notes[DISTANT] = times.distant
+    return {VEHICLE: look_up(hash_vehicles(ids), codes), TIME: times.time_us, COARSE: times.coarse}
 
 
 def _can_be_number(name: str) -> bool:
@@ -160,18 +169,3 @@ def _hex_ids(ids: Cells, codes: NDArray[np.int32], notes: dict[str, int]) -> obj
         if null.any():  # a text that is not hexadecimal may be one that no row has
             notes["ids that are no hexadecimal number of 64 bits"] = int(np.count_nonzero(null))
     return pd.arrays.IntegerArray(spread(codes, values, of_null=0), null)
-
-
-def _tell_times(frame: pd.DataFrame, notes: dict[str, int]) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    """Return when messages were generated, and which times are known to the whole second only; shape (n,) each.
-
-    Where the frame does not say which times are coarse, those of whole seconds are.
-    """
-    times = frame[GENERATED_AT].to_numpy().astype("M8[us]", copy=False).view(np.int64)
-    coarse = frame[COARSE].to_numpy(np.int8) if COARSE in frame.columns else mark_whole_seconds(times)[0]
-    if SEC_MARK not in frame.columns:
-        return times.copy(), coarse.copy()
-    refined, still, distant = refine_seconds(times, frame[SEC_MARK].to_numpy(dtype=np.int64, na_value=-1), coarse)
-    if distant:
-        notes[_DISTANT] = distant
-    return refined, still

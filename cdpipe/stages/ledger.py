@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Rows in, rows out, and rows dropped by reason, for one stage; it always balances.
+    """Rows in, rows out, and rows dropped and added by reason, for one stage; it always balances.
 
     Attributes
     ----------
@@ -18,11 +18,13 @@ class Ledger:
         Rows dropped, by reason. A row that several reasons would drop counts under the first.
     notes
         Counts of what happened to rows that were kept (e.g. cells read as null), by name.
+    added
+        Rows that the stage made, by reason: messages that an attacker sent beside those there were.
 
     Raises
     ------
     ValueError
-        If rows in differ from rows out and dropped together.
+        If rows in and added differ from rows out and dropped together.
     """
 
     stage: str
@@ -30,24 +32,27 @@ class Ledger:
     rows_out: int
     dropped: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
+    added: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse an account that does not balance."""
-        lost = self.rows_in - self.rows_out - sum(self.dropped.values())
+        lost = self.rows_in + sum(self.added.values()) - self.rows_out - sum(self.dropped.values())
         if lost:
+            added = f"{dict(self.added)} added, " if self.added else ""
             raise ValueError(
-                f"stage {self.stage!r} does not balance: {self.rows_in} rows in, {self.rows_out} out, "
+                f"stage {self.stage!r} does not balance: {self.rows_in} rows in, {added}{self.rows_out} out, "
                 f"{dict(self.dropped)} dropped, {lost} unaccounted for"
             )
 
     def as_dict(self) -> dict[str, object]:
-        """Return the account as plain JSON-able values."""
+        """Return the account as plain JSON-able values; `added` only where there is any."""
         return {
             "stage": self.stage,
             "rows_in": self.rows_in,
             "rows_out": self.rows_out,
             "dropped": dict(self.dropped),
             "notes": dict(self.notes),
+            **({"added": dict(self.added)} if self.added else {}),
         }
 
 
@@ -69,6 +74,19 @@ def add_ledgers(ledgers: Iterable[Ledger]) -> Ledger:
         rows_out=sum(part.rows_out for part in parts),
         dropped=_add(part.dropped for part in parts),
         notes=_add(part.notes for part in parts),
+        added=_add(part.added for part in parts),
+    )
+
+
+def chain_ledgers(stage: str, first: Ledger, second: Ledger) -> Ledger:
+    """Return the account of two steps, one after the other, as that of one stage."""
+    return Ledger(
+        stage,
+        first.rows_in,
+        second.rows_out,
+        _add((first.dropped, second.dropped)),
+        _add((first.notes, second.notes)),
+        _add((first.added, second.added)),
     )
 
 

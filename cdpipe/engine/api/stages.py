@@ -6,9 +6,8 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from cdpipe.columns import ROW_NUMBER
-from cdpipe.stages import BY_NAME
+from cdpipe.stages import BY_NAME, apply_whole
 from cdpipe.stages.attacks import AttackParams
-from cdpipe.stages.base import find_facts
 from cdpipe.stages.clean import CleanParams
 from cdpipe.stages.features import FeatureParams
 from cdpipe.stages.frames.assembly import number_rows
@@ -60,7 +59,7 @@ def apply_stage(name: str, frame: Frame, params: Params) -> tuple[Frame, Any]:
     if isinstance(frame, pd.DataFrame):
         if ROW_NUMBER not in frame.columns:
             frame = number_rows(frame, 0)
-        return stage.apply(frame, params, find_facts(stage, frame, params))
+        return apply_whole(stage, frame, params)
     # Dask's frames cost 0.6 s at start-up, which a pandas frame need not pay.
     from cdpipe.engine.graph.dask_frames import lay_stage  # noqa: PLC0415
 
@@ -90,7 +89,7 @@ def rehearse(columns: Sequence[str], params: Mapping[str, Params]) -> pd.DataFra
     frame = empty_frame(columns)
     for name, stage in BY_NAME.items():
         try:
-            frame, _ledger = stage.apply(frame, params[name], find_facts(stage, frame, params[name]))
+            frame, _ledger = apply_whole(stage, frame, params[name])
         except (KeyError, TypeError) as error:
             raise ValueError(f"[{name}]: {error.args[0]}") from None
     return frame

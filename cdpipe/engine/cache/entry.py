@@ -93,9 +93,9 @@ class Draft:
         self.directory = drafts / f"{key[:16]}.{uuid4().hex}"
         self._owner = HeldLock(self.directory / OWNER)
 
-    def part_path(self, index: int) -> Path:
+    def part_path(self, index: int, suffix: str = ".parquet") -> Path:
         """Return where part `index` (from 0) goes; write it beside, fsync, then rename, as `parts.write_part` does."""
-        return self.directory / f"part-{index:06d}.parquet"
+        return self.directory / f"part-{index:06d}{suffix}"
 
     def complete(
         self,
@@ -105,10 +105,12 @@ class Draft:
         part_rows: Sequence[int],
         ledger: Mapping[str, Any],
         written: Sequence[Written] | None = None,
+        suffix: str = ".parquet",
     ) -> Manifest:
         """Check that every part is there, flush all to the disk and write the manifest.
 
-        What was `written` as each part is noted; where that is not known, what each has now.
+        What was `written` as each part is noted; where that is not known, what each has now. The parts' names end with
+        the `suffix`.
 
         Other files in the folder are attached to the entry, except those whose names begin with a dot. A worker
         that died had half written these: they go, and so do parts beyond those named.
@@ -120,7 +122,7 @@ class Draft:
         """
         parts = []
         for index, rows in enumerate(part_rows):
-            path = self.part_path(index)
+            path = self.part_path(index, suffix)
             if not path.is_file():
                 raise DamageError(f"{path.name} of {len(part_rows)} parts was never written")
             known = note_part(path, rows) if written is None else written[index]._replace(rows=rows)

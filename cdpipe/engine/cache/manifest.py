@@ -29,7 +29,7 @@ class File(BaseModel):
 
 
 class Part(File):
-    """A Parquet file of an entry; its footer has a digest of its own."""
+    """A file of messages of an entry; its footer has a digest of its own."""
 
     rows: NonNegativeInt
     footer: str = Field(pattern=DIGEST)

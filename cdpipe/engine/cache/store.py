@@ -67,8 +67,9 @@ class CacheParams(Params):
     def _check_stages(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         from cdpipe.stages import STAGES  # noqa: PLC0415 - the stages load numba, which a cache needs only here
         from cdpipe.stages.gather.gather import NAME as GATHER  # noqa: PLC0415
+        from cdpipe.stages.order import NAME as ORDERING  # noqa: PLC0415
 
-        known = (GATHER, *(stage.name for stage in STAGES))
+        known = (GATHER, *(stage.name for stage in STAGES), ORDERING)
         for name in names:
             if name not in known:
                 raise ValueError(f"{name!r} is no stage whose output can be kept: choose from {', '.join(known)}")
@@ -213,6 +214,7 @@ class Store:
         written: Sequence[Written] | None = None,
         series: str | None = None,
         lasting: bool = True,
+        suffix: str = ".parquet",
     ) -> Entry:
         """Make a draft the entry of its key, whole or not at all, then evict what is beyond the limit.
 
@@ -221,7 +223,7 @@ class Store:
 
         If another process committed that key first, its entry is returned and this draft dropped. All parts are
         written by now; `part_rows` has the rows of each, in order, and `written` what was written, where that is
-        known. `params` and `ledger` are JSON-able.
+        known. Their names end with the `suffix`. `params` and `ledger` are JSON-able.
 
         Raises
         ------
@@ -230,7 +232,9 @@ class Store:
         """
         pins, self._used = self._open_pins(), True
         with self._explained(), draft:
-            manifest = draft.complete(stage=stage, params=params, part_rows=part_rows, ledger=ledger, written=written)
+            manifest = draft.complete(
+                stage=stage, params=params, part_rows=part_rows, ledger=ledger, written=written, suffix=suffix
+            )
             place = self._place(draft.key)
             with in_place(self.directory):
                 pins.append(draft.key)

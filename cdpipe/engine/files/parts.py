@@ -95,14 +95,14 @@ def read_part(path: Path, columns: Sequence[str] | None = None, *, known: Writte
 
 def _decode(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
     with open_arrow(str(path)) as stream:  # a path costs Arrow a search for file systems and data sets
-        return _to_frame(
+        return table_to_frame(
             pq.ParquetFile(stream).read(columns=None if columns is None else list(columns), use_threads=False)
         )
 
 
 def read_types(path: Path, *, known: Written | None = None) -> pd.DataFrame:
     """Read a partition's columns without any row; errors as of `read_notes`."""
-    return _to_frame(read_notes(path, known=known).schema.to_arrow_schema().empty_table())
+    return table_to_frame(read_notes(path, known=known).schema.to_arrow_schema().empty_table())
 
 
 def read_notes(path: Path, *, known: Written | None = None) -> pq.FileMetaData:
@@ -123,11 +123,16 @@ def read_notes(path: Path, *, known: Written | None = None) -> pq.FileMetaData:
     if known is None:
         with open_arrow(str(path)) as stream:
             return pq.read_metadata(stream)
+    return pq.read_metadata(pa.BufferReader(read_footer(path, known)))
+
+
+def read_footer(path: Path, known: Written) -> bytes:
+    """Return the footer of a file, with its length and its last letters; errors as of `read_notes`."""
     with reading(path), path.open("rb", buffering=0) as raw:
         footer = _footer(raw)
     if hash_bytes(footer) != known.footer:
         raise DamageError(f"the footer of {path.name} has other bytes than were written there", path)
-    return pq.read_metadata(pa.BufferReader(footer))
+    return footer
 
 
 def _footer(stream: FileIO) -> bytes:
@@ -139,7 +144,8 @@ def _footer(stream: FileIO) -> bytes:
     return stream.read()
 
 
-def _to_frame(table: pa.Table) -> pd.DataFrame:
+def table_to_frame(table: pa.Table) -> pd.DataFrame:
+    """Turn an Arrow table of a schema that `to_arrow` made into a frame of the types that it was made of."""
     labels = [name for name, kind in zip(table.column_names, table.schema.types, strict=True) if _is_label(kind)]
     # pandas makes a Python string of every label to see that no two are the same: 30 ms for 50,000.
     frame: pd.DataFrame = table.drop_columns(labels).to_pandas()

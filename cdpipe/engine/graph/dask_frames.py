@@ -11,15 +11,17 @@ from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 from dask.task_spec import List, TaskRef
 
-from cdpipe.columns import ROW_NUMBER
+from cdpipe.columns import ROW_NUMBER, VEHICLE, VEHICLE_ID
+from cdpipe.engine.buckets.chunks import number_buckets
 from cdpipe.engine.graph.dask_compat import UNKNOWN_CATEGORIES, FromGraph, new_collection
 from cdpipe.engine.graph.global_step import add_merges, survey
 from cdpipe.engine.graph.layers import Layer
 from cdpipe.engine.graph.simplify import hands_on
-from cdpipe.stages import BY_NAME
-from cdpipe.stages.base import Stage, find_facts
-from cdpipe.stages.frames.assembly import number_rows
-from cdpipe.stages.ledger import Ledger, add_ledgers
+from cdpipe.stages import BY_NAME, apply_whole, order
+from cdpipe.stages.base import Stage
+from cdpipe.stages.frames.assembly import join_rows, number_rows
+from cdpipe.stages.frames.interop import name_canonically, take_rows, view_vehicles
+from cdpipe.stages.ledger import Ledger, add_ledgers, chain_ledgers
 from cdpipe.stages.params import Params
 
 _KNOWN_TYPES: Final = 64
@@ -121,6 +123,9 @@ def lay_stage(stage: Stage, frame: dd.DataFrame, params: Params) -> tuple[dd.Dat
     elif whole is not None and _find_ours(frame) is None and set(whole.inputs(params)) <= names:
         # A frame from Parquet is read twice, first these columns alone; else all partitions would wait in memory.
         looked = laid.take(frame[list(whole.inputs(params))])
+    if stage.needs_order(params):
+        parts = looked = _order_parts(laid, parts, starts)
+        starts = [None] * len(parts)
     facts = None
     if whole is not None:
         surveys = [
@@ -133,6 +138,29 @@ def lay_stage(stage: Stage, frame: dd.DataFrame, params: Params) -> tuple[dd.Dat
     return laid.split(_find_types(stage.name, params, types))
 
 
+def _order_parts(laid: Partitions, parts: Sequence[TaskRef], starts: Sequence[Any]) -> list[TaskRef]:
+    """Add the tasks that put messages in order: as many partitions, of whole vehicles, as there were."""
+    scattered = [
+        laid.add("scatter", place, _scatter, part, start, len(parts))
+        for place, (part, start) in enumerate(zip(parts, starts, strict=True))
+    ]
+    return [laid.add("order", bucket, _order, List(*scattered), bucket) for bucket in range(len(parts))]
+
+
+def _scatter(made: Made, first_row: int | None, buckets: int) -> list[pd.DataFrame]:
+    """Return a partition's messages by buckets of vehicles."""
+    frame = name_canonically(_number(made, first_row))
+    codes, hashes = view_vehicles(frame[VEHICLE_ID])
+    # What is in order already may have messages under another id than their sender's.
+    vehicle = frame[VEHICLE].to_numpy(np.uint64) if VEHICLE in frame.columns else hashes[codes]
+    number = number_buckets(vehicle, buckets)
+    return [take_rows(frame, np.flatnonzero(number == bucket)) for bucket in range(buckets)]
+
+
+def _order(scattered: Sequence[Sequence[pd.DataFrame]], bucket: int) -> Pair:
+    return order.apply(join_rows([pieces[bucket] for pieces in scattered]))
+
+
 def _number(made: Made, first_row: int | None) -> pd.DataFrame:
     """Return a partition's frame, its rows numbered if they are not (then `first_row` is where they begin)."""
     frame = made if isinstance(made, pd.DataFrame) else made[0]
@@ -140,7 +168,10 @@ def _number(made: Made, first_row: int | None) -> pd.DataFrame:
 
 
 def _apply(stage: str, made: Made, first_row: int | None, params: Params, facts: Any) -> Pair:  # noqa: ANN401
-    return BY_NAME[stage].apply(_number(made, first_row), params, facts)
+    frame, ledger = BY_NAME[stage].apply(_number(made, first_row), params, facts)
+    if BY_NAME[stage].needs_order(params) and isinstance(made, tuple):
+        return frame, chain_ledgers(stage, made[1], ledger)
+    return frame, ledger
 
 
 def _survey(stage: str, made: Made, first_row: int | None, params: Params) -> Any:  # noqa: ANN401
@@ -165,7 +196,7 @@ def _second(pair: Pair) -> Ledger:
 def _find_types(stage: str, params: Params, types: tuple[tuple[str, Any], ...]) -> pd.DataFrame:
     """Return a stage's output without any row, given the columns and types of its input."""
     meta = pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in types})
-    empty, _ledger = BY_NAME[stage].apply(meta, params, find_facts(BY_NAME[stage], meta, params))
+    empty, _ledger = apply_whole(BY_NAME[stage], meta, params)
     return forget_labels(empty)
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+import pyarrow as pa
 from dask.delayed import Delayed
 from dask.task_spec import TaskRef
 
 from cdpipe.columns import GENERATED_AT, RECEIVED_AT, ROW_NUMBER
+from cdpipe.engine.buckets.chunks import SUFFIX, Chunk, find_place, join_chunks, read_chunk, write_buckets
 from cdpipe.engine.files.parts import Written, read_part, read_types, write_part
 from cdpipe.engine.files.rejects import write_rejects
 from cdpipe.engine.files.sources import Block, read_block
@@ -17,10 +19,11 @@ from cdpipe.engine.graph.global_step import survey
 from cdpipe.engine.graph.layers import Layer
 from cdpipe.engine.graph.row_numbers import FIRST, Start, add_starts
 from cdpipe.engine.graph.simplify import hands_on
-from cdpipe.stages import BY_NAME
+from cdpipe.stages import BY_NAME, order
 from cdpipe.stages.gather.gather import MUST, Gathered, fill_times
 from cdpipe.stages.gather.gather import NAME as GATHER
 from cdpipe.stages.ledger import Ledger, add_ledgers
+from cdpipe.stages.order import Key
 from cdpipe.stages.params import Params
 
 
@@ -72,6 +75,32 @@ class Raw(NamedTuple):
     fills_times: bool = False
 
 
+class Bucket(NamedTuple):
+    """The messages of a range of vehicles, or of a part of one vehicle's time, that a task reads from many files.
+
+    Attributes
+    ----------
+    chunks
+        What is read, in the order of their files.
+    schema
+        That of the chunks.
+    columns
+        The columns wanted (None: all).
+    after, until
+        Keys between which messages are wanted, the second not included; None: from the first, to the last. Where
+        there is a bound, the task goes on from the state in which that of the bucket before left its stages.
+    """
+
+    chunks: tuple[Chunk, ...]
+    schema: pa.Schema
+    columns: tuple[str, ...] | None = None
+    after: Key | None = None
+    until: Key | None = None
+
+
+Source = Raw | Stored | Bucket
+
+
 class Apply(NamedTuple):
     """Step: take the partition through a stage."""
 
@@ -96,6 +125,24 @@ class Keep(NamedTuple):
     by_file: bool = False
 
 
+class Scatter(NamedTuple):
+    """Step: put the partition's messages in order, and write them by buckets of vehicles.
+
+    Attributes
+    ----------
+    folder, buckets
+        Where they go, and how many buckets there are.
+    """
+
+    folder: Path
+    buckets: int
+
+    @property
+    def stage(self) -> str:
+        """The name of the step."""
+        return order.NAME
+
+
 class Look(NamedTuple):
     """Step: survey the partition for the global step of a stage to come."""
 
@@ -103,7 +150,7 @@ class Look(NamedTuple):
     params: Params
 
 
-Step = Apply | Keep | Look
+Step = Apply | Keep | Scatter | Look
 
 
 class Outcome(NamedTuple):
@@ -125,6 +172,8 @@ class Outcome(NamedTuple):
         What a `Look` found.
     written
         By stage, what a `Keep` wrote.
+    state
+        By stage, what it goes on from in the bucket that follows, where that has messages of the same vehicle.
     """
 
     ledgers: dict[str, Ledger]
@@ -134,6 +183,7 @@ class Outcome(NamedTuple):
     numbers: int = 0
     survey: Any = None
     written: Mapping[str, Written] = {}
+    state: Mapping[str, Any] = {}
 
 
 def part_name(index: int) -> str:
@@ -141,8 +191,13 @@ def part_name(index: int) -> str:
     return f"part-{index:06d}.parquet"
 
 
+def bucket_name(index: int) -> str:
+    """Return the name of the file of buckets that is made of a partition."""
+    return f"part-{index:06d}{SUFFIX}"
+
+
 def lay_chain(
-    sources: Sequence[Raw | Stored], steps: Sequence[Step], *, facts: Mapping[str, Any] | None = None
+    sources: Sequence[Source], steps: Sequence[Step], *, facts: Mapping[str, Any] | None = None
 ) -> list[Delayed]:
     """Lay steps over partitions: one task each, and nothing computed yet.
 
@@ -162,20 +217,43 @@ def lay_chain(
     """
     name = steps[-1].stage if steps else GATHER
     layer = Layer(name)
-    starts = iter(add_starts(layer, [source.block for source in sources if source.block is not None]))
-    chain = []
+    starts = iter(add_starts(layer, [block for block in map(_block, sources) if block is not None]))
+    chain: list[TaskRef] = []
+    given = dict(facts or {})
     for index, source in enumerate(sources):
-        start = () if source.block is None else next(starts)
-        chain.append(layer.add(name, index, run_chain, source, tuple(steps), index, *start, **(facts or {})))
+        start = () if _block(source) is None else next(starts)
+        if isinstance(source, Bucket) and source.after is not None:
+            before = layer.add("state", index - 1, _state, chain[-1])
+            chain[-1] = layer.add("stateless", index - 1, _stateless, chain[-1])
+            chain.append(layer.add(name, index, resume_chain, before, source, tuple(steps), index, **given))
+        else:
+            chain.append(layer.add(name, index, run_chain, source, tuple(steps), index, *start, **given))
     return layer.wrap(chain)
 
 
+def resume_chain(
+    state: Mapping[str, Any],
+    source: Bucket,
+    steps: Sequence[Step],
+    index: int,
+    **facts: Any,  # noqa: ANN401
+) -> Outcome:
+    """Take a bucket through its steps, from the state in which the one before left its stages."""
+    return run_chain(source, steps, index, state=state, **facts)
+
+
+def _block(source: Source) -> Block | None:
+    return None if isinstance(source, Bucket) else source.block
+
+
 def run_chain(
-    source: Raw | Stored,
+    source: Source,
     steps: Sequence[Step],
     index: int,
     starts: Sequence[Start] = FIRST,
     place: int = 0,
+    *,
+    state: Mapping[str, Any] | None = None,
     **facts: Any,  # noqa: ANN401
 ) -> Outcome:
     """Take one partition through its steps; this is the body of every task.
@@ -191,6 +269,7 @@ def run_chain(
     ledgers, seconds = dict(outcome.ledgers), dict(outcome.seconds)
     found = None
     written: dict[str, Written] = {}
+    left: dict[str, Any] = {}
     before = starts[place].rows_before_file
     for step in steps:
         match step:
@@ -201,16 +280,37 @@ def run_chain(
             case Keep(stage, folder, True):
                 written[stage] = write_part(_shift(frame, -before), folder / part_name(index))
             case Apply(stage, params):
-                frame, ledger = BY_NAME[stage].apply(frame, params, facts.get(stage))
+                given = (state or {}).get(stage)
+                frame, ledger, left[stage] = _apply(stage, frame, params, facts.get(stage), source, given)
                 ledgers[stage] = add_ledgers([ledger, ledgers[stage]]) if stage in ledgers else ledger
             case Keep(stage, folder):
                 written[stage] = write_part(frame, folder / part_name(index))
+            case Scatter(folder, buckets):
+                frame, ledgers[order.NAME] = order.apply(frame)
+                written[order.NAME] = write_buckets(frame, folder / bucket_name(index), buckets=buckets)
             case Look(stage, params):
                 found = survey(stage, frame, params)
         seconds[step.stage] = seconds.get(step.stage, 0.0) + clock() - start
         start = clock()
     numbers = starts[place + 1].row - starts[place].row
-    return outcome._replace(ledgers=ledgers, seconds=seconds, numbers=numbers, survey=found, written=written)
+    return outcome._replace(
+        ledgers=ledgers, seconds=seconds, numbers=numbers, survey=found, written=written, state=left
+    )
+
+
+def _apply(
+    stage: str,
+    frame: pd.DataFrame,
+    params: Params,
+    facts: Any,  # noqa: ANN401
+    source: Source,
+    state: Any,  # noqa: ANN401
+) -> tuple[pd.DataFrame, Ledger, Any]:
+    """Apply a stage to a partition; to a piece of a vehicle from the state that is given, which it gives on."""
+    resume, until = BY_NAME[stage].resume, source.until if isinstance(source, Bucket) else None
+    if resume is None or (state is None and until is None):
+        return *BY_NAME[stage].apply(frame, params, facts), None
+    return resume(frame, params, facts, state, until)
 
 
 def _shift(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
@@ -267,8 +367,11 @@ def read_raw(source: Raw, first: Start) -> Gathered:
     return fill_times(gathered, convention=convention, keep_received=RECEIVED_AT in source.columns)
 
 
-def _load(source: Raw | Stored, index: int, first: Start) -> tuple[Outcome, pd.DataFrame]:
+def _load(source: Source, index: int, first: Start) -> tuple[Outcome, pd.DataFrame]:
     start = time.perf_counter()
+    if isinstance(source, Bucket):
+        frame, size = read_bucket(source)
+        return Outcome({}, {order.NAME: time.perf_counter() - start}, len(frame), size), frame
     if isinstance(source, Stored):
         known = [ledger for ledger in (source.gathered, source.dropped) if ledger is not None]
         ledgers = {ledger.stage: ledger for ledger in known}
@@ -283,6 +386,38 @@ def _load(source: Raw | Stored, index: int, first: Start) -> tuple[Outcome, pd.D
     seconds = {GATHER: time.perf_counter() - start}
     rows = gathered.ledger.rows_in
     return Outcome({GATHER: gathered.ledger}, seconds, rows, source.block.size), gathered.frame
+
+
+def read_bucket(source: Bucket) -> tuple[pd.DataFrame, int]:
+    """Return the messages of a bucket in their order, or in that of its chunks some columns; and how many bytes it has.
+
+    Fails with a `DamageError` if a chunk is not what was written.
+    """
+    tables = [_within(chunk, source) for chunk in source.chunks]
+    frame = join_chunks(tables, source.schema, columns=source.columns)
+    if source.columns is None:
+        frame, _ledger = order.apply(frame)
+    return frame, sum(chunk.bytes for chunk in source.chunks)
+
+
+def _within(chunk: Chunk, source: Bucket) -> pa.Table:
+    """Return the rows of a chunk that are within the bounds of a bucket."""
+    table = read_chunk(chunk)
+    if source.after is not None or source.until is not None:
+        start = 0 if source.after is None else find_place(table, source.after)
+        stop = len(table) if source.until is None else find_place(table, source.until)
+        table = table.slice(start, stop - start)
+    return table if source.columns is None else table.select(list(source.columns))
+
+
+@hands_on
+def _state(outcome: Outcome) -> Mapping[str, Any]:
+    return outcome.state
+
+
+@hands_on
+def _stateless(outcome: Outcome) -> Outcome:
+    return outcome._replace(state={})
 
 
 @hands_on

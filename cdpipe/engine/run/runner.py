@@ -7,18 +7,23 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
+from cdpipe.engine.buckets.chunks import SUFFIX, list_chunks, read_schema
 from cdpipe.engine.cache.manifest import OutdatedError
 from cdpipe.engine.cache.store import CacheError, Draft, Entry, Store, key
 from cdpipe.engine.files.digests import DamageError, require_kept
 from cdpipe.engine.files.rejects import REJECTS, join_rejects, share_rejects
+from cdpipe.engine.graph.bucket_plan import cut_group, group_buckets, lay_bounds
 from cdpipe.engine.graph.global_step import lay_facts
 from cdpipe.engine.graph.part_bounds import find_dropped
 from cdpipe.engine.graph.partition import (
     Apply,
+    Bucket,
     Keep,
     Look,
     Outcome,
     Raw,
+    Scatter,
+    Source,
     Step,
     Stored,
     lay_chain,
@@ -29,16 +34,21 @@ from cdpipe.engine.run.gathered_files import account_files, load_entry, take_fil
 from cdpipe.engine.run.observer import Announcer, PartitionDone, PartitionsBegan, RunObserver
 from cdpipe.engine.sessions.base import Session
 from cdpipe.interrupts import check_interrupt
-from cdpipe.stages import BY_NAME, STAGES
+from cdpipe.stages import BY_NAME, STAGES, name_steps
 from cdpipe.stages.gather.gather import NAME as GATHER
 from cdpipe.stages.gather.gather import VERSION as GATHER_VERSION
 from cdpipe.stages.ledger import Ledger
+from cdpipe.stages.order import NAME as ORDERING
+from cdpipe.stages.order import VERSION as ORDERING_VERSION
 from cdpipe.stages.params import Params
 
 ORDER: Final = (GATHER, *(stage.name for stage in STAGES))
 """Stages whose output can be kept, in the order in which a message goes through them."""
 
 T = TypeVar("T")
+
+_BLOCKS_A_BUCKET: Final = 2
+"""Fewer buckets have larger chunks in each part, and a clean message is far smaller than the text it was read from."""
 
 _TRIES: Final = 2
 """A damaged entry is made again this many times, and not once more."""
@@ -103,21 +113,22 @@ class Runner:
         store: Store,
         kept: Sequence[str],
         require_unchanged: Callable[[], None],
+        buckets: int | None = None,
         announcer: Announcer | None = None,
     ) -> None:
         self._params, self._files = params, files
         self._session, self._store = session, store
         self._announcer = announcer or Announcer(RunObserver())
-        self._keys = _keys(params, files)
+        self._chain = (GATHER, *name_steps(params))
+        self._buckets = buckets
+        self._keys = _keys(self._chain, params, files)
         self._require_unchanged = require_unchanged
-        surveyed = {ORDER[place - 1] for place in range(1, len(ORDER)) if self._needs_facts(ORDER[place])}
-        unknown = [name for name in kept if name not in ORDER]
+        unknown = [name for name in kept if name not in (*ORDER, ORDERING)]
         if unknown:
             raise ValueError(f"cache.stages: there is no stage {unknown[0]!r}; choose among {', '.join(ORDER)}")
-        self._kept = set(kept)
-        self._passing = {
-            name: key("passing", 1, {}, self._keys[name]) for name in (surveyed | {ORDER[-1]}) - self._kept
-        }
+        self._kept = set(kept) & set(self._chain)
+        ends = {names[-1] for names in self._passes(0)}
+        self._passing = {name: key("passing", 1, {}, self._keys[name]) for name in ends - self._kept}
         self._keys |= self._passing
         self._cache: dict[str, str] = {}
         self._ledgers: dict[str, Ledger] = {}
@@ -171,21 +182,22 @@ class Runner:
         self._store.discard(name, damage)
 
     def _prepare(self, sources: Sequence[Raw]) -> Prepared:
+        self._wanted_bytes = max(source.block.unpacked_bytes(len(source.columns)) for source in sources)
         place, entry = self._newest()
         passes = self._passes(place + 1)
         facts = self._survey(passes[0][0], entry) if passes and self._needs_facts(passes[0][0]) else {}
         for names, after in zip_longest(passes, passes[1:]):
-            following = after[0] if after else None
+            following = after[0] if after and self._needs_facts(after[0]) else None
             entry, facts = self._run_pass(names, entry, sources, facts=facts, following=following)
         if entry is None:
             raise ValueError("there is no stage to run")
-        ledgers = {name: self._ledgers[name] for name in ORDER}
+        ledgers = {name: self._ledgers[name] for name in self._chain}
         return Prepared(entry, ledgers, self._cache, self._seconds, tuple(self._passing.values()))
 
     def _newest(self) -> tuple[int, Entry | None]:
         """Look the stages' outputs up, the last one first; remember what is found of their accounts."""
-        for place in range(len(ORDER) - 1, -1, -1):
-            name = ORDER[place]
+        for place in range(len(self._chain) - 1, -1, -1):
+            name = self._chain[place]
             if not self._keeps(name):
                 continue
             entry = self._find(name)
@@ -205,7 +217,7 @@ class Runner:
         entry = self._store.lookup(self._keys[name], counted=name in self._kept)
         try:
             if entry is not None:
-                _require_accounts(entry, name)
+                _require_accounts(entry, self._chain[: self._chain.index(name) + 1])
             if entry is not None and name == GATHER:
                 load_entry(entry)
         except DamageError as error:
@@ -214,10 +226,13 @@ class Runner:
         return entry
 
     def _passes(self, start: int) -> list[list[str]]:
-        """Part the stages from place `start` on into passes; one that needs facts begins a new pass."""
+        """Part the stages from place `start` on into passes.
+
+        A stage that needs facts begins a new pass, and so does the one that follows the ordering of messages.
+        """
         passes: list[list[str]] = []
-        for name in ORDER[start:]:
-            if not passes or self._needs_facts(name):
+        for name in self._chain[start:]:
+            if not passes or self._needs_facts(name) or passes[-1][-1] == ORDERING:
                 passes.append([])
             passes[-1].append(name)
         return passes
@@ -239,7 +254,10 @@ class Runner:
             }
             first = next(iter(drafts.values()))
             sources = self._begin(raw, drafts) if entry is None else self._go_on(entry, names[0])
-            steps = [*self._steps(names, drafts), *([Look(following, self._params[following])] if following else [])]
+            steps = [
+                *self._steps(names, drafts, blocks=len(raw)),
+                *([Look(following, self._params[following])] if following else []),
+            ]
             accounts, found = self._run_steps(label, sources, steps, facts=given, survey_for=following)
             if entry is None:
                 self._require_unchanged()
@@ -252,7 +270,7 @@ class Runner:
     def _run_steps(
         self,
         label: str,
-        sources: Sequence[Raw | Stored],
+        sources: Sequence[Source],
         steps: Sequence[Step],
         *,
         facts: Facts,
@@ -268,10 +286,10 @@ class Runner:
         self._account(accounts)
         return accounts, {} if survey_for is None else {survey_for: done[-1]}
 
-    def _begin(self, raw: Sequence[Raw], drafts: Mapping[str, Draft]) -> list[Raw | Stored]:
+    def _begin(self, raw: Sequence[Raw], drafts: Mapping[str, Draft]) -> list[Source]:
         """Return the input's blocks, or where an earlier run gathered their whole file, the parts it made of them."""
         folder = next(iter(drafts.values())).directory
-        sources: list[Raw | Stored] = [source._replace(rejects=folder) for source in raw]
+        sources: list[Source] = [source._replace(rejects=folder) for source in raw]
         if GATHER not in drafts:
             return sources
         relatives = self._store.relatives(self._series())
@@ -283,9 +301,23 @@ class Runner:
             self._cache[GATHER] = f"{found} of {len(self._files)} files"
         return sources
 
-    def _go_on(self, entry: Entry, stage: str) -> list[Raw | Stored]:
+    def _go_on(self, entry: Entry, stage: str) -> list[Source]:
         """Return the parts of an entry as those that a stage starts from."""
+        if entry.manifest.stage == ORDERING:
+            return [*self._plan_buckets(entry)]
         return [self._skip(part, stage) for part in self._parts(entry)]
+
+    def _plan_buckets(self, entry: Entry) -> list[Bucket]:
+        """Return the buckets that the parts of the ordering hold, of about one size; those too large are cut."""
+        files = list(zip(entry.parts, entry.written, strict=True))
+        chunks = [chunk for path, known in files for chunk in list_chunks(path, known)]
+        schema = read_schema(entry.parts[0])
+        groups = list(group_buckets(chunks, wanted_bytes=self._wanted_bytes))
+        large = [group for group in groups if group[1] > 1]
+        bounds = iter(self._session.run(lay_bounds(large)) if large else [])
+        return [
+            bucket for group in groups for bucket in cut_group(group[0], next(bounds) if group[1] > 1 else (), schema)
+        ]
 
     def _parts(self, entry: Entry) -> list[Stored]:
         if entry.manifest.stage == GATHER:
@@ -300,9 +332,12 @@ class Runner:
         """Return the key of all gathering that is done in the same way, whatever the files."""
         return key("series", 1, self._params[GATHER].model_dump(mode="json"), f"{GATHER} {GATHER_VERSION}")
 
-    def _steps(self, names: Sequence[str], drafts: Mapping[str, Draft]) -> list[Step]:
+    def _steps(self, names: Sequence[str], drafts: Mapping[str, Draft], *, blocks: int) -> list[Step]:
         steps: list[Step] = []
         for name in names:
+            if name == ORDERING:
+                steps.append(Scatter(drafts[name].directory, self._buckets or max(1, blocks // _BLOCKS_A_BUCKET)))
+                continue
             if name != GATHER:
                 steps.append(Apply(name, self._params[name]))
             if name in drafts:
@@ -314,7 +349,8 @@ class Runner:
         whole, params = BY_NAME[name].whole, self._params[name]
         if whole is None or entry is None:
             raise ValueError(f"stage {name!r} has nothing to survey")
-        sources = [part._replace(columns=whole.inputs(params)) for part in self._parts(entry)]
+        columns = whole.inputs(params)
+        sources: list[Source] = [part._replace(columns=columns) for part in self._go_on(entry, name)]
         label = f"survey for {name}"
         with self._announcer.part(label):
             return self._run_steps(label, sources, [Look(name, params)], facts={}, survey_for=name)[1]
@@ -330,16 +366,17 @@ class Runner:
         for name, draft in drafts.items():
             if not (draft.directory / REJECTS).exists():
                 share_rejects(rejects, draft.directory)
-            upstream = ORDER[: ORDER.index(name) + 1]
+            upstream = self._chain[: self._chain.index(name) + 1]
             entry = self._store.commit(
                 draft,
                 stage=name,
-                params=self._params[name].model_dump(mode="json"),
+                params={} if name == ORDERING else self._params[name].model_dump(mode="json"),
                 part_rows=[account.ledgers[name].rows_out for account in accounts],
                 written=[account.written[name] for account in accounts],
                 ledger={"stages": [self._ledgers[stage].as_dict() for stage in upstream]},
                 series=self._series() if name == GATHER else None,
                 lasting=name not in self._passing,
+                suffix=SUFFIX if name == ORDERING else ".parquet",
             )
             rejects = entry.directory / REJECTS
         if entry is None:
@@ -364,21 +401,22 @@ class Runner:
         return name in self._kept or name in self._passing
 
     def _needs_facts(self, name: str) -> bool:
-        return name != GATHER and BY_NAME[name].facts_needed(self._params[name]) is not None
+        return name not in (GATHER, ORDERING) and BY_NAME[name].facts_needed(self._params[name]) is not None
 
 
-def _require_accounts(entry: Entry, name: str) -> None:
+def _require_accounts(entry: Entry, names: tuple[str, ...]) -> None:
     """Make sure that an entry of a stage has the accounts of the stages up to that."""
     stages = tuple(ledger.stage for ledger in entry.ledgers)
-    if stages != ORDER[: ORDER.index(name) + 1]:
+    if stages != names:
         raise OutdatedError(f"it has accounts of {', '.join(stages) or 'no stage'}")
 
 
-def _keys(params: Mapping[str, Params], files: Mapping[str, str]) -> dict[str, str]:
+def _keys(chain: Sequence[str], params: Mapping[str, Params], files: Mapping[str, str]) -> dict[str, str]:
     """Return the cache key of each stage's output: its parameters and version, and all that comes before it."""
-    versions = {GATHER: GATHER_VERSION, **{stage.name: stage.version for stage in STAGES}}
+    versions = {GATHER: GATHER_VERSION, ORDERING: ORDERING_VERSION, **{stage.name: stage.version for stage in STAGES}}
     keys: dict[str, str] = {}
     upstream = key("source", 3, {"files": list(files.values())}, "")
-    for name in ORDER:
-        upstream = keys[name] = key(name, versions[name], params[name].model_dump(mode="json"), upstream)
+    for name in chain:
+        given = {} if name == ORDERING else params[name].model_dump(mode="json")
+        upstream = keys[name] = key(name, versions[name], given, upstream)
     return keys

@@ -27,6 +27,14 @@ SPLIT: Final = 6
 """Which side of the train/test split."""
 SAMPLE: Final = 7
 """Which rows a sample keeps."""
+EPISODE: Final = 8
+"""In which episodes a vehicle attacks."""
+IDENTITY: Final = 9
+"""Ids that an attacker makes up."""
+CLAIM: Final = 10
+"""What a sequence attack claims of a vehicle or a message."""
+KIND: Final = 11
+"""Which attack of a mix a vehicle makes."""
 
 Words = NDArray[np.uint64]
 Floats = NDArray[np.float64]

@@ -83,9 +83,12 @@ class AttackParams(Params):
     ----------
     uses_pool
         Whether the attack takes positions from other messages.
+    is_ordered
+        Whether it must see a vehicle's messages one after the other.
     """
 
     uses_pool: ClassVar[bool] = False
+    is_ordered: ClassVar[bool] = False
 
     kind: str = Field(description="which attack")
     ratio: float = Field(0.3, ge=0, le=1, description="share of vehicles (exactly) or of rows that attack")

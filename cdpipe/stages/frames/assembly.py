@@ -1,11 +1,12 @@
 """Frames made of arrays, at the least price that pandas has."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from cdpipe.columns import ROW_NUMBER
 from cdpipe.stages.frames.pandas_compat import join_arrays
@@ -44,3 +45,18 @@ def _name_columns(names: tuple[str, ...]) -> pd.Index:
 def number_rows(frame: pd.DataFrame, first_row: int) -> pd.DataFrame:
     """Return the frame with `row_number` from `first_row` on."""
     return frame.assign(**{ROW_NUMBER: np.arange(first_row, first_row + len(frame), dtype=np.int64)})
+
+
+def join_rows(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of frames of the same columns, rows numbered from 0; labels are those of all."""
+    filled = [frame for frame in frames if len(frame)] or [frames[0]]
+    if len(filled) == 1:
+        return filled[0].reset_index(drop=True)
+    columns: dict[str, Any] = {}
+    for name in map(str, filled[0].columns):
+        arrays = [frame[name].array for frame in filled]
+        if isinstance(arrays[0], pd.Categorical):
+            columns[name] = union_categoricals(arrays)
+        else:
+            columns[name] = pd.concat([pd.Series(array, copy=False) for array in arrays], ignore_index=True)
+    return make_frame(columns, sum(map(len, filled)))

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from cdpipe.columns import canonical
 from cdpipe.kernels.buffers.cells import view_bytes, view_int64
-from cdpipe.kernels.buffers.selection import Kept, look_up, mark_used
+from cdpipe.kernels.buffers.selection import Kept, look_up, mark_used, take
 from cdpipe.kernels.draws.thresholds import distinct
 from cdpipe.kernels.text.dictionary import number_cells
 from cdpipe.kernels.text.hex_ids import spell_ids
 from cdpipe.kernels.text.xxhash import hash_text
-from cdpipe.stages.frames.pandas_compat import take_masked_apart
+from cdpipe.stages.frames.assembly import make_frame
+from cdpipe.stages.frames.pandas_compat import iterate_arrays, take_masked_apart
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Codes = NDArray[np.signedinteger[Any]]
@@ -170,6 +171,15 @@ def keep(columns: Mapping[str, Any], kept: Kept) -> dict[str, Any]:
             array = values.array if isinstance(values, pd.Series) else values
             whole[name] = pd.Series(array.take(kept.places), dtype=values.dtype, copy=False)  # else text of objects
     return whole
+
+
+def take_rows(frame: pd.DataFrame, places: NDArray[np.int64]) -> pd.DataFrame:
+    """Return the rows at some places, shape (k,), numbered from 0: a new frame whose columns have the same types."""
+    columns: dict[str, Any] = {}
+    for name, array in zip(map(str, frame.columns), iterate_arrays(frame), strict=True):
+        part = _take_apart(array)
+        columns[name] = part.join(*(take(each, places) for each in part.arrays)) if part else array.take(places)
+    return make_frame(columns, places.size)
 
 
 class _Parts(NamedTuple):

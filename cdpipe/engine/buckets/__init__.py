@@ -1,0 +1,1 @@
+"""Ordered messages on disk between two passes, by ranges of vehicles."""

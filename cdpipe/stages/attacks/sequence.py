@@ -1,0 +1,173 @@
+"""Sequence attacks: what an attacker claims rests on the messages that it sent before, in their order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Final, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from cdpipe.columns import ROW_NUMBER, VEHICLE, X_POS, Y_POS
+from cdpipe.kernels.draws.keyed import EPISODE, keys
+from cdpipe.stages.attacks.base import AttackParams, Pool, Positions
+
+SPEED: Final = "coreData_speed"
+HEADING: Final = "coreData_heading"
+_SECOND_US: Final = 1_000_000
+_STRIDE: Final = np.uint64(0x9E3779B97F4A7C15)
+"""Odd and without a pattern: a vehicle's hash plus multiples of it is as good as a hash of both."""
+
+Places = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def number_within(vehicle: NDArray[np.uint64], number: Places) -> NDArray[np.uint64]:
+    """Return a counter for each (vehicle, number), shape (n,), that draws can be keyed by."""
+    with np.errstate(over="ignore"):
+        return vehicle + (number.astype(np.uint64) + np.uint64(1)) * _STRIDE
+
+
+class Added(NamedTuple):
+    """Messages that attackers send beside their own, shape (m,) each.
+
+    Attributes
+    ----------
+    source
+        Place in the stream of the message that each is made of.
+    copy
+        Its number among those made of that message, from 1 on.
+    delay_us
+        How much later it is sent, microseconds, not negative.
+    identity
+        0 for the sender's own id, else the number of a made one.
+    claimed
+        What it claims, by column; what is not named is as in the message it is made of.
+    """
+
+    source: Places
+    copy: Places
+    delay_us: Places
+    identity: Places
+    claimed: Mapping[str, NDArray[Any]] = {}
+
+
+class Claims(NamedTuple):
+    """What attackers claim.
+
+    Attributes
+    ----------
+    claimed
+        By column, the value of each message of the stream, shape (k,); those not active keep theirs.
+    added
+        Messages sent beside; None: none.
+    """
+
+    claimed: Mapping[str, NDArray[Any]] = {}
+    added: Added | None = None
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The messages of attackers, each vehicle's in one piece and in order, shape (k,).
+
+    Attributes
+    ----------
+    frame
+        The messages; `vehicle`, `time_us` and `row_number` among their columns.
+    time_us
+        When each was sent, microseconds since 1970; never earlier than the one before.
+    first_us
+        When each message's vehicle sent its first.
+    params
+        When they attack.
+    """
+
+    frame: pd.DataFrame
+    time_us: Places
+    first_us: Places
+    params: "SequenceAttack" = field(repr=False)
+
+    def __len__(self) -> int:
+        """Return how many messages there are."""
+        return len(self.frame)
+
+    def column(self, name: str) -> Floats:
+        """Return the true values of a column; nulls are nan."""
+        return self.frame[name].to_numpy(np.float64, na_value=np.nan)
+
+    @cached_property
+    def vehicle(self) -> NDArray[np.uint64]:
+        """Hash of each message's vehicle."""
+        return self.frame[VEHICLE].to_numpy(np.uint64)
+
+    @cached_property
+    def row_number(self) -> Places:
+        """Place of each message in the whole input."""
+        return self.frame[ROW_NUMBER].to_numpy(np.int64)
+
+    @cached_property
+    def begin(self) -> Places:
+        """Place of the first message of each one's vehicle."""
+        begins = np.ones(len(self), np.bool_)
+        begins[1:] = self.vehicle[1:] != self.vehicle[:-1]
+        places: Places = np.maximum.accumulate(np.where(begins, np.arange(len(self)), 0))
+        return places
+
+    @cached_property
+    def active(self) -> NDArray[np.bool_]:
+        """Whether each message is sent while its vehicle attacks."""
+        since_us = self.time_us - self.first_us - round(self.params.onset_s * _SECOND_US)
+        if self.params.active_share == 1.0:
+            return since_us >= 0
+        number = since_us // round(self.params.episode_s * _SECOND_US)
+        drawn = keys(number_within(self.vehicle, number), seed=self.params.seed, purpose=EPISODE)
+        # Truncation drops a fraction of the 64th bit.
+        return (since_us >= 0) & (drawn <= np.uint64(max(0, int(self.params.active_share * 2.0**64) - 1)))
+
+    @cached_property
+    def onset(self) -> Places:
+        """Place of the first active message of each one's vehicle; meaningless before that."""
+        places = np.where(self.active, np.arange(len(self)), len(self))
+        starts = np.unique(self.begin)
+        first = np.minimum.reduceat(places, starts) if starts.size else places
+        repeated: Places = np.repeat(first, np.diff(np.append(starts, len(self))))
+        return np.minimum(repeated, max(0, len(self) - 1))
+
+    def position(self) -> Positions:
+        """Return the true positions."""
+        return self.column(X_POS), self.column(Y_POS)
+
+
+class SequenceAttack(AttackParams):
+    """An attack on a vehicle's own stream of messages, from an onset on, all the time or in episodes.
+
+    Attributes
+    ----------
+    is_ordered
+        True: it takes whole vehicles, in order.
+    adds
+        Whether it sends messages beside those there are; the frame then has `copy`.
+    claimed
+        The columns that it changes.
+    """
+
+    is_ordered: ClassVar[bool] = True
+    adds: ClassVar[bool] = False
+    claimed: ClassVar[tuple[str, ...]] = (X_POS, Y_POS)
+
+    choose_by: Literal["vehicle"] = Field("vehicle", description="a sequence is a vehicle's, so vehicles attack")
+    onset_s: float = Field(0.0, ge=0, le=1e9, description="seconds after a vehicle's first message when it begins")
+    active_share: float = Field(1.0, gt=0, le=1, description="share of the time from then on in which it attacks")
+    episode_s: float = Field(10.0, ge=0.001, le=1e9, description="seconds for which that is drawn anew")
+
+    @property
+    def memory_us(self) -> int:
+        """How far back an attack looks beyond the onset's message, microseconds."""
+        return 0
+
+    def claim(self, stream: Stream, pool: Pool | None) -> Claims:
+        """Return what the attackers claim, a function of seed, vehicle and messages."""
+        raise NotImplementedError
