@@ -245,7 +245,7 @@ def test_no_value_anywhere_ends_in_a_trace(tmp_path_factory, shape, data):
         for step in key[:-1]:
             table = table.get(step, {}) if isinstance(table, dict) else {}
         if isinstance(table, dict):
-            table[key[-1]] = data.draw(VALUES)
+            table[key[-1]] = copy.deepcopy(data.draw(VALUES))
     path = tmp_path_factory.mktemp("fuzz") / "any.json"
     path.write_text(json.dumps(tables), encoding="utf-8")
     try:
