@@ -18,8 +18,9 @@ JOBS ?= 2
 # How many samples `asv run` takes: of the quick suite few, of the full one what each benchmark says.
 ASV ?=
 
-# The commit that `make compare` holds HEAD against.
-BASE ?= HEAD~1
+# The commit that `make compare` holds HEAD against (where HEAD left its branch), and further options of `cdpipe compare`.
+BASE ?=
+COMPARE ?=
 
 # What `make peers` measures: messages, those of whole jobs, rounds, a comma-separated list of stages (all), and the file
 # it writes (none).
@@ -110,18 +111,12 @@ bench-suite: $(ENV)
 	cat $(OUT)/others.txt
 	exit $$failed
 
-# Eight samples a side, in rounds that alternate between the commits: with fewer than seven no change is significant.
-compare: $(ENV)  ## HEAD against BASE (HEAD~1), interleaved; fails if something became slower or larger
+# The verdict's statistics and exit statuses: docs/gate.md. The comment for a pull request is written beside the figures.
+compare: $(ENV)  ## HEAD against BASE (where HEAD left its branch), side by side; fails if something got slower or larger
 	@export PATH="$$PWD/$(BIN):$$PATH"
-	python -m benchmarks data compare >/dev/null
-	asv machine --yes </dev/null >/dev/null
+	python -m benchmarks data gate >/dev/null
 	mkdir -p $(OUT)
-	failed=0
-	python -m benchmarks watch $(OUT)/others.txt \
-	  asv continuous --interleave-rounds -a rounds=4 -a repeat=2 --record-samples --show-stderr $(ASV) \
-	  --bench "$$(python -m benchmarks select compare)" $(BASE) HEAD </dev/null || failed=$$?
-	cat $(OUT)/others.txt
-	exit $$failed
+	cdpipe compare $(BASE) --json $(OUT)/compare.json --markdown $(OUT)/compare.md $(COMPARE) </dev/null
 
 # polars and DuckDB are of no use elsewhere, so they are fetched when this is first asked for.
 peers: $(ENV)  ## cdpipe beside polars, DuckDB and pandas: ROWS=5e6 JOB_ROWS=15e6 REPEATS=5 STAGES=job,clean JSON=FILE

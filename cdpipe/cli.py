@@ -16,8 +16,8 @@ _MESSAGES: Final = Path("bsm.csv")
 
 
 @contextmanager
-def _explaining() -> Iterator[None]:
-    """Print an error as one message: status 1 if a user can mend it, 70 if it is a fault of cdpipe.
+def _explaining(mendable: int = 1) -> Iterator[None]:
+    """Print an error as one message: status `mendable` if a user can mend it, 70 if it is a fault of cdpipe.
 
     Errors of the command line pass through, and so does the end of who read the output.
     """
@@ -28,11 +28,12 @@ def _explaining() -> Iterator[None]:
     except Exception as error:
         if click.get_current_context().find_root().params["debug"]:
             raise
-        from cdpipe.terminal import ended_reader, tell_error
+        from cdpipe.terminal import MENDABLE, ended_reader, tell_error
 
         if isinstance(error, BrokenPipeError) and ended_reader():
             raise
-        raise SystemExit(tell_error(error)) from None
+        status = tell_error(error)
+        raise SystemExit(mendable if status == MENDABLE else status) from None
 
 
 def _require_folder() -> None:
@@ -260,6 +261,69 @@ def bottlenecks(results: Path, commit: str | None, machine: str | None, rules: s
             render_text(report, open_console())
         else:
             click.echo({"md": render_markdown, "json": render_json}[format_](report))
+
+
+class _Attribute(click.ParamType[tuple[str, Any]]):
+    """An attribute of benchmarks, as asv's `-a` takes it: `repeat=5`, `repeat=3,10,1.0`."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:  # noqa: ANN401
+        import json
+
+        name, sign, text = str(value).partition("=")
+        try:
+            numbers = json.loads(f"[{text}]")
+        except ValueError:
+            numbers = [text]
+        if not (name.isidentifier() and sign and text):
+            self.fail(f"{value!r} is no attribute; write e.g. repeat=5 or repeat=3,10,1.0", param, ctx)
+        return name, numbers[0] if len(numbers) == 1 else numbers
+
+
+@main.command()
+@click.argument("base", required=False)
+@click.argument("head", default="HEAD")
+@click.option("--bench", help="Regular expression of benchmarks.  [default: the suite's subset `gate`]")
+@click.option("--all", "everything", is_flag=True, help="Compare all benchmarks that say what a commit costs.")
+@click.option(
+    "-a", "--attribute", "attributes", type=_Attribute(), multiple=True, help="Of benchmarks: repeat=3,10,1.0."
+)
+@click.option("--pairs", type=click.IntRange(6), default=24, show_default=True, help="Most pairs of processes.")
+@click.option(
+    "--minutes", type=click.FloatRange(0, min_open=True), help="No longer than this.  [default: 10, with --all 120]"
+)
+@click.option(
+    "--others",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="Share of the cores that others may have.",
+)
+@click.option("--seed", type=click.IntRange(0), help="Of the order; drawn, and printed, unless given.")
+@click.option("--config", type=_LocalPath(path_type=Path), default=Path("asv.conf.json"), show_default=True)
+@click.option("--from-results", type=_LocalPath(path_type=Path), help="Measure nothing: read asv's stored results.")
+@click.option("--rounds", type=click.IntRange(1), help="Rounds that those were recorded in.  [default: the suite's]")
+@click.option("--machine", help="Machine of the stored results.")
+@click.option(
+    "--markdown", type=_LocalPath(path_type=Path), help="Write the comment for a pull request into this file."
+)
+@click.option("--json", "json_", type=_LocalPath(path_type=Path), help="Write all figures into this file.")
+@_format
+def compare(format_: str, **options: Any) -> None:  # noqa: ANN401 - see cdpipe.perf.gate.command
+    """Measure HEAD against BASE side by side; say what became slower or larger, and why.
+
+    BASE defaults to the commit where HEAD left its branch. The exit status is 0 if nothing got worse, 1 if something
+    did, 2 if something could not be measured, 3 if the run is invalid: others had the machine.
+    """
+    with _explaining(mendable=2):
+        from cdpipe.console import open_console
+        from cdpipe.perf.gate.command import Options, run_command
+
+        status = run_command(
+            Options(**options), format_=format_, console=open_console(), progress=open_console(stderr=True)
+        )
+    raise SystemExit(status)
 
 
 @main.group()

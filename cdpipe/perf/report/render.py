@@ -80,14 +80,14 @@ def render_markdown(report: Report, *more: Section) -> str:
     """Write a report as GitHub-flavoured Markdown, and sections of one's own behind it."""
     lines: list[str] = []
     for place, section in enumerate((*lay_out(report), *more)):
-        lines += [f"{'#' if place == 0 else '##'} {_escape_markdown(section.title)}", ""]
-        lines += [f"- {_escape_markdown(line)}" for line in section.lines]
+        lines += [f"{'#' if place == 0 else '##'} {escape_markdown(section.title)}", ""]
+        lines += [f"- {escape_markdown(line)}" for line in section.lines]
         lines += [""] if section.lines else []
         lines += _tabulate(section) if section.table else []
         for listing in section.listings:
-            lines += [f"**{listing.bound}**: {_escape_markdown(listing.line)}", ""]
-            lines += [*(f"- {_escape_markdown(point)}" for point in listing.points), ""]
-        lines += [part for note in section.notes for part in (f"*{_escape_markdown(note)}*", "")]
+            lines += [f"**{listing.bound}**: {escape_markdown(listing.line)}", ""]
+            lines += [*(f"- {escape_markdown(point)}" for point in listing.points), ""]
+        lines += [part for note in section.notes for part in (f"*{escape_markdown(note)}*", "")]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -124,7 +124,8 @@ def _draw_table(table: Table, width: int) -> RichTable:
     return drawn
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Return a text whose signs Markdown leaves alone."""
     return _MARKDOWN_SIGNS.sub(r"\\\1", show_plain(text).replace("&", "&amp;"))
 
 
@@ -133,5 +134,5 @@ def _tabulate(section: Section) -> list[str]:
     if table is None:
         return []
     rule = ["--:" if numeric else "---" for numeric in table.numeric]
-    rows = [[_escape_markdown(item.text) for item in row] for row in table.rows]
+    rows = [[escape_markdown(item.text) for item in row] for row in table.rows]
     return [*(f"| {' | '.join(row)} |" for row in ([*table.titles], rule, *rows)), ""]

@@ -203,7 +203,13 @@ def _read_benchmark(path: Path, name: str, entry: object) -> Benchmark:
         figure=texts["cdpipe_figure"],
         order="" if isinstance(order, dict) else str(order),
         orders={key: str(value) for key, value in order.items()} if isinstance(order, dict) else {},
+        rounds=_read_rounds(entry),
     )
+
+
+def _read_rounds(entry: Mapping[str, Any]) -> int:
+    rounds = entry.get("rounds")
+    return rounds if isinstance(rounds, int) and rounds > 0 else 1
 
 
 def _read_params(path: Path, field: str, value: object) -> tuple[tuple[str, ...], ...]:

@@ -46,7 +46,7 @@ class Benchmark:
     `stage`, `figure` and `order` are the attributes `cdpipe_stage`, `cdpipe_figure` and `cdpipe_order` of the benchmark
     function, `""` when it has none: another project's benchmark, for instance. A parameter's name in braces in the
     first two stands for its value; `orders` is by figure, where one benchmark measures several. `params` are asv's
-    texts (`repr`) of the values.
+    texts (`repr`) of the values; `rounds` is in how many processes it is measured unless asv is told otherwise.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Benchmark:
     figure: str
     order: str = ""
     orders: Mapping[str, str] = field(default_factory=dict)
+    rounds: int = 1
 
     @property
     def measures(self) -> str:

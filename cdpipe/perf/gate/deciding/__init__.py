@@ -1,0 +1,1 @@
+"""Statistics of the decision: pairs of processes, looks at them, and what they prove."""

@@ -1,0 +1,1 @@
+"""Measurement of both sides: environments, order of rounds, and what disturbed them."""

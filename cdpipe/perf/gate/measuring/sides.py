@@ -1,0 +1,193 @@
+"""Sides: two environments of asv, one a commit, so that rounds switch between commits without installing."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from cdpipe.perf.gate.measuring.asv_compat import (
+    CannotMeasureError,
+    Cell,
+    Processes,
+    discover,
+    find_commit,
+    find_environment,
+    install,
+    load_config,
+    open_repository,
+)
+from cdpipe.perf.gate.measuring.contention import Stopwatch
+from cdpipe.perf.gate.measuring.rounds import Reading, Side
+
+SUBSET: Final = "gate"
+"""What the suite calls the benchmarks that a pull request is held against: `python -m benchmarks select gate`."""
+
+ALL: Final = "compare"
+"""What it calls all that say something of a commit's cost."""
+
+ATTRIBUTES: Final[Mapping[str, Any]] = {"repeat": [3, 10, 1.0]}
+"""Of benchmarks that do not say themselves how often: three to ten samples a process, no more after a second.
+
+Processes count, not samples.
+"""
+
+_BRANCHES: Final = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
+"""Where heads are merged into, if the configuration names no branch."""
+
+_FOLDER: Final = "gate"
+_CANARY: Final = Path(__file__).with_name("canary_work.py")
+
+
+class AsvSides:
+    """Processes of both sides, in asv's environments.
+
+    Attributes
+    ----------
+    cells
+        What can be measured, by name.
+    """
+
+    def __init__(
+        self, cells: Mapping[str, Cell], processes: Mapping[Side, Processes], attributes: Mapping[str, Any]
+    ) -> None:
+        self.cells, self._processes, self._attributes = cells, processes, attributes
+
+    def measure(self, benchmark: str, side: Side) -> Reading:
+        """Run one benchmark in a fresh process of one side."""
+        watch = Stopwatch()
+        cell = self.cells[benchmark]
+        own = {} if cell.benchmark.get("repeat") else ATTRIBUTES
+        outcome = self._processes[side].run(cell, attributes={**own, **self._attributes})
+        watch.stop()
+        return Reading(
+            outcome.samples, watch.others, watch.seconds, watch.cpu_seconds, outcome.is_skipped, outcome.output
+        )
+
+    def watch_canary(self, side: Side) -> Reading:
+        """Run the canary with one side's Python."""
+        watch = Stopwatch()
+        seconds = float(self._processes[side].call(["-I", "-S", str(_CANARY)]))
+        watch.stop()
+        return Reading((seconds,), watch.others, watch.seconds, watch.cpu_seconds)
+
+
+@contextmanager
+def open_sides(
+    config_path: Path,
+    base: str,
+    head: str,
+    *,
+    expression: str | None,
+    attributes: Mapping[str, Any],
+    say: Callable[[str], None],
+) -> Iterator[AsvSides]:
+    """Build both commits, each in its own environment, and find the benchmarks.
+
+    The environments are kept in `gate` beside asv's own: the next run installs two wheels and nothing else.
+
+    Parameters
+    ----------
+    config_path
+        `asv.conf.json`. Its folder is the current one meanwhile.
+    base, head
+        Hashes.
+    expression
+        Regular expression of benchmarks; None for what `choose_expression` finds.
+    attributes
+        Of the benchmarks, instead of their own.
+    say
+        Called with sentences on the progress.
+
+    Raises
+    ------
+    CannotMeasureError
+        If an environment, a commit or the suite fails, or nothing is selected.
+    """
+    with contextlib.chdir(config_path.resolve().parent), contextlib.ExitStack() as stack:
+        config = load_config(Path(config_path.name))
+        repository = open_repository(config)
+        environments = {}
+        for side, commit in ((Side.BASE, base), (Side.HEAD, head)):
+            # Both names have four letters: a path's length moves the stack, and that alone can change a timing.
+            env = find_environment(config, Path(config.env_dir).parent / _FOLDER / side)
+            say(f"{side}: building and installing {commit[:8]}")
+            install(config, repository, env, commit)
+            environments[side] = env
+        cells = discover(config, repository, environments[Side.HEAD], head, expression)
+        processes = {side: stack.enter_context(Processes(config, env)) for side, env in environments.items()}
+        yield AsvSides({cell.name: cell for cell in cells}, processes, attributes)
+
+
+def choose_expression(config_path: Path, subset: str) -> str | None:
+    """Ask the suite for the expression of a subset; None where it has no such answer, and so all is measured.
+
+    Parameters
+    ----------
+    config_path
+        `asv.conf.json`.
+    subset
+        `SUBSET` or `ALL`.
+    """
+    folder = config_path.resolve().parent
+    with contextlib.chdir(folder):
+        suite = Path(load_config(Path(config_path.name)).benchmark_dir)
+    if suite.is_absolute() or not (suite.parts and (folder / suite / "__main__.py").is_file()):
+        return None
+    asked = subprocess.run(  # noqa: S603 - the suite is run in any case
+        [sys.executable, "-m", ".".join(suite.parts), "select", subset],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip() or None if asked.returncode == 0 else None
+
+
+def resolve(config_path: Path, base: str | None, head: str) -> tuple[str, str]:
+    """Return the hashes of both commits; without a base it is where the head left its branch.
+
+    Parameters
+    ----------
+    config_path
+        `asv.conf.json`, whose first branch is the one that the head will be merged into.
+    base, head
+        Names as git knows them.
+
+    Raises
+    ------
+    CannotMeasureError
+        If there is no such commit, or no base.
+    """
+    with contextlib.chdir(config_path.resolve().parent):
+        config = load_config(Path(config_path.name))
+        repository = open_repository(config)
+        found_head = find_commit(repository, head)
+        if base is not None:
+            return find_commit(repository, base), found_head
+        return find_commit(repository, _find_base(config.branches, found_head)), found_head
+
+
+def _find_base(branches: Sequence[str | None], head: str) -> str:
+    """Return where a head left the branch that it will be merged into; the commit ahead of it if it is on that branch.
+
+    Branches are those of the configuration, then those that a clone mostly has; the first that exists counts.
+    """
+    named = [branch for branch in branches if branch and branch != "HEAD"]
+    for name in [f"{where}{branch}" for branch in named for where in ("origin/", "")] + list(_BRANCHES):
+        asked = subprocess.run(  # noqa: S603 - the name stands behind the end of options
+            ["git", "merge-base", "--end-of-options", name, head],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if asked.returncode == 0:
+            found = asked.stdout.strip()
+            return found if found != head else f"{head}^"
+    tried = ", ".join(named or _BRANCHES)
+    raise CannotMeasureError(
+        f"{head[:8]} has no commit in common with {tried}; fetch the branch with its history, or name a base: "
+        "cdpipe compare BASE HEAD"
+    )
