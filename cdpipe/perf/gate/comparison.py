@@ -77,7 +77,9 @@ def compare_commits(
     seed = secrets.randbelow(_SEEDS) if seed is None else seed
     base_hash, head_hash = resolve(config_path, base, head)
     expression = expression or choose_expression(config_path, ALL if everything else SUBSET)
-    with open_sides(config_path, base_hash, head_hash, expression=expression, attributes=attributes or {}, say=say) as sides:
+    with open_sides(
+        config_path, base_hash, head_hash, expression=expression, attributes=attributes or {}, say=say
+    ) as sides:
         series = [_open_series(cell) for cell in sides.cells.values() if cell.benchmark["type"] in _MEASURED]
         measured = Rounds(
             sides, series, criteria=criteria, seed=seed, limit_s=limit_s, say=say, most_others=most_others
