@@ -32,7 +32,7 @@ _WORDS: Final = {
     "bytes": (Verdict.SMALLER, Verdict.LARGER),
 }
 _NEUTRAL: Final = frozenset({"percent", "share", "cores", "samples"})
-"""Units of which neither more nor less is worse: a busier processor is no regression."""
+"""Units that have no worse direction: a busier processor is no regression."""
 
 
 @dataclass(slots=True)

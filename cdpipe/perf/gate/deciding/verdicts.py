@@ -231,7 +231,7 @@ def _count_extra(evidence: _Evidence, *, floor: float, looks: Looks, criteria: C
     if middle > math.log1p(criteria.smallest):
         z = _z_of_last_look(looks, criteria, many)
         needed.append((z * evidence.spread / middle) ** 2 / EFFICIENCY)
-        # So many differences of one sign are the least that can be significant.
+        # Fewer differences than this cannot be significant, even if all have one sign.
         needed[-1] = max(needed[-1], 1 - math.log2(criteria.false_alarms * looks.weights[-1] / many))
     if not needed or not math.isfinite(min(needed)):
         return None
