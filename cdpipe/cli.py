@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from cdpipe.config.model import RunConfig
+    from cdpipe.terminal.progress import Progress
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,7 +33,7 @@ def _explaining(mendable: int = 1) -> Iterator[None]:
     except Exception as error:
         if click.get_current_context().find_root().params["debug"]:
             raise
-        from cdpipe.terminal import MENDABLE, ended_reader, tell_error
+        from cdpipe.terminal.streams import MENDABLE, ended_reader, tell_error
 
         if isinstance(error, BrokenPipeError) and ended_reader():
             raise
@@ -79,10 +84,10 @@ class _Commands(click.Group):
         try:
             with heeding_interrupts():
                 return super().invoke(ctx)
-        except KeyboardInterrupt:
-            from cdpipe.terminal import tell_interrupt
+        except KeyboardInterrupt as interrupt:
+            from cdpipe.terminal.streams import tell_interrupt
 
-            raise SystemExit(tell_interrupt()) from None
+            raise SystemExit(tell_interrupt(interrupt)) from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -91,7 +96,7 @@ class _Commands(click.Group):
 def main(*, debug: bool) -> None:
     """Labelled misbehaviour data sets from connected-vehicle messages, and what limits their making."""
     del debug  # read where errors are told
-    from cdpipe.terminal import open_streams
+    from cdpipe.terminal.streams import open_streams
 
     open_streams()
     with _explaining():
@@ -108,47 +113,37 @@ def main(*, debug: bool) -> None:
 @click.option(
     "--seed", type=click.IntRange(0), default=42, show_default=True, help="The same seed gives the same bytes."
 )
-def synth(rows: int, out: Path | None, seed: int) -> None:
-    """Write synthetic messages: trips of vehicles whose position, speed and heading agree."""
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def synth(rows: int, out: Path | None, seed: int, *, quiet: bool) -> None:
+    r"""Write synthetic messages: trips of vehicles whose position, speed and heading agree.
+
+    \b
+    cdpipe synth --rows 100k
+    cdpipe synth --rows 15M --out bsm.parquet
+    """
     with _explaining():
         if out is None and _MESSAGES.exists():
             raise FileExistsError(f"{_MESSAGES}: is there already; name it with --out to replace it, or another")
         out = out or _MESSAGES
-        from cdpipe.synthetic.generator import SynthParams, synthesize
+        from cdpipe.engine.run.observer import StepCounted
+        from cdpipe.terminal.progress import choose_progress
 
-        made = synthesize(out, SynthParams(rows=rows, seed=seed))
+        progress = choose_progress(quiet=quiet)
+        with progress.showing():
+            progress.see(StepCounted("messages", 0, rows))
+            from cdpipe.synthetic.generator import SynthParams, synthesize
+
+            made = synthesize(
+                out,
+                SynthParams(rows=rows, seed=seed),
+                tell=lambda done: progress.see(StepCounted("messages", done, rows)),
+            )
     from cdpipe.plain import show_plain
 
     click.echo(
         f"{show_plain(str(out))}: {made.rows:,} messages of {made.vehicles:,} vehicles, "
         f"{made.bytes / 1e6:,.1f} MB in {made.seconds:.1f} s ({made.rows / made.seconds / 1e6:.2f} Mrows/s)"
     )
-
-
-@main.command("run")
-@click.argument("config", type=_LocalPath(path_type=Path), required=False)
-@click.option("--example", is_flag=True, help="Print a commented configuration and stop.")
-@click.option("--scheduler", help="Instead of session.scheduler: threads, local, tcp://HOST:PORT or tls://HOST:PORT.")
-@click.option("--out", help="Instead of output.directory: a folder, or a URL such as s3://bucket/study.")
-def run_command(config: Path | None, scheduler: str | None, out: str | None, *, example: bool) -> None:
-    """Run the pipeline that CONFIG (TOML or JSON) describes."""
-    with _explaining():
-        from cdpipe.limits import require_base
-
-        if example:
-            from cdpipe.config.template import example_config
-
-            click.echo(example_config(), nl=False)
-            return
-        if config is None:
-            raise click.UsageError("name a configuration file, or print one with --example")
-        require_base()
-        from cdpipe.config.model import load_config, override
-        from cdpipe.console import show_run
-        from cdpipe.pipeline import run
-
-        chosen = override(load_config(config), scheduler=scheduler, directory=out)
-        show_run(lambda observer: run(chosen, observer=observer))
 
 
 def _rules(function: F) -> F:
@@ -166,27 +161,118 @@ def _format(function: F) -> F:
     return click.option("--format", "format_", type=formats, default="text", show_default=True)(function)
 
 
+def _chosen(function: F) -> F:
+    """Add what chooses a configuration, and how much is told meanwhile."""
+    options = (
+        click.argument("config", nargs=-1, metavar="CONFIG..."),
+        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="E.g. attack.kind=swap_rand."),
+        click.option(
+            "--scheduler", help="Instead of session.scheduler: threads, local, tcp://HOST:PORT or tls://HOST:PORT."
+        ),
+        click.option("--out", help="Instead of output.directory: a folder, or a URL such as s3://bucket/study."),
+        click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
+        click.option("-v", "--verbose", is_flag=True, help="Log each partition instead of a progress bar."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _follow(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the configuration that its words choose, and who is told how it goes."""
+
+    @wraps(function)
+    def command(
+        config: tuple[str, ...],
+        settings: tuple[str, ...],
+        scheduler: str | None,
+        out: str | None,
+        quiet: bool,
+        verbose: bool,
+        **more: Any,  # noqa: ANN401
+    ) -> None:
+        if not config:
+            raise click.UsageError("name a configuration or messages, or print one with `cdpipe run --example`")
+        with _explaining():
+            from cdpipe.engine.run.observer import StepBegan
+            from cdpipe.limits import require_base
+            from cdpipe.terminal.progress import choose_progress
+
+            require_base()
+            progress = choose_progress(quiet=quiet, verbose=verbose)
+            with progress.showing():
+                progress.see(StepBegan("starting", is_brief=True))
+                from cdpipe.config.command_line import choose_config
+
+                chosen = choose_config(config, settings=settings, scheduler=scheduler, directory=out)
+            function(chosen, progress, **more)
+
+    return command
+
+
+@main.command("run")
+@_chosen
+@click.option("--example", is_flag=True, help="Print a commented configuration and stop.")
+@click.pass_context
+def run_command(context: click.Context, /, config: tuple[str, ...], *, example: bool, **more: Any) -> None:  # noqa: ANN401
+    r"""Run the pipeline.
+
+    CONFIG is a configuration (TOML or JSON), the report.json of a run, or messages (files, globs, Parquet folders,
+    URLs), for which the defaults hold.
+
+    \b
+    cdpipe run study.toml
+    cdpipe run bsm.csv --set attack.kind=swap_rand --out swapped
+    cdpipe run study.toml --scheduler local
+    """
+    if example:
+        with _explaining():
+            from cdpipe.config.template import example_config
+
+            click.echo(example_config(), nl=False)
+    else:
+        context.invoke(_run, config=config, **more)
+
+
+@_follow
+def _run(chosen: RunConfig, progress: Progress) -> None:
+    from cdpipe.terminal.reports import show_run
+
+    show_run(chosen, progress)
+
+
+@main.command("check")
+@_chosen
+@_follow
+def check_command(chosen: RunConfig, progress: Progress) -> None:
+    r"""Say what a run of CONFIG would do, and the memory it would take; nothing is run or written.
+
+    \b
+    cdpipe check study.toml
+    """
+    from cdpipe.terminal.reports import show_check
+
+    show_check(chosen, progress)
+
+
 @main.command("profile")
-@click.argument("config", type=_LocalPath(path_type=Path))
-@click.option("--scheduler", help="Instead of session.scheduler: threads, local, tcp://HOST:PORT or tls://HOST:PORT.")
-@click.option("--out", help="Instead of output.directory: a folder, or a URL such as s3://bucket/study.")
+@_chosen
 @_rules
 @_format
-def profile_command(config: Path, scheduler: str | None, out: str | None, rules: str, format_: str) -> None:
-    """Run the pipeline that CONFIG describes, and say what limits each part of it."""
-    with _explaining():
-        from cdpipe.limits import require_base
+@_follow
+def profile_command(chosen: RunConfig, progress: Progress, rules: str, format_: str) -> None:
+    r"""Run the pipeline that CONFIG describes, and say what limits each part of it.
 
-        require_base()
-        from cdpipe.config.model import load_config, override
-        from cdpipe.console import show_profile
-        from cdpipe.perf.report.render import Rules
-        from cdpipe.profiling import profile
+    \b
+    cdpipe profile study.toml
+    cdpipe profile study.toml --format md > profile.md
+    """
+    from cdpipe.perf.report.render import Rules
+    from cdpipe.terminal.reports import show_profile
 
-        chosen = override(load_config(config), scheduler=scheduler, directory=out)
-        made = show_profile(lambda observer: profile(chosen, rules=Rules(rules), observer=observer), format_=format_)
-        if made.failure is not None:
-            raise made.failure
+    made = show_profile(chosen, progress, rules=Rules(rules), format_=format_)
+    if made.failure is not None:
+        raise made.failure
 
 
 @main.command("sweep")
@@ -195,7 +281,8 @@ def profile_command(config: Path, scheduler: str | None, out: str | None, rules:
 @click.option(
     "--out", type=_LocalPath(file_okay=False, path_type=Path), help="Instead of directory: where the study goes."
 )
-def sweep_command(study: Path | None, out: Path | None, *, example: bool) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def sweep_command(study: Path | None, out: Path | None, *, example: bool, quiet: bool) -> None:
     """Run every attack, seed, split and classifier of STUDY (TOML or JSON) that has not been run yet.
 
     Cells that are done are kept, whatever ends the command. The status is 1 if a cell could not be done.
@@ -208,12 +295,15 @@ def sweep_command(study: Path | None, out: Path | None, *, example: bool) -> Non
             return
         if study is None:
             raise click.UsageError("name a study, or print one with --example")
-        from cdpipe.console import show_study
         from cdpipe.studies.sweep.params import load_study
         from cdpipe.studies.sweep.sweep import sweep
+        from cdpipe.terminal.progress import choose_progress
+        from cdpipe.terminal.reports import show_study
 
         chosen = load_study(study, directory=out)
-        made = show_study(lambda observer, on_cell: sweep(chosen, observer=observer, on_cell=on_cell))
+        made = show_study(
+            lambda observer, on_cell: sweep(chosen, observer=observer, on_cell=on_cell), choose_progress(quiet=quiet)
+        )
     if made.failed:
         raise SystemExit(1)
 
@@ -230,8 +320,8 @@ def import_command(files: tuple[Path, ...], out: Path | None, data: str | None) 
     FILES are JSON files, or folders of them. The status is 1 if one of them could not be imported.
     """
     with _explaining():
-        from cdpipe.console import show_imports
         from cdpipe.studies.importing.writing import find_sources, import_files
+        from cdpipe.terminal.reports import show_imports
 
         failed = show_imports(import_files(find_sources(files), folder=out, data=data))
     if failed:
@@ -250,9 +340,9 @@ def import_command(files: tuple[Path, ...], out: Path | None, data: str | None) 
 def bottlenecks(results: Path, commit: str | None, machine: str | None, rules: str, history: int, format_: str) -> None:
     """Say what each stage is bound by, from asv's results, and what to do about it."""
     with _explaining():
-        from cdpipe.console import open_console
         from cdpipe.perf.report.render import Rules, build_report, render_json, render_markdown, render_text
         from cdpipe.perf.results.commits import resolve_commit
+        from cdpipe.terminal.tables import open_console
 
         report = build_report(
             results, commit=commit and resolve_commit(commit), machine=machine, rules=Rules(rules), history=history
@@ -317,7 +407,7 @@ def compare(format_: str, **options: Any) -> None:  # noqa: ANN401 - see cdpipe.
     did, 2 if something could not be measured, 3 if the run is invalid: others had the machine.
     """
     with _explaining(mendable=2):
-        from cdpipe.console import open_console
+        from cdpipe.terminal.tables import open_console
         from cdpipe.perf.gate.command import Options, run_command
 
         status = run_command(
@@ -342,8 +432,8 @@ def _directory(function: F) -> F:
 def info(directory: Path | None) -> None:
     """Print entries, size, hits and misses."""
     with _explaining():
-        from cdpipe.console import show_cache
         from cdpipe.engine.cache.store import CacheParams, Store
+        from cdpipe.terminal.reports import show_cache
 
         with Store(CacheParams(directory=directory)) as store:
             show_cache(store.info())
@@ -357,8 +447,8 @@ def verify(directory: Path | None) -> None:
     The status is 1 if any was damaged.
     """
     with _explaining():
-        from cdpipe.console import show_verdicts
         from cdpipe.engine.cache.store import CacheParams, Store
+        from cdpipe.terminal.reports import show_verdicts
 
         with Store(CacheParams(directory=directory)) as store:
             damaged = show_verdicts(store.directory, store.verify())

@@ -1,8 +1,8 @@
 """The pipeline: gather -> clean -> attack -> features -> train -> metrics, in one function."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import Final
@@ -10,41 +10,30 @@ from typing import Final
 import pandas as pd
 
 from cdpipe.config.model import OutputParams, RunConfig
-from cdpipe.engine.api.reading import plan_sources
-from cdpipe.engine.api.stages import rehearse
 from cdpipe.engine.cache.store import CacheParams, Store
-from cdpipe.engine.files.partitions import require_partitions
 from cdpipe.engine.files.parts import read_part, read_types
 from cdpipe.engine.files.rejects import REJECTS
-from cdpipe.engine.graph.partition import Raw
-from cdpipe.engine.outputs.destinations import OutputFolder, OutputResults, open_folder
+from cdpipe.engine.outputs.destinations import OutputResults, open_folder
 from cdpipe.engine.outputs.output_folder import DATASET, REPORT, picture_name
 from cdpipe.engine.run.allocators import be_frugal
-from cdpipe.engine.run.inputs import Inputs, require_shared, require_unlabelled, require_visible
+from cdpipe.engine.run.inputs import Inputs, require_shared, require_visible
 from cdpipe.engine.run.memory_projection import (
-    Fit,
     Projection,
-    fit_streaming,
-    project_streaming,
     project_training,
     require_fit,
 )
-from cdpipe.engine.run.observer import Announcer, RunObserver
+from cdpipe.engine.run.observer import Announcer, RunObserver, StepBegan
 from cdpipe.engine.run.runner import Prepared, Runner
 from cdpipe.engine.sessions.base import Session
 from cdpipe.engine.sessions.open import open_session
 from cdpipe.interrupts import check_interrupt, heeding_interrupts
 from cdpipe.kernels.compiling.jit import why_unkept
-from cdpipe.kernels.warm_up import compiling_ahead
-from cdpipe.limits import count_processors, machine_memory_bytes, require_base
+from cdpipe.limits import count_processors, require_base
+from cdpipe.planning import describe_unpacked, fit_memory, own_limit_bytes, plan_inputs, project, stage_params
 from cdpipe.remedies import explain_nothing
 from cdpipe.reports.confusion_plot import plot_confusion
 from cdpipe.reports.run_report import RunReport, describe_machine, describe_versions
-from cdpipe.stages import STAGES
 from cdpipe.stages.gather.conventions import describe_conventions
-from cdpipe.stages.gather.gather import NAME as GATHER
-from cdpipe.stages.gather.gather import POSITIONS
-from cdpipe.stages.params import Params
 from cdpipe.training.train import Trained, TrainParams, train_parts
 
 _MB: Final = 1e6
@@ -93,30 +82,27 @@ def _run(config: RunConfig, held: ExitStack, opened: ExitStack, announcer: Annou
     tell = announcer.say
     start, place = time.perf_counter(), open_folder(config.output.directory)
     be_frugal()
-    require_base(_own_limit(config))
-    config = _fit(config, tell)
+    require_base(own_limit_bytes(config))
+    config = fit_memory(config, tell)
     with ExitStack() as stack:
         inputs = Inputs(config.input.paths, cached=config.cache.enabled, content=config.input.identity == "content")
         make_scratch = cache(lambda: place.take(held, opened))
-        sources, absent = _plan(config, inputs, place, make_scratch)
+        place.refuse_others(inputs.paths, names=_name_results(config))
+        sources, absent = plan_inputs(config, inputs.paths, announcer, make_scratch)
         scratch = make_scratch()
         conventions = {source.block.file.path: source.block.file.convention for source in sources}
-        for sentence in (*describe_conventions(conventions), *_describe_unpacked(sources)):
+        for sentence in (*describe_conventions(conventions), *describe_unpacked(sources)):
             tell(sentence)
-        if reason := why_unkept():
-            tell(f"kernels are compiled anew in each process: {reason}; name a folder of your own in NUMBA_CACHE_DIR")
-        session = stack.enter_context(open_session(config.session))
-        if session.dashboard_link:
-            tell(f"dashboard: {session.dashboard_link}")
+        session = stack.enter_context(_open_session(config, announcer))
         require_visible(session, [source.block.file for source in sources])
-        projections = [_project(config, session, sources)]
+        projections = [project(config, session, sources)]
         tell(f"projected memory, {projections[0]}")
         require_fit(projections[0])
         meter = stack.enter_context(announcer.measuring(session))
         store, kept = _open_store(config, opened, scratch)
         require_shared(session, store.directory, mark=store.mark, remedy=_name_remedy(config))
         runner = Runner(
-            _stage_params(config, sources),
+            stage_params(config, sources),
             files=inputs.keys({source.block.file.path: source.block.file for source in sources}),
             require_unchanged=inputs.require_unchanged,
             session=session,
@@ -169,81 +155,6 @@ def _run(config: RunConfig, held: ExitStack, opened: ExitStack, announcer: Annou
     return report
 
 
-def _describe_unpacked(sources: list[Raw]) -> Iterator[str]:
-    """Say how much of the disk packed inputs take while the run lasts."""
-    unpacked = {file.unpacked: file.size for file in (source.block.file for source in sources) if file.unpacked}
-    if unpacked:
-        folder = Path(next(iter(unpacked))).parent
-        yield f"unpacked {sum(unpacked.values()) / _GB:.2f} GB of inputs to {folder}, until the run ends"
-
-
-def _plan(
-    config: RunConfig, inputs: Inputs, place: OutputFolder, folder: Callable[[], Path]
-) -> tuple[list[Raw], dict[str, tuple[str, ...]]]:
-    """Find the input, the columns that the stages need of it, and those that some file lacks; check both."""
-    place.refuse_others(inputs.paths, names=_name_results(config))
-    required = config.gather.required or (*config.clean.must, *POSITIONS)
-    planned = plan_sources(
-        inputs.paths,
-        config.gather.model_copy(update={"required": required}),
-        needed=config.clean.inputs,
-        format_=None if config.input.format == "auto" else config.input.format,
-        conventions=config.input,
-        folder=folder,
-    )
-    sources, _absent = planned
-    require_unlabelled(source.block.file for source in sources)
-    reads_csv = any(source.block.file.format == "csv" for source in sources)
-    with compiling_ahead() if reads_csv else nullcontext():
-        made = rehearse(sources[0].columns, {stage.name: getattr(config, stage.name) for stage in STAGES})
-    require_partitions(made, config.output.partition_by)
-    return planned
-
-
-def _project(config: RunConfig, session: Session, sources: list[Raw]) -> Projection:
-    largest = max(source.block.unpacked_bytes(len(source.columns)) for source in sources)
-    return project_streaming(session, largest_block_bytes=largest, facts_bytes=_held_bytes(config), blocks=len(sources))
-
-
-def _fit(config: RunConfig, tell: Callable[[str], None]) -> RunConfig:
-    """Return the configuration with smaller blocks or fewer threads where those not chosen would not fit; say so."""
-    session, gather = config.session, config.gather
-    if session.scheduler != "threads":
-        return config
-    wish = Fit(int(gather.block_mb * _MB), session.threads_per_worker or count_processors())
-    fit = fit_streaming(
-        wish,
-        limit_bytes=_own_limit(config),
-        facts_bytes=_held_bytes(config),
-        keep_block="block_mb" in gather.model_fields_set,
-        keep_threads=session.threads_per_worker is not None,
-    )
-    if fit == wish:
-        return config
-    megabytes = fit.block_bytes / _MB
-    tell(
-        f"gather.block_mb is {megabytes:.3g} and session.threads_per_worker {fit.threads}, so that the run fits into "
-        f"{_own_limit(config) / _GB:.2f} GB"
-    )
-    return config.model_copy(
-        update={
-            "gather": gather.model_copy(update={"block_mb": megabytes}),
-            "session": session.model_copy(update={"threads_per_worker": fit.threads}),
-        }
-    )
-
-
-def _own_limit(config: RunConfig) -> int:
-    """Return the memory that this process may use, in bytes."""
-    limit_gb = config.session.memory_limit_gb if config.session.scheduler == "threads" else None
-    return machine_memory_bytes() if limit_gb is None else int(limit_gb * _GB)
-
-
-def _held_bytes(config: RunConfig) -> int:
-    """Return what each process holds of the whole data set, in bytes."""
-    return max(stage.held_bytes(getattr(config, stage.name)) for stage in STAGES)
-
-
 def _project_training(config: RunConfig, params: TrainParams, prepared: Prepared, threads: int) -> Projection:
     rows = prepared.entry.manifest.rows
     return project_training(
@@ -251,14 +162,24 @@ def _project_training(config: RunConfig, params: TrainParams, prepared: Prepared
         features=read_types(prepared.entry.parts[0], known=prepared.entry.written[0]).shape[1],
         trees=params.trees if "RandomForest" in params.classifiers else 1,
         threads=threads,
-        limit_bytes=_own_limit(config),
+        limit_bytes=own_limit_bytes(config),
     )
 
 
-def _stage_params(config: RunConfig, sources: list[Raw]) -> dict[str, Params]:
-    """Return the parameters of all stages before training, those of gathering as they are settled."""
-    read = config.gather.model_copy(update={"columns": sources[0].columns, "required": sources[0].required})
-    return {GATHER: read, **{stage.name: getattr(config, stage.name) for stage in STAGES}}
+@contextmanager
+def _open_session(config: RunConfig, announcer: Announcer) -> Iterator[Session]:
+    """Open the session, and tell what takes long in it and where it can be watched."""
+    if reason := why_unkept():
+        announcer.say(
+            f"kernels are compiled anew in each process: {reason}; name a folder of your own in NUMBA_CACHE_DIR"
+        )
+    if config.session.scheduler != "threads":
+        step = "starting the workers" if config.session.scheduler == "local" else "asking the scheduler for workers"
+        announcer.see(StepBegan(step))
+    with open_session(config.session) as session:
+        if session.dashboard_link:
+            announcer.say(f"dashboard: {session.dashboard_link}")
+        yield session
 
 
 def _open_store(config: RunConfig, opened: ExitStack, scratch: Path) -> tuple[Store, tuple[str, ...]]:
@@ -299,7 +220,13 @@ def _train(
         return (read_part(path, columns, known=known) for path, known in parts)
 
     with announcer.part("train"):
-        return train_parts(read, config.train, rows=prepared.entry.manifest.rows, threads=threads)
+        return train_parts(
+            read,
+            config.train,
+            rows=prepared.entry.manifest.rows,
+            threads=threads,
+            tell=lambda name, number, total: announcer.see(StepBegan(f"train {name}", number, total)),
+        )
 
 
 def _require_rows(config: RunConfig, prepared: Prepared) -> None:

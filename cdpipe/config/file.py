@@ -18,6 +18,9 @@ _TOML: Final = re.compile(
 )
 _JSON: Final = re.compile(_STRINGS, re.DOTALL)
 _BRACKETS: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
+_YAML: Final = re.compile(r"---\s*$|[\w-]+:(\s|$)")
+_CSV_COMMAS: Final = 3
+"""A line of a configuration that has as many commas has a `=`, or begins with a bracket."""
 _DOTTED: Final = re.compile(rf"(?<![\w-])[\w-]+(?:[ \t]*\.[ \t]*[\w-]+){{{DEEPEST}}}")
 
 
@@ -33,14 +36,17 @@ def read_tables(path: Path, *, is_json: bool | None = None) -> dict[str, Any]:
     ConfigError
         If the file cannot be read, is too large or too deep, is not TOML or JSON, or has a key twice.
     """
+    text = ""
     try:
-        given = _parse(read_text(path), is_json=path.suffix.lower() == ".json" if is_json is None else is_json)
+        text = _read(path)
+        _refuse_size(text)
+        given = _parse(text, is_json=path.suffix.lower() == ".json" if is_json is None else is_json)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a TOML or JSON file") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
     except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{path}: {_name_kind(path, text) or error}") from None
     if not isinstance(given, dict):
         raise ConfigError(f"{path}: holds a {type(given).__name__}, not tables; see `cdpipe run --example`")
     return given
@@ -75,13 +81,36 @@ def read_text(path: Path) -> str:
     ValueError
         If it is too large or not UTF-8.
     """
+    text = _read(path)
+    _refuse_size(text)
+    return text
+
+
+def _name_kind(path: Path, text: str) -> str | None:
+    """Say what a file is that was taken for a configuration, and what to do; None if that is not clear."""
+    first = next((line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")), "")
+    if path.suffix.lower() in (".yaml", ".yml") or _YAML.match(first):
+        return "is YAML, which is not read here: write TOML, see `cdpipe run --example`"
+    if path.suffix.lower() == ".csv" or (first.count(",") >= _CSV_COMMAS and "=" not in first and first[0] not in "[{"):
+        if path.suffix.lower() != ".csv":
+            return "is CSV, no configuration: rename it to end in .csv, and `cdpipe run` reads it as messages"
+        return f"is CSV, no configuration: `cdpipe run {path}` reads it as messages, or name it in input.paths"
+    return None
+
+
+def _read(path: Path) -> str:
+    """Return a file's text, or the beginning of one that is too large to be a configuration."""
     with path.open("rb") as stream:
         data = stream.read(LARGEST_BYTES + 1)
-    if len(data) > LARGEST_BYTES:
+    is_cut = len(data) > LARGEST_BYTES
+    return data.decode("utf-8-sig", "replace" if is_cut else "strict")  # some editors put a byte order mark first
+
+
+def _refuse_size(text: str) -> None:
+    if len(text.encode("utf-8", "replace")) > LARGEST_BYTES:
         raise ValueError(
             f"is larger than {LARGEST_BYTES:,} bytes, too large for a configuration; name inputs by a glob"
         )
-    return data.decode("utf-8-sig")  # some editors put a byte order mark first
 
 
 def _parse(text: str, *, is_json: bool) -> Any:  # noqa: ANN401 - whatever stands there

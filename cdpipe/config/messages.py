@@ -1,14 +1,15 @@
 """Words for a wrong configuration: each problem a line that names the key, its table, its value and the way out."""
 
 import datetime as dt
-import difflib
 import json
+import re
 from itertools import takewhile
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from cdpipe.plain import show_plain
+from cdpipe.spelling import suggest, word_choice
 from cdpipe.stages.attacks import KINDS
 from cdpipe.stages.params import Params
 
@@ -26,6 +27,7 @@ _WANTED: Final = {
 }
 """What a value must be, by the first word of pydantic's type of the problem."""
 
+_QUOTED: Final = re.compile(r"'([^']*)'")
 _LONGEST: Final = 80
 """How much of a value is shown."""
 
@@ -67,7 +69,8 @@ def explain(problem: Any, given: dict[str, Any], whole: type[BaseModel]) -> str:
     if problem["type"] == "missing":
         return f"{table}: {key!r} is missing; see `cdpipe run --example`"
     if problem["type"] == "union_tag_invalid":
-        return f"{table}: kind = {_show(problem['ctx']['tag'])}: use one of {', '.join(_BY_KIND)}"
+        tag = problem["ctx"]["tag"]
+        return f"{table}: kind = {_show(tag)}: {word_choice(str(tag), _BY_KIND)}"
     if problem["type"] == "tuple_type":
         remedy = f"; write [{json.dumps(problem['input'])}]" if isinstance(problem["input"], str) else ""
         return f"{table}: {key} = {_show(problem['input'])}: must be a list{remedy}"
@@ -101,8 +104,8 @@ def _suggest(key: str, model: type[BaseModel], tables: list[str], given: dict[st
     if tables == ["attack"] and others:
         has = "have" if others[1:] else "has"
         return f"; {', '.join(others)} {has} it, while {_kind_of(given)} takes {', '.join(keys)}"
-    close = difflib.get_close_matches(key, keys, n=1) or [each for each in keys if each.startswith(key)]
-    return f"; did you mean {close[0]!r}?" if close else f"; it takes {', '.join(keys)}"
+    near = suggest(key, keys)
+    return f"; it takes {', '.join(keys)}" if near is None else f"; did you mean {near!r}?"
 
 
 def _word(problem: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
@@ -112,7 +115,8 @@ def _word(problem: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
         if bound in context:
             return f"must {'list' if bound == 'min_length' else 'be'} {words} {context[bound]:g}"
     if problem["type"] == "literal_error":
-        return f"use {context['expected']}"
+        given = problem["input"]
+        return word_choice(given if isinstance(given, str) else "", _QUOTED.findall(context["expected"]))
     wanted = _WANTED.get(problem["type"].partition("_")[0])
     return f"must be {wanted}" if wanted else problem["msg"].removeprefix("Value error, ")
 

@@ -17,7 +17,7 @@ from cdpipe.plain import show_plain
 from cdpipe.stages import STAGES
 from cdpipe.stages.gather.conventions import ConventionParams
 from cdpipe.stages.gather.gather import GatherParams
-from cdpipe.stages.params import Params, is_url_path
+from cdpipe.stages.params import Params, expand_home, is_url_path
 from cdpipe.training.train import TrainParams
 
 _SHOWN: Final = 20
@@ -44,6 +44,11 @@ class InputParams(ConventionParams):
         'between those), or with "content" all it holds, read twice more',
     )
 
+    @field_validator("paths")
+    @classmethod
+    def _expand_homes_of_paths(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(expand_home, paths))
+
 
 class LabelParams(Params):
     """Labels that the input has: with them nobody is attacked (attack.kind = "given")."""
@@ -63,7 +68,7 @@ def _take_folder(given: object) -> Path | str:
     """Return a path of this machine as such, and any other URL as it is."""
     if not isinstance(given, str | Path):
         raise PydanticCustomError("path_type", "must be a path")
-    text = str(given)
+    text = expand_home(str(given))
     if isinstance(given, Path) and is_url_path(text):
         raise ValueError("is a URL made a path; give it as text")
     if "::" in text:
@@ -179,19 +184,3 @@ def parse_config(given: dict[str, Any], *, source: str = "configuration") -> Run
         return RunConfig(**given)
     except ConfigError as error:
         raise ConfigError("\n".join(f"{source}: {problem}" for problem in str(error).splitlines())) from None
-
-
-def override(config: RunConfig, *, scheduler: str | None = None, directory: Path | str | None = None) -> RunConfig:
-    """Return the configuration with what the command line says instead of what the file says.
-
-    Raises
-    ------
-    ConfigError
-        If the scheduler is none, or goes with no other session setting of the file.
-    """
-    given = config.model_dump(exclude_unset=True)
-    if scheduler is not None:
-        given["session"] = {**given.get("session", {}), "scheduler": scheduler}
-    if directory is not None:
-        given["output"] = {**given.get("output", {}), "directory": directory}
-    return parse_config(given, source="command line")

@@ -30,6 +30,11 @@ LEAST_PATIENCE_S: Final = 30.0
 _WIDTHS: Final = (np.uint8, np.uint16, np.uint64)
 
 
+def needs_compiling() -> bool:
+    """Return True if the kernels that read are not on disk yet, and will be kept there."""
+    return not is_kept(records._read) and not why_unkept()
+
+
 @contextmanager
 def compiling_ahead() -> Iterator[None]:
     """Have the reading kernels compiled beside what is done within, and be done with both at the end.
@@ -37,7 +42,7 @@ def compiling_ahead() -> Iterator[None]:
     Where their machine code is on disk, or none can be kept there, nothing happens. Where the other process cannot be
     started, fails or hangs nothing is lost but time: a kernel that is not on disk is compiled when it is called.
     """
-    child = None if is_kept(records._read) or why_unkept() else _start()
+    child = _start() if needs_compiling() else None
     if child is None:
         yield
         return

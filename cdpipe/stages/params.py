@@ -1,5 +1,6 @@
 """Parameters: what those of every stage have in common."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,22 @@ _URL_PATH: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/")
 def is_url_path(path: str) -> bool:
     """Return True if a path is what pathlib makes of a URL: `s3:/bucket`."""
     return _URL_PATH.match(path) is not None
+
+
+def expand_home(path: str) -> str:
+    """Return a path with the folder that `~` or `~user` stands for.
+
+    Raises
+    ------
+    ValueError
+        If there is no such user.
+    """
+    expanded = os.path.expanduser(path)  # noqa: PTH111 - it keeps what is no plain path
+    if expanded.startswith("~"):
+        raise ValueError(
+            f"no home folder is known for {path.split('/', maxsplit=1)[0]}; write ./{path} for a name with ~ in front"
+        )
+    return expanded
 
 
 class Params(BaseModel):
@@ -39,14 +56,31 @@ class Params(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
+    def _expand_homes(cls, given: Any) -> Any:  # noqa: ANN401 - whatever was given
+        """Let paths begin in somebody's home folder: `~/bsm.csv`, which no shell has expanded."""
+        if not isinstance(given, dict):
+            return given
+        return {
+            name: expand_home(str(value)) if isinstance(value, str | Path) and _takes_path(cls, name) else value
+            for name, value in given.items()
+        }
+
+    @model_validator(mode="before")
+    @classmethod
     def _refuse_urls(cls, given: Any) -> Any:  # noqa: ANN401 - whatever was given
         """Refuse URLs as paths: taken for one, `s3://bucket` is a folder `s3:` here."""
         for name, value in given.items() if isinstance(given, dict) else ():
             is_url = "://" in value if isinstance(value, str) else isinstance(value, Path) and is_url_path(str(value))
-            if is_url and name in cls.model_fields:
-                kind = cls.model_fields[name].annotation
-                kinds = {kind, *getattr(kind, "__args__", ())}
-                if Path in kinds and str not in kinds:
-                    said = {"key": name, "value": repr(str(value))}
-                    raise PydanticCustomError("url", "{key} = {value}: must be a path of this machine, no URL", said)
+            if is_url and _takes_path(cls, name):
+                said = {"key": name, "value": repr(str(value))}
+                raise PydanticCustomError("url", "{key} = {value}: must be a path of this machine, no URL", said)
         return given
+
+
+def _takes_path(model: type[BaseModel], name: str) -> bool:
+    """Return True if a key takes a path of this machine, and nothing else that is text."""
+    if name not in model.model_fields:
+        return False
+    kind = model.model_fields[name].annotation
+    kinds = {kind, *getattr(kind, "__args__", ())}
+    return Path in kinds and str not in kinds

@@ -6,7 +6,7 @@ fewer rows are the beginning of more rows. `trips` moves the vehicles, `writers`
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -112,7 +112,7 @@ def fleet_of(params: SynthParams) -> Fleet:
     )
 
 
-def synthesize(out: Path, params: SynthParams) -> SynthReport:
+def synthesize(out: Path, params: SynthParams, *, tell: Callable[[int], object] | None = None) -> SynthReport:
     """Write synthetic messages to a file, which appears complete or not at all.
 
     Parameters
@@ -122,6 +122,8 @@ def synthesize(out: Path, params: SynthParams) -> SynthReport:
         no `coreData_position`). All three hold the same values; "unavailable" codes are written as J2735 has them.
     params
         What to make.
+    tell
+        Called with the messages made so far, a few times a second.
 
     Raises
     ------
@@ -137,7 +139,7 @@ def synthesize(out: Path, params: SynthParams) -> SynthReport:
     fleet = fleet_of(params)
     seen = np.zeros(fleet.vehicles, np.bool_)
     with replacing(out) as file:
-        write(file, _make_chunks(fleet, params, seen))
+        write(file, _count_chunks(_make_chunks(fleet, params, seen), tell))
     return SynthReport(params.rows, out.stat().st_size, time.perf_counter() - began, int(seen.sum()))
 
 
@@ -183,6 +185,16 @@ def _make_chunks(fleet: Fleet, params: SynthParams, seen: NDArray[np.bool_]) -> 
         left = -(-(params.rows - first) // fleet.wave_rows)
         trips = make_trips(fleet, first_wave=first // fleet.wave_rows, waves=min(waves, left))
         yield _make_messages(fleet, params, trips, first=first, seen=seen)
+
+
+def _count_chunks(chunks: Iterator[Messages], tell: Callable[[int], object] | None) -> Iterator[Messages]:
+    """Hand chunks on, and tell how many messages were made when the next is asked for."""
+    made = 0
+    for messages in chunks:
+        yield messages
+        made += len(messages.numbers[SEC_MARK])
+        if tell is not None:
+            tell(made)
 
 
 def _make_messages(fleet: Fleet, params: SynthParams, trips: Trips, *, first: int, seen: NDArray[np.bool_]) -> Messages:

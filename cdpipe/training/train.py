@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from cdpipe.kernels.draws.thresholds import distinct
 from cdpipe.limits import count_processors
+from cdpipe.spelling import word_choice
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
 from cdpipe.training.classifiers import CLASSIFIERS, FAST_TREES, Labels, Matrix, has_fast_engine
@@ -57,7 +58,7 @@ class TrainParams(Params):
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if name not in CLASSIFIERS:
-                raise ValueError(f"{name!r} is no classifier here; use any of {', '.join(CLASSIFIERS)}")
+                raise ValueError(f"{name!r} is no classifier here; {word_choice(name, CLASSIFIERS)}")
         return tuple(dict.fromkeys(names))
 
     @field_validator("engine")
@@ -153,7 +154,14 @@ def train(frame: pd.DataFrame, params: TrainParams, *, threads: int | None = Non
     return train_parts(read, params, rows=len(frame), threads=threads)
 
 
-def train_parts(read: Read, params: TrainParams, *, rows: int, threads: int | None = None) -> Trained:
+def train_parts(
+    read: Read,
+    params: TrainParams,
+    *,
+    rows: int,
+    threads: int | None = None,
+    tell: Callable[[str, int, int], object] | None = None,
+) -> Trained:
     """Fit and measure the classifiers on partitions, which are read one by one.
 
     A sample is drawn from two columns in a pass before, so that the messages it leaves out are never held.
@@ -168,6 +176,8 @@ def train_parts(read: Read, params: TrainParams, *, rows: int, threads: int | No
         Rows of all partitions.
     threads
         As for `train`.
+    tell
+        Called before each classifier is fitted, with its name, which it is, and of how many.
 
     Raises
     ------
@@ -189,9 +199,13 @@ def train_parts(read: Read, params: TrainParams, *, rows: int, threads: int | No
     names = gathered.names
     del gathered, examples  # the sides are copies
     working = threads or count_processors()
-    fitted = tuple(_fit(name, params, *sides, threads=working) for name in params.classifiers)
+    fitted = []
+    for number, name in enumerate(params.classifiers, 1):
+        if tell is not None:
+            tell(name, number, len(params.classifiers))
+        fitted.append(_fit(name, params, *sides, threads=working))
     testing = len(sides[3])
-    return Trained(fitted, ledger, names, test.size - testing, testing, vehicles, max(share, 1 - share))
+    return Trained(tuple(fitted), ledger, names, test.size - testing, testing, vehicles, max(share, 1 - share))
 
 
 def _split(examples: Examples, params: TrainParams) -> NDArray[np.bool_]:

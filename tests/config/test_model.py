@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from cdpipe import RunConfig
 from cdpipe.config.file import read_tables
-from cdpipe.config.model import ConfigError, load_config, override, parse_config
+from cdpipe.config.model import ConfigError, load_config, parse_config
 from cdpipe.config.template import example_config
 from cdpipe.stages.attacks import ATTACKS
 from cdpipe.stages.attacks.override_const import OverrideConst
@@ -79,7 +79,7 @@ def test_an_unknown_key_is_named_with_its_table_and_the_nearest_key(tables, mess
         ),
         ({"clean": {"columns": [5]}}, "[clean]: columns = 5: must be text, in quotes"),
         ({"clean": {"filters": {"within": {"latitude": 1}}}}, "[clean.filters.within]: 'radius_m' is missing"),
-        ({"features": {"columns": "minimal"}}, "[features]: columns = 'minimal': use 'minimal_xy_elev'"),
+        ({"features": {"columns": "minimal"}}, "[features]: columns = 'minimal': did you mean 'minimal_xy_elev'?"),
         ({"features": {"columns": 5}}, "[features]: columns = 5: must be a list"),
         ({"features": {"columns": ["isAttacker"]}}, "[features]: columns = ['isAttacker']: isAttacker is the label"),
         ({"features": {"columns": ["vehicle"]}}, "[features]: columns = ['vehicle']: vehicle is a key"),
@@ -243,21 +243,6 @@ def test_a_file_that_is_no_configuration_is_named(tmp_path, name, content, messa
         (tmp_path / name).write_bytes(content)
     with pytest.raises(ConfigError, match=message):
         load_config(tmp_path / name)
-
-
-def test_the_command_line_goes_before_the_file(tmp_path):
-    config = parse(output={"directory": "results", "dataset": False}, attack={"kind": "swap_rand"}, seed=5)
-    changed = override(config, scheduler="local", directory=tmp_path)
-    assert (changed.session.scheduler, changed.output.directory) == ("local", tmp_path)
-    expected = config.model_dump() | {"session": changed.session.model_dump(), "output": changed.output.model_dump()}
-    assert changed.model_dump() == expected
-    assert changed.output.dataset is False
-    assert override(config) == config
-
-
-def test_a_wrong_scheduler_on_the_command_line_is_a_configuration_error():
-    with pytest.raises(ConfigError, match=r"command line: \[session\]: scheduler = 'cloud'"):
-        override(parse(), scheduler="cloud")
 
 
 def test_the_example_is_a_configuration(tmp_path):

@@ -184,7 +184,7 @@ def test_a_run_under_a_hard_limit_finishes(inputs, tmp_path, limit):
     command = [sys.executable, "-c", script, "run", str(tmp_path / "c.json")]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "gather.block_mb is" in done.stdout
+    assert "gather.block_mb is" in done.stderr
 
 
 def test_a_run_that_cannot_fit_says_so_before_it_starts(inputs, tmp_path):

@@ -41,9 +41,6 @@ def _warm_up(source: Path) -> None:
     import sklearn.neighbors
     import sklearn.tree  # noqa: F401
 
-    import cdpipe.cli
-    import cdpipe.console
-    import cdpipe.reports.confusion_plot  # noqa: F401
     from cdpipe import read
     from cdpipe.engine.api.stages import apply_stage
     from cdpipe.stages import STAGES

@@ -26,6 +26,7 @@ from cdpipe.engine.cache.verification import Verdict, verify_entries
 from cdpipe.engine.files.digests import DamageError
 from cdpipe.engine.files.locks import HeldLock
 from cdpipe.engine.files.parts import Written
+from cdpipe.spelling import word_choice
 from cdpipe.stages.params import Params
 
 __all__ = [
@@ -72,7 +73,7 @@ class CacheParams(Params):
         known = (GATHER, *(stage.name for stage in STAGES), ORDERING)
         for name in names:
             if name not in known:
-                raise ValueError(f"{name!r} is no stage whose output can be kept: choose from {', '.join(known)}")
+                raise ValueError(f"{name!r} is no stage whose output can be kept: {word_choice(name, known)}")
         return names
 
 

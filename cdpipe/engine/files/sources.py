@@ -20,6 +20,7 @@ from cdpipe.engine.files.paths import SourceError, expand_paths
 from cdpipe.engine.files.row_groups import read_groups
 from cdpipe.kernels.csv.windows import NEWLINE
 from cdpipe.oserrors import give_reason
+from cdpipe.spelling import suggest
 from cdpipe.stages.gather.conventions import USUAL, Convention
 from cdpipe.stages.gather.csv_block import Header, gather_csv, read_header
 from cdpipe.stages.gather.gather import KEPT_TEXT, MUST, Gathered, gather_json
@@ -352,7 +353,9 @@ def absent_columns(files: Sequence[SourceFile], wanted: Sequence[str]) -> dict[s
         lacking = tuple(file.path for file in files if name not in file.columns)
         if lacking and name not in BY_NAME:
             has = next(file.columns for file in files if file.path == lacking[0])
-            raise SourceError(f"{lacking[0]}: has no column {name!r}; it has {', '.join(has)}")
+            near = suggest(name, [*has, *BY_NAME])
+            remedy = "" if near is None else f"did you mean {near!r}? "
+            raise SourceError(f"{lacking[0]}: has no column {name!r}; {remedy}it has {', '.join(has)}")
         if lacking:
             absent[name] = lacking
     return absent

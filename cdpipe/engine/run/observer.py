@@ -1,12 +1,18 @@
 """Run observers: whoever wants to know how a run goes is told by events, and measures the run by a meter."""
 
+from __future__ import annotations
+
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cdpipe.engine.graph.partition import Outcome
-from cdpipe.engine.run.meters import Meter, meter_whole
-from cdpipe.engine.sessions.base import Session
+if TYPE_CHECKING:
+    from cdpipe.engine.graph.partition import Outcome
+    from cdpipe.engine.run.meters import Meter
+    from cdpipe.engine.sessions.base import Session
+
+_LOG: Final = logging.getLogger("cdpipe.run")
 
 
 class Said(NamedTuple):
@@ -24,11 +30,30 @@ class StepBegan(NamedTuple):
         What is done.
     number, total
         Which of how many steps of one kind: the second of three classifiers.
+    is_brief
+        Whether it is soon over, so that only a terminal shows it.
     """
 
     name: str
     number: int = 1
     total: int = 1
+    is_brief: bool = False
+
+
+class StepCounted(NamedTuple):
+    """A step is done as far as a count tells: rows written, cells of a study.
+
+    Attributes
+    ----------
+    name
+        What is done.
+    done, total
+        How far it is, and how far it goes.
+    """
+
+    name: str
+    done: int
+    total: int
 
 
 class PartBegan(NamedTuple):
@@ -69,7 +94,7 @@ class PartEnded(NamedTuple):
     part: str
 
 
-Event = Said | StepBegan | PartBegan | PartitionsBegan | PartitionDone | PartEnded
+Event = Said | StepBegan | StepCounted | PartBegan | PartitionsBegan | PartitionDone | PartEnded
 
 
 class RunObserver:
@@ -99,11 +124,13 @@ class RunObserver:
 
     def measure(self, session: Session) -> AbstractContextManager[Meter]:
         """Return the block in which the run's work is done, and its meter; by default the run is measured as one."""
+        from cdpipe.engine.run.meters import meter_whole  # noqa: PLC0415 - who only shows progress need not wait for it
+
         return meter_whole(session)
 
 
 class Announcer:
-    """Tells the observer of one run what happens in it, and measures its parts.
+    """Tells the observer of one run what happens in it, logs it under `cdpipe.run`, and measures its parts.
 
     Parameters
     ----------
@@ -114,7 +141,13 @@ class Announcer:
     def __init__(self, observer: RunObserver) -> None:
         self._observer = observer
         self._meter: Meter | None = None
-        self.see = observer.see
+
+    def see(self, event: Event) -> None:
+        """Tell an event."""
+        _LOG.log(
+            logging.DEBUG if isinstance(event, PartitionDone | StepCounted) else logging.INFO, "%s", word_event(event)
+        )
+        self._observer.see(event)
 
     def say(self, sentence: str) -> None:
         """Tell a sentence."""
@@ -134,3 +167,23 @@ class Announcer:
         with nullcontext() if self._meter is None else self._meter.part(name):
             yield
         self.see(PartEnded(name))
+
+
+def word_event(event: Event) -> str:
+    """Return an event as a sentence."""
+    match event:
+        case Said(said):
+            pass
+        case StepBegan(name, number, total):
+            said = name if total == 1 else f"{name} ({number} of {total})"
+        case StepCounted(name, done, total):
+            said = f"{name}: {done:,} of {total:,}"
+        case PartBegan(part):
+            said = f"{part} begins"
+        case PartitionsBegan(part, total):
+            said = f"{part}: {total:,} partitions"
+        case PartitionDone(part, done, total, outcome):
+            said = f"{part}: {done:,} of {total:,} partitions, {outcome.rows:,} rows in the last"
+        case PartEnded(part):
+            said = f"{part} has ended"
+    return said

@@ -154,7 +154,15 @@ class Runner:
 
     def find(self, name: str) -> Entry | None:
         """Return the kept output of a stage, None if the cache does not have it."""
-        return self._find(name)
+        return self._find(name, counted=name in self._kept)
+
+    def plan(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the stages that the cache has the output of, and the surveys and passes that a run would make."""
+        place, _ = self._newest(is_planning=True)
+        passes = [" → ".join(names) for names in self._passes(place + 1)]
+        if passes and place >= 0 and self._needs_facts(self._chain[place + 1]):
+            passes.insert(0, f"survey for {self._chain[place + 1]}")
+        return self._chain[: place + 1], tuple(passes)
 
     def use(self, prepared: Prepared, sources: Sequence[Raw], what: Callable[[Prepared], T]) -> tuple[Prepared, T]:
         """Do something with the last stage's output; if that turns out to be damaged, make it again and begin anew.
@@ -194,27 +202,34 @@ class Runner:
         ledgers = {name: self._ledgers[name] for name in self._chain}
         return Prepared(entry, ledgers, self._cache, self._seconds, tuple(self._passing.values()))
 
-    def _newest(self) -> tuple[int, Entry | None]:
-        """Look the stages' outputs up, the last one first; remember what is found of their accounts."""
+    def _newest(self, *, is_planning: bool = False) -> tuple[int, Entry | None]:
+        """Look the stages' outputs up, the last one first; remember what is found of their accounts.
+
+        Planning counts no look-ups, and tells of nothing.
+        """
         for place in range(len(self._chain) - 1, -1, -1):
             name = self._chain[place]
             if not self._keeps(name):
                 continue
-            entry = self._find(name)
+            entry = self._find(name, counted=name in self._kept and not is_planning)
             if name in self._kept:
                 self._cache[name] = "miss" if entry is None else "hit"
             if entry is None:
                 continue
             self._ledgers = {ledger.stage: ledger for ledger in entry.ledgers}
+            if is_planning:
+                return place, entry
             if name in self._passing:
                 self._cache[name] = "resumed"
                 done = next(" → ".join(names) for names in self._passes(0) if name in names)
                 self._announcer.say(f"resumed after {done}, which an interrupted run had finished")
+            else:
+                self._announcer.say(f"{', '.join(self._chain[: place + 1])}: taken from the cache")
             return place, entry
         return -1, None
 
-    def _find(self, name: str) -> Entry | None:
-        entry = self._store.lookup(self._keys[name], counted=name in self._kept)
+    def _find(self, name: str, *, counted: bool) -> Entry | None:
+        entry = self._store.lookup(self._keys[name], counted=counted)
         try:
             if entry is not None:
                 _require_accounts(entry, self._chain[: self._chain.index(name) + 1])

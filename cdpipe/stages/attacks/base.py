@@ -134,8 +134,16 @@ class DistanceRange(AttackParams):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.min_m > self.max_m:
-            raise ValueError(f"min_m {self.min_m} is greater than max_m {self.max_m}; swap them")
+            raise ValueError(self._word_disorder())
         return self
+
+    def _word_disorder(self) -> str:
+        """Say what to change of a range that is none: what was written, not a default."""
+        if not self.model_fields_set >= {"min_m", "max_m"}:
+            if "min_m" in self.model_fields_set:
+                return f"min_m is {self.min_m:g}, max_m by default {self.max_m:g}: set max_m to {self.min_m:g} or more"
+            return f"max_m is {self.max_m:g}, min_m by default {self.min_m:g}: set min_m to {self.max_m:g} or less"
+        return f"min_m {self.min_m} is greater than max_m {self.max_m}; swap them"
 
 
 class Centred(AttackParams):

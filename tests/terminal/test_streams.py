@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 import cdpipe
-from cdpipe import terminal
 from cdpipe.cli import main
 from cdpipe.config.model import ConfigError
 from cdpipe.synthetic.generator import SynthParams, synthesize
-from cdpipe.terminal import FAULT, MENDABLE, open_streams, tell_error, word_error
+from cdpipe.terminal import streams as terminal
+from cdpipe.terminal.streams import FAULT, MENDABLE, open_streams, tell_error, word_error
 
 COMMAND = f"cdpipe() {{ {sys.executable} -c 'from cdpipe.cli import main; main()' \"$@\"; }}\nset -o pipefail\n"
 
@@ -61,8 +61,7 @@ def faulty(monkeypatch):
     def fail(*_, **__):
         raise TypeError("nobody foresaw this")
 
-    monkeypatch.setattr("cdpipe.config.file.read_tables", fail)
-    monkeypatch.setattr("cdpipe.config.model.read_tables", fail)
+    monkeypatch.setattr("cdpipe.config.command_line.read_tables", fail)
 
 
 def test_a_fault_keeps_its_trace_in_a_file_that_is_named(faulty, tmp_path, monkeypatch):
@@ -154,4 +153,4 @@ def test_a_user_without_a_home_is_told_what_to_set(tmp_path, monkeypatch):
     )
     result = CliRunner().invoke(main, ["cache", "info", "--directory", "~nobody-of-that-name/x"])
     assert result.exit_code == 1
-    assert "~nobody-of-that-name/x: there is no such home" in result.stderr
+    assert "no home folder is known for ~nobody-of-that-name" in result.stderr

@@ -58,14 +58,25 @@ def tell_error(error: Exception) -> int:
     return FAULT
 
 
-def tell_interrupt() -> int:
-    """Print to standard error that Ctrl-C ended the command, and return the exit status that it stands for."""
-    _print("cdpipe: interrupted; no result that was not finished is published")
+def tell_interrupt(interrupt: BaseException) -> int:
+    """Print to standard error that Ctrl-C ended the command, and return the exit status that it stands for.
+
+    Notes on the interrupt, or on what it came from, say what is kept and how to go on.
+    """
+    notes: list[str] = []
+    error: BaseException | None = interrupt
+    while error is not None:
+        notes += getattr(error, "__notes__", [])
+        error = error.__cause__ or error.__context__
+    said = "; ".join(["interrupted", "no result that was not finished is published", *map(show_plain, notes)])
+    _print(f"cdpipe: {said}")
     return STATUS
 
 
 def word_error(error: Exception) -> str:
     """Return what an error says, without signs that would not print; a wrong configuration says a line a problem."""
+    from pydantic import ValidationError  # noqa: PLC0415 - start-up
+
     from cdpipe.config.file import ConfigError  # noqa: PLC0415 - start-up
 
     if isinstance(error, OSError):
@@ -75,6 +86,8 @@ def word_error(error: Exception) -> str:
             f"{error.object!r}: has signs beyond {error.encoding}, in which this system writes names; run with "
             "LC_ALL=C.UTF-8, or choose another name"
         )
+    if isinstance(error, ValidationError):
+        return show_plain("; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors()))
     if isinstance(error, MemoryError) and not str(error):
         return "memory is used up; lower gather.block_mb or session.threads_per_worker"
     lines = str(error).split("\n") if isinstance(error, ConfigError) else [str(error)]

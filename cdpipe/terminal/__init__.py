@@ -1,0 +1,1 @@
+"""Terminal: tables, progress, errors and reports as a person reads them."""
