@@ -16,7 +16,7 @@ from observing import observing
 from sklearn.metrics import confusion_matrix
 from sklearn.tree import DecisionTreeClassifier
 
-from cdpipe import RunConfig, attack, clean, features, pipeline, read, run, train
+from cdpipe import RunConfig, attack, clean, features, pipeline, planning, read, run, train
 from cdpipe.config.model import parse_config
 from cdpipe.engine.files.parts import read_part
 from cdpipe.engine.files.seals import FILES, SEAL, find_own
@@ -215,13 +215,13 @@ def test_a_file_that_changes_while_it_is_read_is_refused_and_not_kept(configure,
 
     def finish(*_):
         path.write_bytes(text if whole else text.replace(b"A", b"B"))
-        return pipeline_rehearse(*_)
+        return real_rehearse(*_)
 
-    pipeline_rehearse = pipeline.rehearse
-    monkeypatch.setattr(pipeline, "rehearse", finish)
+    real_rehearse = planning.rehearse
+    monkeypatch.setattr(planning, "rehearse", finish)
     with pytest.raises(SourceError, match=r"growing\.csv: changed while it was read"):
         run(settings)
-    monkeypatch.setattr(pipeline, "rehearse", pipeline_rehearse)
+    monkeypatch.setattr(planning, "rehearse", real_rehearse)
     path.write_bytes(text)
     report = run(settings)
     assert set(report.cache.values()) == {"miss"}
