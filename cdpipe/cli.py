@@ -161,6 +161,10 @@ def _format(function: F) -> F:
     return click.option("--format", "format_", type=formats, default="text", show_default=True)(function)
 
 
+def _whole(function: F) -> F:
+    return click.option("--all", "whole", is_flag=True, help="Print all of the text, not what matters most.")(function)
+
+
 def _chosen(function: F) -> F:
     """Add what chooses a configuration, and how much is told meanwhile."""
     options = (
@@ -259,8 +263,9 @@ def check_command(chosen: RunConfig, progress: Progress) -> None:
 @_chosen
 @_rules
 @_format
+@_whole
 @_follow
-def profile_command(chosen: RunConfig, progress: Progress, rules: str, format_: str) -> None:
+def profile_command(chosen: RunConfig, progress: Progress, rules: str, format_: str, *, whole: bool) -> None:
     r"""Run the pipeline that CONFIG describes, and say what limits each part of it.
 
     \b
@@ -270,7 +275,7 @@ def profile_command(chosen: RunConfig, progress: Progress, rules: str, format_: 
     from cdpipe.perf.report.render import Rules
     from cdpipe.terminal.reports import show_profile
 
-    made = show_profile(chosen, progress, rules=Rules(rules), format_=format_)
+    made = show_profile(chosen, progress, rules=Rules(rules), format_=format_, whole=whole)
     if made.failure is not None:
         raise made.failure
 
@@ -336,21 +341,41 @@ def import_command(files: tuple[Path, ...], out: Path | None, data: str | None) 
 @click.option(
     "--history", type=click.IntRange(1), default=100, show_default=True, help="How many commits to look back on."
 )
+@click.option(
+    "--settings", type=_LocalPath(path_type=Path), help="A bottlenecks.toml instead of the one beside asv.conf.json."
+)
 @_format
-def bottlenecks(results: Path, commit: str | None, machine: str | None, rules: str, history: int, format_: str) -> None:
-    """Say what each stage is bound by, from asv's results, and what to do about it."""
+@_whole
+def bottlenecks(
+    results: Path,
+    commit: str | None,
+    machine: str | None,
+    rules: str,
+    history: int,
+    settings: Path | None,
+    format_: str,
+    *,
+    whole: bool,
+) -> None:
+    """Say what each stage is bound by, from asv's results, and what to do about it.
+
+    The text is what matters most; the rest is written to bottlenecks.md beside the results.
+    """
     with _explaining():
-        from cdpipe.perf.report.render import Rules, build_report, render_json, render_markdown, render_text
-        from cdpipe.perf.results.commits import resolve_commit
+        from cdpipe.perf.command import print_report
         from cdpipe.terminal.tables import open_console
 
-        report = build_report(
-            results, commit=commit and resolve_commit(commit), machine=machine, rules=Rules(rules), history=history
+        print_report(
+            results,
+            commit=commit,
+            machine=machine,
+            rules=rules,
+            history=history,
+            settings=settings,
+            format_=format_,
+            whole=whole,
+            console=open_console(),
         )
-        if format_ == "text":
-            render_text(report, open_console())
-        else:
-            click.echo({"md": render_markdown, "json": render_json}[format_](report))
 
 
 class _Attribute(click.ParamType[tuple[str, Any]]):

@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any, Final
@@ -24,6 +25,7 @@ from cdpipe.oserrors import naming
 from cdpipe.perf.analysis.findings import Rules
 from cdpipe.perf.analysis.run import WHOLE, report_run
 from cdpipe.perf.results.model import Machine
+from cdpipe.perf.settings.settings import read_settings
 from cdpipe.pipeline import run
 from cdpipe.reports.profile_report import DASK_REPORT, TRAIN, Profile
 from cdpipe.reports.run_report import RunReport, describe_machine
@@ -35,6 +37,7 @@ PROFILES: Final = {"text": "profile.txt", "md": "profile.md", "json": "profile.j
 """File in the output folder by format."""
 
 _PUBLISH: Final = "publish"
+_REMEDIES: Final = Path(__file__).parent / "reports" / "remedies.toml"
 _BETWEEN_READINGS_S: Final = 0.25
 """How often Dask's `ResourceProfiler` looks."""
 
@@ -174,6 +177,7 @@ def _judge(
             whole=whole,
             rows=_count_rows(config, list(figures), recorder, reported, ledgers),
             rules=rules,
+            settings=replace(read_settings(_REMEDIES), scheduler=config.session.scheduler),
         ),
         figures=figures,
         ledgers=ledgers,

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cdpipe.perf.analysis.findings import Report
 from cdpipe.perf.report.document import NONE, Item, Section, tabulate
-from cdpipe.perf.report.render import print_section, render_json, render_markdown, render_text
+from cdpipe.perf.report.render import print_section, render_brief, render_json, render_markdown, render_text
 from cdpipe.perf.wording.units import format_percent, format_quantity
 from cdpipe.plain import show_plain
 from cdpipe.stages.ledger import Ledger
@@ -23,6 +23,7 @@ TRAIN: Final = "train"
 """What fitting and measuring the classifiers is called."""
 
 _WIDTH: Final = 100
+_REST: Final = "The rest (remedies, rows of each stage, where it ran)"
 _STAGE_COLUMNS: Final = (
     ("Stage", False), ("Rows in", True), ("Rows out", True), ("Thread time", True), ("Of all", True)
 )  # fmt: skip
@@ -83,8 +84,11 @@ class Profile:
         self.print(Console(file=stream, width=_WIDTH))
         return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
-    def print(self, console: Console) -> None:
-        """Print the profile to a terminal."""
+    def print(self, console: Console, *, whole: bool = True) -> None:
+        """Print the profile to a terminal: all of it, or what matters most and where the rest is."""
+        if not whole and self.failure is None:
+            render_brief(self.report, console, rest=f"{_REST}: {self._name_rest()}; --all prints it.")
+            return
         render_text(self.report, console)
         for section in self._lay_stages():
             print_section(section, console)
@@ -144,6 +148,10 @@ class Profile:
             *((f"{NONE}: not run.",) if any(name not in self.thread_seconds for name in self.ledgers) else ()),
         )
         return (Section("Stages within the parts", (), tabulate(_STAGE_COLUMNS, rows), notes=notes),)
+
+    def _name_rest(self) -> str:
+        """Name the file with the text, else the last one."""
+        return show_plain(str(next(iter(self.files.values())) if self.files else "nowhere"))
 
     def _name_files(self) -> list[str]:
         return [f"{what}: {path}" for what, path in self.files.items()]

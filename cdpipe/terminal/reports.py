@@ -38,7 +38,7 @@ def show_run(config: RunConfig, progress: Progress) -> None:
     show_report(report, open_console())
 
 
-def show_profile(config: RunConfig, progress: Progress, *, rules: Rules, format_: str) -> Profile:
+def show_profile(config: RunConfig, progress: Progress, *, rules: Rules, format_: str, whole: bool = False) -> Profile:
     """Run the pipeline with progress on standard error, and print what limits it as `text`, `md` or `json`."""
     from cdpipe.profiling import profile  # noqa: PLC0415 - as above
 
@@ -46,7 +46,7 @@ def show_profile(config: RunConfig, progress: Progress, *, rules: Rules, format_
         lambda observer: profile(config, rules=rules, observer=observer), progress, resumes=config.cache.enabled
     )
     if format_ == "text":
-        made.print(open_console())
+        made.print(open_console(), whole=whole)
     else:
         sys.stdout.write(made.render(format_))
     return made

@@ -1,13 +1,16 @@
 """Benchmarks on rows in memory: all rows are there, nothing is read while they work, and they are those of targets."""
 
+from pathlib import Path
+
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import _data, _sizes, frames
 from benchmarks._peers import ours
-from cdpipe.perf.analysis.targets import TARGETS
+from cdpipe.perf.settings.settings import read_settings
 
+SETTINGS = Path(__file__).parents[2] / "benchmarks" / "bottlenecks.toml"
 EACH = (frames.OffsetRand, frames.SwapRand, frames.Extended)
 
 
@@ -40,7 +43,7 @@ def test_work_in_memory_reads_nothing_and_gives_all_rows(one, data_folder, monke
 
 @pytest.mark.parametrize(("code", "stage"), [("T9", "attack"), ("T10", "features")])
 def test_targets_of_work_in_memory_have_a_benchmark_of_their_size(code, stage, described):
-    target = next(each for each in TARGETS if each.code == code)
+    target = next(each for each in read_settings(SETTINGS).targets if each.code == code)
     least = target.rows or target.rows_min
     (each,) = (each for each in described if each["name"] == "frames.time_frames")
     assert each["cdpipe_figure"] == "in_memory_seconds"

@@ -3,6 +3,11 @@
 import json
 from pathlib import Path
 
+from cdpipe.perf.settings.settings import read_settings
+
+OWN = read_settings(Path(__file__).parents[2] / "benchmarks" / "bottlenecks.toml")
+"""What cdpipe says of its own suite."""
+
 COLUMNS = [
     "result", "params", "version", "started_at", "duration", "stats_ci_99_a", "stats_ci_99_b", "stats_q_25",
     "stats_q_75", "stats_number", "stats_repeat", "samples", "profile",

@@ -1,7 +1,7 @@
 """Attribution: the bottleneck of a run, from its slots' time: a pure function of its figures.
 
 `cdpipe.perf.analysis.slot_classes` says how the class follows from the shares. Here it becomes a finding: code,
-evidence, remedies, and the gain to expect by Amdahl's law: a part `s` of the time, made `k` times smaller, makes the
+evidence, and the gain to expect by Amdahl's law: a part `s` of the time, made `k` times smaller, makes the
 whole 1 / (1 - s + s/k) times as fast (Amdahl 1967).
 """
 
@@ -13,15 +13,17 @@ from typing import Final
 import numpy as np
 
 from cdpipe.figures import SHARES
-from cdpipe.perf.analysis.bounds import Bound, Remedy
-from cdpipe.perf.analysis.causes import NEAR_LIMIT, Cause, Fact, causes_of
+from cdpipe.perf.analysis.bounds import Bound
+from cdpipe.perf.analysis.causes import NEAR_LIMIT, Cause, Fact, cause_of, causes_of
+from cdpipe.perf.analysis.idleness import find_idle_cause, say_at_once
 from cdpipe.perf.analysis.slot_classes import (
+    BUSY,
     CLASSES,
+    DISTURBED,
     FULL,
     GROUPS,
     MARGIN,
     NEAR_LIMIT_PERCENT,
-    STARVED,
     UNKNOWN,
     WAITS,
     Floats,
@@ -36,6 +38,8 @@ from cdpipe.perf.wording.units import format_percent, format_significant
 _DRAWS: Final = 400
 _SHOWN: Final = 0.05
 _ENDLESS: Final = 100.0
+_LITTLE: Final = 1.05
+"""Fewer times as fast than this is nothing to promise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +63,11 @@ class Attribution:
     Attributes
     ----------
     bound, code, title
-        The class, and the finding; code and title are `""` for *mixed* and *insufficient data*.
+        The class, and the finding; code and title are `""` for *mixed*, *disturbed* and *insufficient data*.
     shares
         Fractions of slots x wall by name, `unattributed` among them; empty if they are no fractions of one whole.
     evidence
         Sentences: the shares, what decided, and the figures that support it.
-    remedies
-        What to do, the most effective first.
     gain
         What to expect of it; None where no share names the class.
     memory_percent, samples
@@ -78,7 +80,6 @@ class Attribution:
     title: str
     shares: Mapping[str, float]
     evidence: tuple[str, ...]
-    remedies: tuple[Remedy, ...] = ()
     gain: Gain | None = None
     memory_percent: float = math.nan
     samples: float = math.inf
@@ -86,8 +87,20 @@ class Attribution:
     @property
     def probabilities(self) -> Mapping[Bound, float]:
         """How probable each class is that sampling noise leaves possible; empty if the shares were not sampled."""
+        if not self.shares or self.bound is Bound.DISTURBED:
+            return {}
         shares = np.array(list(self.shares.values()))
-        return weigh_classes(shares, memory_percent=self.memory_percent, samples=self.samples) if shares.size else {}
+        return weigh_classes(shares, memory_percent=self.memory_percent, samples=self.samples)
+
+    @property
+    def contention(self) -> float:
+        """How much of the slots' time other work had the cores; 0 if that is not known."""
+        return self.shares.get("contention", 0.0)
+
+    @property
+    def is_beside_work(self) -> bool:
+        """Whether other work had the cores for so much of the time that its figures are marked."""
+        return self.contention >= BUSY
 
 
 def attribute(figures: Mapping[str, float]) -> Attribution | None:
@@ -131,18 +144,23 @@ def _describe(
     if math.isnan(shares["unattributed"]):
         text = "the shares are no fractions of one whole: one is negative, or they sum to more than 1"
         return Attribution(Bound.INSUFFICIENT, "", "", {}, (text,))
+    if bound is Bound.DISTURBED:
+        return Attribution(bound, "", "", shares, (_say_shares(shares), _say_disturbed(shares)))
     memory = figures.get("memory_percent", math.nan)
-    cause = _find_cause(bound, shares, memory)
-    facts = tuple(filter(None, (_say_fact(fact, figures) for fact in cause.facts))) if cause else ()
+    cause = _find_cause(bound, shares, figures)
+    facts = [_say_fact(fact, figures) for fact in cause.facts] if cause else []
+    facts += [say_at_once(figures)] if bound is Bound.PARALLELISM else []
     samples = figures.get("samples", math.inf)
-    decision = _say_mixed(groups, samples) if bound is Bound.MIXED else _say_decision(bound, groups, memory)
+    is_apart = shares["contention"] >= _SHOWN
+    decision = (
+        _say_mixed(groups, samples) if bound is Bound.MIXED else _say_decision(bound, groups, memory, is_apart=is_apart)
+    )
     return Attribution(
         bound=bound,
         code=cause.code if cause else "",
         title=cause.title if cause else "",
         shares=shares,
-        evidence=(_say_shares(shares), decision, *_say_apart(shares), *facts),
-        remedies=cause.remedies if cause else (),
+        evidence=tuple(filter(None, (_say_shares(shares), decision, _say_apart(shares), *facts))),
         gain=_expect(cause, shares) if cause and cause.gain else None,
         memory_percent=memory,
         samples=samples,
@@ -181,7 +199,9 @@ def expect_gain(share: float, doing: str, *, computing: bool = False) -> Gain:
     spent = f"{format_percent(share)} of the slots' time is spent {doing}"
     text = f"{spent}: half of it gone, and the run is {by_half:.3g} times as fast"
     if computing:
-        last = f"all else gone, at most {1 / share:.3g} times"
+        last = (
+            f"all else gone, at most {1 / share:.3g} times" if share * _LITTLE < 1 else "there is little else to gain"
+        )
     else:
         last = f"all of it gone, {f'at most {at_most:.3g}' if at_most <= _ENDLESS else f'over {_ENDLESS:g}'} times"
     return Gain(share, by_half, at_most, f"{text}; {last}")
@@ -189,14 +209,20 @@ def expect_gain(share: float, doing: str, *, computing: bool = False) -> Gain:
 
 def _expect(cause: Cause, shares: Mapping[str, float]) -> Gain:
     """Say what a cause is worth: of the run as it was, beside whatever else had the cores."""
-    if cause.decider == "contention":
-        return expect_gain(shares["contention"], cause.gain)
-    own = (shares[name] for name in GROUPS[cause.bound] if name != "contention")
-    return expect_gain(sum(own), cause.gain, computing=cause.bound is Bound.COMPUTE)
+    spent = sum(shares[name] for name in GROUPS[cause.bound])
+    return expect_gain(spent, _name_doing(cause, shares), computing=cause.bound is Bound.COMPUTE)
 
 
-def _find_cause(bound: Bound, shares: Mapping[str, float], memory_percent: float) -> Cause | None:
-    if bound is Bound.MEMORY and memory_percent >= NEAR_LIMIT_PERCENT and shares["memory"] < MARGIN:
+def _name_doing(cause: Cause, shares: Mapping[str, float]) -> str:
+    """Say what slots do: what is collected counts with computing, and is named where it is much."""
+    return "computing and collecting garbage" if cause.code == "A101" and shares["gc"] >= _SHOWN else cause.gain
+
+
+def _find_cause(bound: Bound, shares: Mapping[str, float], figures: Mapping[str, float]) -> Cause | None:
+    if bound is Bound.PARALLELISM:
+        return cause_of(find_idle_cause(figures, shares["idle"]))
+    near_limit = figures.get("memory_percent", math.nan) >= NEAR_LIMIT_PERCENT
+    if bound is Bound.MEMORY and near_limit and shares["memory"] < MARGIN:
         return NEAR_LIMIT
     causes = causes_of(bound)
     return max(causes, key=lambda cause: shares.get(cause.decider, 0.0)) if causes else None
@@ -209,18 +235,19 @@ def _say_shares(shares: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {format_percent(share)}" for share, name in shown) + " of slots x wall"
 
 
-def _say_decision(bound: Bound, groups: Mapping[Bound, float], memory_percent: float) -> str:
+def _say_decision(bound: Bound, groups: Mapping[Bound, float], memory_percent: float, *, is_apart: bool) -> str:
     full, enough = format_percent(groups[Bound.COMPUTE]), format_percent(FULL)
+    left = " that nobody else used" if is_apart else ""
     if bound is Bound.MEMORY and memory_percent >= NEAR_LIMIT_PERCENT:
         peak = f"the peak of memory is {format_significant(memory_percent)} % of the limit"
         return f"{peak}: from {NEAR_LIMIT_PERCENT:g} % on that decides, as a larger run would not fit"
     if bound is Bound.COMPUTE:
-        return f"computing fills {full} of the slots: {enough} or more decide"
+        return f"computing fills {full} of the slots' time{left}: {enough} or more decide"
     others = (share for group, share in groups.items() if group is not Bound.COMPUTE)
     most, second, *_ = (format_percent(share) for share in sorted(others, reverse=True))
     if bound is not Bound.INSUFFICIENT:
-        return f"it takes {format_percent(groups[bound])} of the slots' time, the next cause {second}"
-    return f"{most} of the slots' time is not attributed: from {format_percent(UNKNOWN)} on that decides"
+        return f"it takes {format_percent(groups[bound])} of the slots' time{left}, the next cause {second}"
+    return f"{most} of the slots' time{left} is not attributed: from {format_percent(UNKNOWN)} on that decides"
 
 
 def _say_mixed(groups: Mapping[Bound, float], samples: float) -> str:
@@ -239,11 +266,16 @@ def _say_mixed(groups: Mapping[Bound, float], samples: float) -> str:
     return f"the largest cause leads the next by {format_percent(lead)}, within the noise of {looks}, and {less}"
 
 
-def _say_apart(shares: Mapping[str, float]) -> tuple[str, ...]:
+def _say_apart(shares: Mapping[str, float]) -> str:
+    if shares["contention"] < _SHOWN:
+        return ""
+    had = f"other work had the cores for {format_percent(shares['contention'])} of the slots' time"
+    return f"{had}: the class is of the rest"
+
+
+def _say_disturbed(shares: Mapping[str, float]) -> str:
     other = f"other work had the cores for {format_percent(shares['contention'])} of the slots' time"
-    if shares["contention"] >= STARVED:
-        return (f"{other}: from {format_percent(STARVED)} on that decides",)
-    return (f"{other}, which is left out of what decides",) if shares["contention"] >= _SHOWN else ()
+    return f"{other}: from {format_percent(DISTURBED)} on nothing else can be told; measure again when it is idle"
 
 
 def _say_fact(fact: Fact, figures: Mapping[str, float]) -> str:

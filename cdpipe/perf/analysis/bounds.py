@@ -1,6 +1,5 @@
-"""Bounds: the bottlenecks that a run can have and their remedies, in the words that both rule sets share."""
+"""Bounds: the bottlenecks that a run can have, in the words that both rule sets share."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -8,7 +7,8 @@ class Bound(StrEnum):
     """What a stage is bound by.
 
     The thresholds of the design name *compute*, *memory*, *I/O*, *scheduler* and *balanced*; the attribution of time
-    names all but *I/O* and *balanced*, which it tells apart. *Insufficient data* is of both.
+    names all but *I/O* and *balanced*, which it tells apart. *Insufficient data* is of both, and so is *disturbed*:
+    other work had the cores for too much of the time to tell, so the run is to be measured again.
     """
 
     COMPUTE = "compute-bound"
@@ -21,14 +21,7 @@ class Bound(StrEnum):
     LOCK = "lock-bound"
     WAITING = "waiting"
     PARALLELISM = "too little parallel work"
+    DISTURBED = "disturbed"
     MIXED = "mixed"
     BALANCED = "balanced"
     INSUFFICIENT = "insufficient data"
-
-
-@dataclass(frozen=True, slots=True)
-class Remedy:
-    """What to do, and the configuration keys (`table.key`) to do it with."""
-
-    text: str
-    keys: tuple[str, ...] = ()

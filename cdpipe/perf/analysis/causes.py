@@ -1,13 +1,14 @@
-"""Every finding that the attribution can make: its code, title, supporting figures, remedies and what they are worth.
+"""Every finding that the attribution can make: its code, title, supporting figures, general remedies and their worth.
 
 A `Cause` is data. Which of those of a class it is, if the class has several, the shares say: `decider` is the share
-that must be the largest of the class's.
+that must be the largest of the class's. Why slots had nothing to do is told by `cdpipe.perf.analysis.idleness`.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-from cdpipe.perf.analysis.bounds import Bound, Remedy
+from cdpipe.perf.analysis.bounds import Bound
+from cdpipe.perf.settings.remedies import Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,11 @@ class Cause:
     bound
         The class it is of.
     decider
-        The share that tells it from other findings of the class; `""` where there is no other, or for the peak of
-        memory, which is no share.
+        The share that tells it from other findings of the class; `""` where there is no other, or where no share does.
     facts
         Supporting figures.
     remedies
-        What to do, the most effective first.
+        What any program can try, the most effective first. A project's own take their place.
     gain
         What is gained where the share shrinks, after which the factor is written.
     """
@@ -48,28 +48,19 @@ class Cause:
     gain: str
 
 
-_TASKS: Final = Fact("task_seconds_p50 = {} over {} tasks", ("task_seconds_p50", "tasks"))
-_QUEUE: Final = Fact("queue_mean = {}, ready_queue_max = {}", ("queue_mean", "ready_queue_max"))
-_CPU: Final = Fact("cpu_percent = {} of {} cores", ("cpu_percent", "cores"))
-_PEAK: Final = Fact("tree_peak_bytes = {}, {} of the limit", ("tree_peak_bytes", "memory_percent"))
-_SPILLED: Final = Fact("spilled_bytes = {}", ("spilled_bytes",))
-_SLOWEST: Final = Fact("slowest task {}, half of them below {}", ("task_seconds_max", "task_seconds_p50"))
+_TASKS: Final = Fact("{} tasks, half of them shorter than {}", ("tasks", "task_seconds_p50"))
+_QUEUE: Final = Fact("{} tasks ready and waiting on average, at most {}", ("queue_mean", "ready_queue_max"))
+_CPU: Final = Fact("processors busy {} of the time on {} cores", ("cpu_percent", "cores"))
+_PEAK: Final = Fact("memory at most {}, {} of the limit", ("tree_peak_bytes", "memory_percent"))
+_SPILLED: Final = Fact("moved from memory to disk: {}", ("spilled_bytes",))
+_SLOWEST: Final = Fact("slowest task {}, half of them shorter than {}", ("task_seconds_max", "task_seconds_p50"))
+_COUNT: Final = Fact("{} tasks for {} slots", ("tasks", "cores"))
+_CARRIED: Final = Fact("carried over the network: {}", ("network_bytes",))
 
-_SMALLER: Final = Remedy("make partitions smaller", ("gather.block_mb",))
-_LARGER: Final = Remedy("make partitions larger, so that there are fewer of them", ("gather.block_mb",))
-_THREADS: Final = Remedy(
-    "run in this process's threads, which hand over nothing, if the work fits one machine", ("session.scheduler",)
-)
-_KEEP: Final = Remedy("do not compute twice: keep the stage's output", ("cache.enabled", "cache.stages"))
-_MEMORY: Final = (
-    _SMALLER,
-    Remedy("hold fewer partitions at once", ("session.workers", "session.threads_per_worker")),
-    Remedy("raise the limit, if the machine has the memory", ("session.memory_limit_gb",)),
-    Remedy(
-        "let a local cluster spill, early and to a fast disk",
-        ("session.scheduler", "session.spill_target", "session.spill_directory"),
-    ),
-    Remedy("work in increments: keep finished stages, so that a run holds one at a time", ("cache.stages",)),
+_PROFILE: Final = Remedy("profile it: find the hottest function, and give it a better algorithm or compiled code")
+_LESS_MEMORY: Final = (
+    Remedy("work on less at a time, in blocks that fit"),
+    Remedy("hold fewer blocks at once, and let go of each as soon as it is done"),
 )
 
 CAUSES: Final[tuple[Cause, ...]] = (
@@ -79,25 +70,8 @@ CAUSES: Final[tuple[Cause, ...]] = (
         Bound.COMPUTE,
         "compute",
         (_CPU, _TASKS),
-        (
-            Remedy("use more cores, here or on a cluster", ("session.workers", "session.scheduler")),
-            _KEEP,
-            Remedy("read and carry fewer columns", ("gather.columns", "clean.columns", "features.columns")),
-            Remedy("profile it; give the hottest loop a better algorithm, or a compiled kernel"),
-        ),
+        (_PROFILE, Remedy("do not compute twice: keep results"), Remedy("use more cores")),
         "computing",
-    ),
-    Cause(
-        "A102",
-        "the slots wait for cores that other work has",
-        Bound.COMPUTE,
-        "contention",
-        (_CPU,),
-        (
-            Remedy("stop the other work, or run elsewhere", ("session.scheduler",)),
-            Remedy("have no more threads than free cores", ("session.threads_per_worker", "session.workers")),
-        ),
-        "waiting for cores that other work has",
     ),
     Cause(
         "A103",
@@ -105,10 +79,7 @@ CAUSES: Final[tuple[Cause, ...]] = (
         Bound.COMPUTE,
         "gc",
         (_CPU, _PEAK),
-        (
-            Remedy("make fewer Python objects: Parquet instead of JSON or text", ("input.format",)),
-            _LARGER,
-        ),
+        (Remedy("make fewer Python objects: arrays instead of lists and dictionaries"),),
         "computing and collecting garbage",
     ),
     Cause(
@@ -117,25 +88,23 @@ CAUSES: Final[tuple[Cause, ...]] = (
         Bound.MEMORY,
         "memory",
         (_PEAK, _SPILLED),
-        _MEMORY,
+        _LESS_MEMORY,
         "waiting for memory",
     ),
-    Cause("A202", "the peak is near the memory limit", Bound.MEMORY, "", (_PEAK, _SPILLED), _MEMORY, ""),
+    Cause("A202", "the peak is near the memory limit", Bound.MEMORY, "", (_PEAK, _SPILLED), _LESS_MEMORY, ""),
     Cause(
         "A301",
         "the slots wait for the disk",
         Bound.DISK,
         "",
         (
-            Fact("read_bytes = {}, write_bytes = {}", ("read_bytes", "write_bytes")),
-            Fact("disk_busy = {}", ("disk_busy",)),
-            Fact("page_cache_share = {}", ("page_cache_share",)),
+            Fact("read {}, written {}", ("read_bytes", "write_bytes")),
+            Fact("the disk was busy {} of the time", ("disk_busy",)),
+            Fact("served from memory: {} of what was read", ("page_cache_share",)),
         ),
         (
-            Remedy("read Parquet, not CSV or JSON: gather once and start from its data set", ("input.format",)),
-            Remedy("read fewer columns", ("gather.columns",)),
-            Remedy("keep outputs on the fastest disk there is", ("cache.directory", "output.directory")),
-            Remedy("write less", ("cache.stages", "output.dataset")),
+            Remedy("read and write less: fewer columns, a compact format, no second copy"),
+            Remedy("keep the files on a faster disk"),
         ),
         "waiting for the disk",
     ),
@@ -144,12 +113,8 @@ CAUSES: Final[tuple[Cause, ...]] = (
         "the slots wait for the network",
         Bound.NETWORK,
         "",
-        (Fact("network_bytes = {}", ("network_bytes",)), _TASKS),
-        (
-            Remedy("bring the input near: gather it once to a local data set", ("input.paths", "cache.stages")),
-            _THREADS,
-            Remedy("carry fewer columns", ("clean.columns", "features.columns")),
-        ),
+        (_CARRIED, _TASKS),
+        (Remedy("bring the data near, and keep answers"), Remedy("ask for several things at once")),
         "waiting for the network",
     ),
     Cause(
@@ -157,15 +122,8 @@ CAUSES: Final[tuple[Cause, ...]] = (
         "the slots pack and unpack what they hand to each other",
         Bound.SERIALISATION,
         "",
-        (Fact("network_bytes = {}", ("network_bytes",)), _SPILLED, _TASKS),
-        (
-            _THREADS,
-            Remedy(
-                "have fewer workers with more threads each: threads share memory",
-                ("session.workers", "session.threads_per_worker"),
-            ),
-            Remedy("carry fewer columns, and no text", ("clean.columns", "features.columns")),
-        ),
+        (_CARRIED, _SPILLED, _TASKS),
+        (Remedy("hand over less: fewer, smaller objects, arrays instead of Python objects"),),
         "packing and unpacking",
     ),
     Cause(
@@ -173,12 +131,8 @@ CAUSES: Final[tuple[Cause, ...]] = (
         "the slots wait for tasks to be handed out, or for the graph",
         Bound.SCHEDULER,
         "",
-        (_TASKS, _QUEUE, Fact("graph_seconds = {}", ("graph_seconds",))),
-        (
-            _LARGER,
-            _THREADS,
-            Remedy("have fewer slots to feed", ("session.workers", "session.threads_per_worker")),
-        ),
+        (_TASKS, _QUEUE, Fact("laying the graph took {}", ("graph_seconds",))),
+        (Remedy("have fewer and longer tasks"),),
         "waiting for the scheduler",
     ),
     Cause(
@@ -188,11 +142,8 @@ CAUSES: Final[tuple[Cause, ...]] = (
         "gil",
         (_CPU, _TASKS),
         (
-            Remedy(
-                "run in processes of one thread each: every process has a lock of its own",
-                ("session.scheduler", "session.workers", "session.threads_per_worker"),
-            ),
-            Remedy("replace the Python loop by array functions or a compiled kernel, which release the lock"),
+            Remedy("replace the Python loop by array functions or compiled code, which release the lock"),
+            Remedy("use processes instead of threads: each has a lock of its own"),
         ),
         "waiting for the lock",
     ),
@@ -202,10 +153,7 @@ CAUSES: Final[tuple[Cause, ...]] = (
         Bound.LOCK,
         "lock",
         (_CPU, _TASKS),
-        (
-            Remedy("hold the lock for less, or give each partition what it guards"),
-            Remedy("have one thread in each process, if the lock is the process's", ("session.threads_per_worker",)),
-        ),
+        (Remedy("hold the lock for less, or give each task what it guards"),),
         "waiting for the lock",
     ),
     Cause(
@@ -214,10 +162,7 @@ CAUSES: Final[tuple[Cause, ...]] = (
         Bound.WAITING,
         "",
         (_CPU, _TASKS),
-        (
-            Remedy("wait in more threads at once: waiting takes no core", ("session.threads_per_worker",)),
-            Remedy("find what it waits for, and keep its answers", ("cache.stages",)),
-        ),
+        (Remedy("find what it waits for, and keep its answers"), Remedy("wait for several things at once")),
         "waiting",
     ),
     Cause(
@@ -225,23 +170,66 @@ CAUSES: Final[tuple[Cause, ...]] = (
         "the slots have nothing to do: too few tasks, a chain of them, or one long one",
         Bound.PARALLELISM,
         "",
-        (Fact("{} tasks for {} cores", ("tasks", "cores")), _SLOWEST),
-        (
-            Remedy("make partitions smaller, so that every slot has several", ("gather.block_mb",)),
-            Remedy("make the longest task shorter, or begin with it"),
-            Remedy("leave the other cores to other runs", ("session.workers", "session.threads_per_worker")),
-        ),
+        (_COUNT, _SLOWEST),
+        (Remedy("split the work into more tasks of like length, several for each slot"),),
+        "having nothing to do",
+    ),
+    Cause(
+        "A902",
+        "the slots have nothing to do: there are too few tasks",
+        Bound.PARALLELISM,
+        "",
+        (_COUNT, _SLOWEST),
+        (Remedy("split the work into more tasks, several for each slot"),),
+        "having nothing to do",
+    ),
+    Cause(
+        "A903",
+        "the slots have nothing to do: they wait for one task that takes much longer than the others",
+        Bound.PARALLELISM,
+        "",
+        (_SLOWEST, _COUNT),
+        (Remedy("make the longest task shorter, or begin with it"),),
+        "having nothing to do",
+    ),
+    Cause(
+        "A904",
+        "the slots have nothing to do: tasks wait for each other, and too few are ready at once",
+        Bound.PARALLELISM,
+        "",
+        (_COUNT, _QUEUE),
+        (Remedy("take out the dependencies that make tasks run one after the other"),),
+        "having nothing to do",
+    ),
+    Cause(
+        "A905",
+        "the slots have nothing to do: the program works outside of its tasks",
+        Bound.PARALLELISM,
+        "",
+        (_COUNT, _TASKS),
+        (Remedy("move what the program does between its tasks into tasks, or do it while they run"),),
         "having nothing to do",
     ),
 )
 
-_BY_CLASS: Final = {
-    bound: tuple(cause for cause in CAUSES if cause.bound is bound and (cause.decider or cause.code != "A202"))
-    for bound in Bound
-}
 NEAR_LIMIT: Final = next(cause for cause in CAUSES if cause.code == "A202")
+_BY_CODE: Final = {cause.code: cause for cause in CAUSES}
+_BY_CLASS: Final = {
+    bound: tuple(cause for cause in CAUSES if cause.bound is bound and cause is not NEAR_LIMIT) for bound in Bound
+}
 
 
 def causes_of(bound: Bound) -> tuple[Cause, ...]:
     """Return the findings of a class that shares tell apart; none for *mixed*, *insufficient data* and such."""
     return _BY_CLASS[bound]
+
+
+def cause_of(code: str) -> Cause:
+    """Return the finding with a code.
+
+    Raises
+    ------
+    KeyError
+        If there is none.
+    """
+    return _BY_CODE[code]

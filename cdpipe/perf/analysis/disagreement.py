@@ -7,8 +7,10 @@ from cdpipe.perf.analysis.attribution import Attribution, name_bound
 from cdpipe.perf.analysis.bounds import Bound
 from cdpipe.perf.analysis.slot_classes import GROUPS
 from cdpipe.perf.analysis.thresholds import Verdict
-from cdpipe.perf.wording.figures import format_figure
+from cdpipe.perf.wording.figures import format_figure, name_figure
 from cdpipe.perf.wording.units import format_percent
+
+_SHOWN: Final = 0.05
 
 _SAME: Final[Mapping[Bound, frozenset[Bound]]] = {
     Bound.COMPUTE: frozenset({Bound.COMPUTE}),
@@ -35,13 +37,13 @@ def explain_disagreement(attribution: Attribution, verdict: Verdict, figures: Ma
     Returns
     -------
     str
-        One sentence; `""` if they agree.
+        One sentence; `""` if they agree, and of what is disturbed.
     """
-    if attribution.bound in _SAME[verdict.bound]:
+    if attribution.bound in _SAME[verdict.bound] or attribution.bound is Bound.DISTURBED:
         return ""
     named = f"by thresholds {verdict.bound}, by shares {name_bound(attribution)}: "
     if verdict.bound is Bound.INSUFFICIENT:
-        return f"{named}the thresholds need {', '.join(verdict.missing)}, which the shares do without"
+        return f"{named}the thresholds need {', '.join(map(name_figure, verdict.missing))}, which the shares do without"
     if attribution.bound is Bound.INSUFFICIENT:
         return f"{named}{attribution.evidence[-1]}"
     return named + _REASONS[verdict.bound](attribution, figures)
@@ -96,11 +98,16 @@ def _figure(figures: Mapping[str, float], name: str) -> str:
 
 
 def _share(attribution: Attribution) -> str:
-    return format_percent(sum(attribution.shares[name] for name in GROUPS[attribution.bound]))
+    """Say how much of the time the finding's own shares took, each by its name where there are several."""
+    taken = {name: attribution.shares[name] for name in GROUPS[attribution.bound]}
+    if attribution.gain is None or len(taken) == 1:
+        return format_percent(sum(taken.values()))
+    known = sorted(((share, name) for name, share in taken.items() if share >= _SHOWN), reverse=True)
+    return " and ".join(f"{name} {format_percent(share)}" for share, name in known)
 
 
 def _said(attribution: Attribution) -> str:
     """Say what the shares found; of a peak near the limit, and of *mixed*, what decided."""
     if attribution.gain is None:
         return attribution.evidence[1]
-    return f"{_share(attribution)} of their time {attribution.title}"
+    return f"{attribution.title}: {_share(attribution)} of their time"

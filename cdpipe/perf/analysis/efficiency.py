@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from cdpipe.perf.results.cells import Cell, Figure, parse_rows
-
-CORES: Final = "cores"
-PARTITION: Final = "partition_rows"
+from cdpipe.perf.results.cells import Cell, Figure
+from cdpipe.perf.results.sizes import CORES, PARTITION, parse_rows
 
 
 @dataclass(frozen=True, slots=True)

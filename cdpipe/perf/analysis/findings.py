@@ -4,30 +4,28 @@ import datetime
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from cdpipe.figures import CATALOGUE, PREFIX, SHARES
 from cdpipe.perf.analysis.attribution import Attribution, attribute_all, name_bound
-from cdpipe.perf.analysis.bounds import Bound, Remedy
+from cdpipe.perf.analysis.bounds import Bound
+from cdpipe.perf.analysis.causes import CAUSES, cause_of
 from cdpipe.perf.analysis.disagreement import explain_disagreement
-from cdpipe.perf.analysis.efficiency import (
-    CORES,
-    PARTITION,
-    CoreCurve,
-    PartitionCurve,
-    measure_cores,
-    measure_partitions,
-)
+from cdpipe.perf.analysis.efficiency import CoreCurve, PartitionCurve, measure_cores, measure_partitions
 from cdpipe.perf.analysis.history import History, choose_history, read_history
 from cdpipe.perf.analysis.scaling import Scaling, measure_scaling
-from cdpipe.perf.analysis.targets import Check, check_targets
+from cdpipe.perf.analysis.slot_classes import DISTURBED
 from cdpipe.perf.analysis.thresholds import RULES, Thresholds, Verdict, classify
 from cdpipe.perf.results.cells import Cell, Trouble, collect_cells
 from cdpipe.perf.results.directory import choose_headers, load_run, open_results
-from cdpipe.perf.results.model import Header, Machine, Results
+from cdpipe.perf.results.model import Header, Machine, Results, ResultsError
+from cdpipe.perf.results.sizes import CORES, PARTITION
+from cdpipe.perf.settings.remedies import Remedy, Situation, choose_remedies
+from cdpipe.perf.settings.settings import Settings, find_settings
+from cdpipe.perf.settings.targets import Check, check_targets
 
 HISTORY_COMMITS: Final = 100
 """How many commits are looked back on unless the caller says."""
@@ -60,6 +58,8 @@ class Finding:
         The class by the shares, None if the cell has none.
     disagreement
         Why the two differ, `""` where they do not.
+    remedies
+        What to do, the most effective first: the project's own as far as they can work here, else general ones.
     """
 
     cell: Cell
@@ -67,6 +67,17 @@ class Finding:
     by_thresholds: Verdict
     attribution: Attribution | None
     disagreement: str
+    remedies: tuple[Remedy, ...] = ()
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether other work had the cores for too much of the time to name a class."""
+        return self.attribution is not None and self.attribution.bound is Bound.DISTURBED
+
+    @property
+    def is_beside_work(self) -> bool:
+        """Whether other work had the cores for so much of the time that its figures are marked."""
+        return self.attribution is not None and self.attribution.is_beside_work
 
     @property
     def by_shares(self) -> Attribution | None:
@@ -75,8 +86,8 @@ class Finding:
 
     @property
     def verdict(self) -> Verdict:
-        """The class by `rules`, with its code."""
-        chosen = self.by_shares
+        """The class by `rules`, with its code; *disturbed* by either."""
+        chosen = self.attribution if self.is_disturbed else self.by_shares
         return Verdict(chosen.bound, chosen.code) if chosen else self.by_thresholds
 
     @property
@@ -91,17 +102,10 @@ class Finding:
 
     @property
     def title(self) -> str:
-        """What was found, in words; `""` for *mixed*, *balanced* and *insufficient data*."""
-        if self.by_shares:
-            return self.by_shares.title
+        """What was found, in words; `""` for classes without a code."""
+        if self.by_shares or self.is_disturbed:
+            return self.by_shares.title if self.by_shares else ""
         return next((rule.title for rule in RULES if rule.code == self.by_thresholds.code), "")
-
-    @property
-    def remedies(self) -> tuple[Remedy, ...]:
-        """What to do, the most effective first."""
-        if self.by_shares:
-            return self.by_shares.remedies
-        return next((rule.remedies for rule in RULES if rule.code == self.by_thresholds.code), ())
 
     @property
     def probed(self) -> bool:
@@ -141,12 +145,13 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a results directory says, or a run (then there is none), and the rules it was judged by."""
+    """What a results directory says, or a run (then there is none), and the rules and settings it was judged by."""
 
     results_dir: Path | None
     rules: Rules
     thresholds: Thresholds
     subjects: tuple[Subject, ...]
+    settings: Settings = field(default_factory=Settings)
 
 
 def name_environment(subject: Subject, subjects: Sequence[Subject]) -> str:
@@ -163,6 +168,7 @@ def build_report(
     thresholds: Thresholds | None = None,
     rules: Rules = Rules.ATTRIBUTION,
     history: int = HISTORY_COMMITS,
+    settings: Settings | None = None,
 ) -> Report:
     """Read asv's results and name the bottlenecks.
 
@@ -178,6 +184,8 @@ def build_report(
         Which rules name the classes. Cells without shares are classed by the thresholds whatever is asked for.
     history
         How many commits to look back on, the reported one included; at least 1.
+    settings
+        What the project says of its benchmarks; None for what `find_settings` finds above the results.
 
     Returns
     -------
@@ -191,10 +199,22 @@ def build_report(
     """
     limits = thresholds or Thresholds()
     with _without_collection():
-        results = open_results(results_dir)
+        known = find_settings(results_dir) if settings is None else settings
+        _check_codes(known)
+        results = open_results(results_dir, size_names=known.sizes)
         headers = choose_headers(results, commit=commit, machine=machine)
-        subjects = tuple(_examine(results, header, limits, rules, history) for header in headers)
-    return Report(results_dir, rules, limits, subjects)
+        examine = _Examiner(results, limits, rules, history, known).examine
+        subjects = tuple(map(examine, headers))
+    return Report(results_dir, rules, limits, subjects, known)
+
+
+def _check_codes(settings: Settings) -> None:
+    """Raise ResultsError if a project's remedy is against a finding that there is not."""
+    known = {cause.code for cause in CAUSES} | {rule.code for rule in RULES}
+    for own in settings.remedies:
+        for code in own.causes:
+            if code not in known and settings.path is not None:
+                raise ResultsError(settings.path, "causes", f"has {code!r}", f"use {', '.join(sorted(known))}")
 
 
 @contextmanager
@@ -209,15 +229,37 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def judge_cells(cells: Sequence[Cell], *, thresholds: Thresholds, rules: Rules) -> tuple[Finding, ...]:
-    """Name what bounds each cell, by both rule sets where it has shares, else by the thresholds."""
+def judge_cells(
+    cells: Sequence[Cell],
+    *,
+    thresholds: Thresholds,
+    rules: Rules,
+    machine: Machine,
+    settings: Settings,
+) -> tuple[Finding, ...]:
+    """Name what bounds each cell, by both rule sets where it has shares, else by the thresholds, and what helps."""
     runs = [{name: figure.value for name, figure in cell.figures.items()} for cell in cells]
     findings = []
     for cell, figures, attribution in zip(cells, runs, attribute_all(runs), strict=True):
         by_thresholds = classify(figures, thresholds=thresholds)
         differ = explain_disagreement(attribution, by_thresholds, figures) if attribution else ""
-        findings.append(Finding(cell, rules if attribution else Rules.REPORT, by_thresholds, attribution, differ))
+        finding = Finding(cell, rules if attribution else Rules.REPORT, by_thresholds, attribution, differ)
+        at = Situation(
+            stage=cell.stage,
+            scheduler=cell.scheduler or settings.scheduler,
+            slots=figures.get("cores"),
+            machine_cores=int(machine.cores) if machine.cores.isdigit() else None,
+        )
+        findings.append(replace(finding, remedies=_find_remedies(finding.verdict.code, settings, at)))
     return tuple(findings)
+
+
+def _find_remedies(code: str, settings: Settings, at: Situation) -> tuple[Remedy, ...]:
+    if not code:
+        return ()
+    rule = next((rule for rule in RULES if rule.code == code), None)
+    general = rule.remedies if rule else cause_of(code).remedies
+    return choose_remedies(code, general, settings.remedies, at)
 
 
 def is_stage(cell: Cell) -> bool:
@@ -227,21 +269,36 @@ def is_stage(cell: Cell) -> bool:
     return bool(measured & _DECIDING if on_curve else measured)
 
 
-def _examine(results: Results, header: Header, thresholds: Thresholds, rules: Rules, history: int) -> Subject:
-    cells, troubles = collect_cells(load_run(results, header))
-    stages = tuple(cell for cell in cells if is_stage(cell))
-    commits = choose_history(results, header, limit=history)
-    return Subject(
-        machine=results.machines[header.machine],
-        commit=header.commit,
-        date=datetime.datetime.fromtimestamp(header.date_ms / 1000, tz=datetime.UTC),
-        environment=header.environment,
-        cells=tuple(cells),
-        findings=judge_cells(stages, thresholds=thresholds, rules=rules),
-        scalings=measure_scaling(cells),
-        core_curves=measure_cores(cells),
-        partition_curves=measure_partitions(cells),
-        checks=check_targets(cells),
-        troubles=troubles,
-        history=read_history(results, commits, stages, thresholds=thresholds, by_shares=rules is Rules.ATTRIBUTION),
-    )
+@dataclass(frozen=True, slots=True)
+class _Examiner:
+    """An open results directory, and by what its commits are judged."""
+
+    results: Results
+    thresholds: Thresholds
+    rules: Rules
+    history: int
+    settings: Settings
+
+    def examine(self, header: Header) -> Subject:
+        """Return what one result file says."""
+        results, machine = self.results, self.results.machines[header.machine]
+        cells, troubles = collect_cells(load_run(results, header))
+        stages = tuple(cell for cell in cells if is_stage(cell))
+        commits = choose_history(results, header, limit=self.history)
+        by_shares = self.rules is Rules.ATTRIBUTION
+        return Subject(
+            machine=machine,
+            commit=header.commit,
+            date=datetime.datetime.fromtimestamp(header.date_ms / 1000, tz=datetime.UTC),
+            environment=header.environment,
+            cells=tuple(cells),
+            findings=judge_cells(
+                stages, thresholds=self.thresholds, rules=self.rules, machine=machine, settings=self.settings
+            ),
+            scalings=measure_scaling(cells),
+            core_curves=measure_cores(cells),
+            partition_curves=measure_partitions(cells),
+            checks=check_targets(cells, self.settings.targets, disturbed=DISTURBED),
+            troubles=troubles,
+            history=read_history(results, commits, stages, thresholds=self.thresholds, by_shares=by_shares),
+        )

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
-from cdpipe.figures import PREFIX, SHARES
-from cdpipe.perf.analysis.slot_classes import CLASSES, complete_shares, decide
+from cdpipe.figures import CONTENTION, PREFIX, SHARES
+from cdpipe.perf.analysis.slot_classes import CLASSES, DISTURBED, complete_shares, decide
 from cdpipe.perf.analysis.statistics import correct_holm
 from cdpipe.perf.analysis.thresholds import BOUNDS, RULES, Bound, Thresholds, classify_many
 from cdpipe.perf.results.cells import Cell
@@ -34,8 +34,10 @@ WIDEST_FACTOR: Final = 1000.0
 _NEEDED: Final = tuple(dict.fromkeys(condition.figure for rule in RULES for condition in rule.conditions))
 _NAMES: Final = ("seconds", "samples", *_NEEDED, *(PREFIX + name for name in SHARES))
 _SHARES_AT: Final = len(_NAMES) - len(SHARES)
+_CONTENTION_AT: Final = _NAMES.index(PREFIX + CONTENTION)
 _PLACES: Final = np.array([BOUNDS.index(bound) for bound in CLASSES])
 _UNKNOWN: Final = BOUNDS.index(Bound.INSUFFICIENT)
+_DISTURBED: Final = BOUNDS.index(Bound.DISTURBED)
 NOT_MEASURED: Final = -1
 
 
@@ -109,7 +111,8 @@ class History:
     seconds
         Shape (commits, cells), NaN where it was not timed.
     changes, trends
-        What changed class, latest first; trends of all cells timed at the last commit and one before.
+        What changed class, latest first; trends of all cells timed at the last commit and one before. What was
+        disturbed counts for neither.
     unreadable
         Result files that could not be read, and why.
     """
@@ -184,7 +187,7 @@ def read_history(
         bounds=known_bounds,
         seconds=known_seconds,
         changes=find_changes(points, cells, known_bounds),
-        trends=find_trends(cells, known_seconds),
+        trends=find_trends(cells, np.where(known_bounds == _DISTURBED, np.nan, known_seconds)),
         unreadable=tuple(unreadable),
     )
 
@@ -194,11 +197,12 @@ def find_changes(
 ) -> tuple[Change, ...]:
     """Find the cells whose class at the last commit is not what it was before; see `History.bounds`.
 
-    A commit that could not name a class says nothing either way; what the last commit cannot class has not changed.
+    A commit that could not name a class, or was disturbed, says nothing either way; what the last commit cannot class
+    has not changed.
     """
     changes = []
     last_known = len(commits) - 1
-    known = (bounds != NOT_MEASURED) & (bounds != _UNKNOWN)
+    known = (bounds != NOT_MEASURED) & (bounds != _UNKNOWN) & (bounds != _DISTURBED)
     differs = known & (bounds != bounds[-1:])
     for place in np.flatnonzero(differs.any(axis=0) & known[-1]).tolist():
         at = np.flatnonzero(known[:, place])
@@ -280,6 +284,7 @@ def _class_all(figures: Floats, by_shares: npt.NDArray[np.bool_], thresholds: Th
         named = _PLACES[decide(complete_shares(shares), memory_percent=memory, samples=samples)]
         named[np.isnan(shares).all(axis=1)] = NOT_MEASURED
         bounds[by_shares] = named
+    bounds[figures[:, _CONTENTION_AT] >= DISTURBED] = _DISTURBED
     return bounds
 
 

@@ -13,6 +13,7 @@ from cdpipe.perf.analysis.history import History
 from cdpipe.perf.analysis.thresholds import Thresholds
 from cdpipe.perf.results.cells import Cell, Figure
 from cdpipe.perf.results.model import Machine
+from cdpipe.perf.settings.settings import Settings
 
 WHOLE: Final = "whole run"
 """What all parts of a run together are called."""
@@ -27,6 +28,7 @@ def report_run(
     rows: Mapping[str, int] | None = None,
     thresholds: Thresholds | None = None,
     rules: Rules = Rules.ATTRIBUTION,
+    settings: Settings | None = None,
 ) -> Report:
     """Name the bottlenecks of a run.
 
@@ -49,6 +51,8 @@ def report_run(
         Where the indicators of the fixed rules lie; None for the design's.
     rules
         Which rules name the classes.
+    settings
+        Remedies, and where tasks ran; None for general remedies.
 
     Returns
     -------
@@ -58,9 +62,10 @@ def report_run(
     limits = thresholds or Thresholds()
     known = rows or {}
     cells = tuple(_take_figures(name, figures, known.get(name)) for name, figures in parts.items())
-    findings = judge_cells(cells, thresholds=limits, rules=rules)
+    own = settings or Settings()
+    findings = judge_cells(cells, thresholds=limits, rules=rules, machine=machine, settings=own)
     joined = _take_figures(WHOLE, whole, known.get(WHOLE)) if whole else None
-    return Report(None, rules, limits, (_describe_run(machine, date, cells, findings, joined),))
+    return Report(None, rules, limits, (_describe_run(machine, date, cells, findings, joined),), own)
 
 
 def _describe_run(

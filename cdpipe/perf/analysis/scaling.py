@@ -13,7 +13,9 @@ from typing import Final
 import numpy as np
 from scipy.special import stdtrit
 
+from cdpipe.perf.analysis.slot_classes import DISTURBED
 from cdpipe.perf.results.cells import Cell
+from cdpipe.perf.results.sizes import ROWS
 
 CONFIDENCE: Final = 0.95
 JUDGED_SIZES: Final = 4
@@ -84,6 +86,8 @@ class Scaling:
         As declared, `""` if it is not.
     judgement, reason
         Of the exponent against the declared order, and why.
+    size_name
+        The parameter that the sizes are from.
     """
 
     title: str
@@ -95,6 +99,7 @@ class Scaling:
     order: str
     judgement: Judgement
     reason: str
+    size_name: str = ROWS
 
     @property
     def code(self) -> str:
@@ -192,6 +197,7 @@ def measure_scaling(cells: Iterable[Cell]) -> tuple[Scaling, ...]:
     """Follow time and memory of every stage and variant that was measured at two sizes or more.
 
     Of the two peaks, that of the process tree is followed where it was measured: it has the worker processes in it.
+    Times of disturbed runs are left out.
     """
     grouped: dict[tuple[str, tuple[tuple[str, str], ...]], list[Cell]] = {}
     for cell in cells:
@@ -206,7 +212,8 @@ def measure_scaling(cells: Iterable[Cell]) -> tuple[Scaling, ...]:
 
 
 def _follow(group: Sequence[Cell], figure: str) -> Scaling | None:
-    known = [(cell.rows or 0, cell.figures[figure]) for cell in group if figure in cell.figures]
+    calm = [cell for cell in group if figure != "seconds" or cell.contention < DISTURBED]
+    known = [(cell.rows or 0, cell.figures[figure]) for cell in calm if figure in cell.figures]
     known = sorted((pair for pair in known if pair[1].value > 0), key=lambda pair: pair[0])
     points = tuple((rows, each.value) for rows, each in known)
     fit = fit_exponent(points)
@@ -214,6 +221,7 @@ def _follow(group: Sequence[Cell], figure: str) -> Scaling | None:
         return None
     order = known[-1][1].order
     judgement, reason = judge(points, fit, order)
+    growth, of = growth_factors(points), known[-1][1].benchmark
     return Scaling(
-        group[0].title, figure, known[-1][1].benchmark, points, fit, growth_factors(points), order, judgement, reason
+        group[0].title, figure, of, points, fit, growth, order, judgement, reason, size_name=group[0].size_name
     )

@@ -5,10 +5,11 @@ fraction of that, and a slot that does not compute is charged to what kept it fr
 two gives compute 0.5 and idle 0.5, and a loop of pure Python on two threads compute 0.5 and gil 0.5.
 
 Time in which other work had the core (contention) says nothing of the run: the class is that of the other shares, as on
-a machine that nobody else uses, which have been counted from that much fewer looks. Only where contention takes nearly
-all of the time (`STARVED`) there is too little else to tell: then the run wants cores, and is *compute-bound*.
+a machine that nobody else uses, which have been counted from that much fewer looks. From `DISTURBED` on there is too
+little else to tell: the run is *disturbed*, whatever the rest says, and is to be measured again. One busy process takes
+less than that: of two cores, two slots lose a third of their time to it.
 
-The class follows from four rules, in this order.
+The class of all other runs follows from four rules, in this order.
 
 1. The peak of memory is near the limit: *memory-bound*. What does not fit does not finish, however fast it is.
 2. Computing fills at least `FULL` of the slots: *compute-bound*. Garbage collection is counted with it: it too wants a
@@ -37,7 +38,12 @@ Floats = npt.NDArray[np.float64]
 
 FULL: Final = 0.7
 MARGIN: Final = 0.1
-STARVED: Final = 0.9
+DISTURBED: Final = 0.6
+"""Of the slots' time: from here on other work took so much that a class would be a guess."""
+
+BUSY: Final = 0.1
+"""Of the slots' time: from here on a time is marked, as a tenth less of the cores makes a run a ninth longer."""
+
 UNKNOWN: Final = 0.25
 NEAR_LIMIT_PERCENT: Final = 80.0
 """Of memory: from here on a local cluster spills (`session.spill`), and a run a quarter larger does not fit."""
@@ -47,7 +53,7 @@ _SUM_TOLERANCE: Final = 0.02
 _ROUNDING: Final = 1e-9
 
 GROUPS: Final[Mapping[Bound, tuple[str, ...]]] = {
-    Bound.COMPUTE: ("compute", "contention", "gc"),
+    Bound.COMPUTE: ("compute", "gc"),
     Bound.MEMORY: ("memory",),
     Bound.DISK: ("disk",),
     Bound.NETWORK: ("network",),
@@ -56,6 +62,7 @@ GROUPS: Final[Mapping[Bound, tuple[str, ...]]] = {
     Bound.SCHEDULER: ("scheduling",),
     Bound.LOCK: ("gil", "lock"),
     Bound.PARALLELISM: ("idle",),
+    Bound.DISTURBED: ("contention",),
     Bound.INSUFFICIENT: ("unattributed",),
 }
 """Which shares speak for a class."""
@@ -71,6 +78,7 @@ _LOCK: Final = CLASSES.index(Bound.LOCK)
 _UNATTRIBUTED: Final = len(GROUPS) - 1
 _MIXED: Final = len(GROUPS)
 _MEMORY: Final = 1
+_DISTURBED: Final = CLASSES.index(Bound.DISTURBED)
 _CONTENTION, _GIL_SHARE, _LOCK_SHARE = (SHARES.index(name) for name in ("contention", "gil", "lock"))
 _MEMBERS: Final = np.array([[float(name in names) for names in GROUPS.values()] for name in SHARES])
 
@@ -114,12 +122,12 @@ def complete_shares(shares: Floats) -> Floats:
 
 
 def group_shares(shares: Floats) -> Floats:
-    """Sum shares, shape (n, 13), by the class they speak for: shape (n, 10), in the order of `GROUPS`.
+    """Sum shares, shape (n, 13), by the class they speak for: shape (n, 11), in the order of `GROUPS`.
 
-    They are those of a machine that nobody else uses: without contention, where it takes less than `STARVED`.
+    They are those of a machine that nobody else uses: without contention, where it takes less than `DISTURBED`.
     """
     contention = shares[:, _CONTENTION]
-    apart = np.where(contention < STARVED, contention, 0.0)
+    apart = np.where(contention < DISTURBED, contention, 0.0)
     own = shares.copy()
     own[:, _CONTENTION] -= apart
     grouped: Floats = (own / (1 - apart)[:, None]) @ _MEMBERS
@@ -159,13 +167,13 @@ def decide(
     rivals[~np.isin(top, _WAIT_PLACES), 0] = 0.0
     second = rivals.max(axis=1)
     lead = largest - second
-    counted = np.nan_to_num(np.asarray(samples, dtype=np.float64), nan=np.inf) * (1 - np.minimum(contention, STARVED))
+    counted = np.nan_to_num(np.asarray(samples, dtype=np.float64), nan=np.inf) * (1 - np.minimum(contention, DISTURBED))
     noise = np.sqrt(np.clip(largest + second - lead**2, 0.0, None) / counted)  # of a difference of two counts
     clear = lead >= np.maximum(MARGIN, _NOISE * noise) - _ROUNDING
     unknown = (top == _UNATTRIBUTED) & (largest >= UNKNOWN)
     named = np.where(clear | unknown, top, _MIXED)
     named = np.where((top == _UNATTRIBUTED) & ~unknown, _MIXED, named)
-    starved = contention >= STARVED
-    named = np.where(starved | (groups[:, 0] >= FULL - _ROUNDING), 0, named)
+    named = np.where(groups[:, 0] >= FULL - _ROUNDING, 0, named)
     named = np.where(np.asarray(memory_percent) >= NEAR_LIMIT_PERCENT, _MEMORY, named)
+    named = np.where(contention >= DISTURBED, _DISTURBED, named)
     return np.where(np.isnan(groups).any(axis=1), _UNATTRIBUTED, named)

@@ -16,14 +16,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from cdpipe.perf.analysis.bounds import Bound, Remedy
+from cdpipe.perf.analysis.bounds import Bound
+from cdpipe.perf.settings.remedies import Remedy
 
 __all__ = [
     "BOUNDS",
     "RULES",
     "Bound",
     "Condition",
-    "Remedy",
     "Rule",
     "Thresholds",
     "Verdict",
@@ -121,50 +121,28 @@ RULES: Final[tuple[Rule, ...]] = (
         "the peak is near the memory limit",
         Bound.MEMORY,
         (_MEMORY_HIGH,),
-        (
-            Remedy("make partitions smaller", ("gather.block_mb",)),
-            Remedy("hold fewer partitions at once", ("session.workers", "session.threads_per_worker")),
-            Remedy(
-                "spill to disk and raise the limit if the machine has the memory: a local cluster does both",
-                ("session.scheduler", "session.spill_target", "session.memory_limit_gb"),
-            ),
-            Remedy(
-                "work in increments: keep finished stages, so that a run holds one at a time",
-                ("cache.stages",),
-            ),
-        ),
+        (Remedy("work on less at a time"), Remedy("hold fewer blocks at once")),
     ),
     Rule(
         "B102",
         "the cores are busy",
         Bound.COMPUTE,
         (_CPU_HIGH, _MEMORY_LOW),
-        (
-            Remedy("use more cores, here or on a cluster", ("session.workers", "session.scheduler")),
-            Remedy("do not compute twice: keep the stage's output", ("cache.stages",)),
-            Remedy("profile it; give the hottest loop a better algorithm, or a Numba kernel in cdpipe/kernels"),
-        ),
+        (Remedy("profile it: find the hottest function"), Remedy("do not compute twice"), Remedy("use more cores")),
     ),
     Rule(
         "B103",
         "the cores wait for the disk",
         Bound.IO,
         (_CPU_LOW, _MEMORY_LOW, _DISK_HIGH),
-        (
-            Remedy("read Parquet, not CSV or JSON: gather once and start from its data set"),
-            Remedy("keep outputs on the fastest disk there is", ("cache.directory", "cache.stages")),
-            Remedy("read larger blocks", ("gather.block_mb",)),
-        ),
+        (Remedy("read and write less"), Remedy("keep the files on a faster disk")),
     ),
     Rule(
         "B104",
         "tasks queue up faster than they are handed out",
         Bound.SCHEDULER,
         (_QUEUE_HIGH,),
-        (
-            Remedy("make partitions larger, so that there are fewer tasks", ("gather.block_mb",)),
-            Remedy("leave the cluster for threads when the work fits one machine", ("session.scheduler",)),
-        ),
+        (Remedy("have fewer and longer tasks"),),
     ),
 )
 

@@ -61,14 +61,14 @@ def draw_scalings(subject: Subject, name: str, place: str) -> str:
     chosen = _choose(subject.scalings)
     plots = "\n".join(_draw_figure(scaling, bounds) for scaling in chosen)
     legend = (
-        "Points are measured, the line is the fit of factor x rows^exponent, the shade its 95 % interval, "
+        "Points are measured, the line is the fit of factor x size^exponent, the shade its 95 % interval, "
         "dashes the order that the benchmark declares. Both axes are logarithmic."
     )
     count = len(subject.scalings)
     left = f"<p>Drawn are the {len(chosen)} of {count:,} that grow fastest; the table has all.</p>\n"
     content = fold(f'<div class="plots">\n{plots}\n</div>', len(chosen), "plots")
     told = f"<p>{legend}</p>\n{left if count > len(chosen) else ''}{content}"
-    return head_section(f"Growth with rows on {name}", place, told)
+    return head_section(f"Growth on {name}", place, told)
 
 
 def _choose(scalings: Sequence[Scaling]) -> Sequence[Scaling]:
@@ -80,10 +80,10 @@ def _choose(scalings: Sequence[Scaling]) -> Sequence[Scaling]:
 
 def _draw_figure(scaling: Scaling, bounds: Mapping[str, Sequence[Bound]]) -> str:
     word, unit = _WORDS[scaling.figure]
-    grows = f"{word} grows as rows^{scaling.fit.text}"
+    grows = f"{word} grows as {scaling.size_name}^{scaling.fit.text}"
     judged = f"{scaling.judgement}: {scaling.reason}"
     said = f"{scaling.title}: {grows}; {judged}. " + ", ".join(
-        f"{format_count(rows)} rows {format_quantity(value, unit)}" for rows, value in scaling.points
+        f"{format_count(rows)} {scaling.size_name} {format_quantity(value, unit)}" for rows, value in scaling.points
     )
     warned = " warned" if scaling.judgement is Judgement.ABOVE else ""
     return (

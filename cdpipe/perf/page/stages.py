@@ -157,7 +157,7 @@ def _tell_evidence(finding: Finding) -> str:
         *((attribution.gain.text,) if attribution.gain else ()),
         *((f"the fixed thresholds differ: {finding.disagreement}",) if finding.disagreement else ()),
     )
-    todo = "".join(f"<li>{show_text(name_remedy(remedy))}</li>" for remedy in attribution.remedies)
+    todo = "".join(f"<li>{show_text(name_remedy(remedy))}</li>" for remedy in finding.remedies)
     remedies = f"<p>To do, the most effective first:</p><ol>{todo}</ol>" if todo else ""
     return f"{show_text(f'{attribution.bound}{found}')}</h4>{list_lines(lines)}{remedies}"
 

@@ -9,9 +9,9 @@ from cdpipe.perf.analysis.attribution import Attribution
 from cdpipe.perf.analysis.findings import Finding, Report, Subject, is_stage
 from cdpipe.perf.analysis.history import Change, History, Trend
 from cdpipe.perf.analysis.scaling import Scaling
-from cdpipe.perf.analysis.targets import Check
-from cdpipe.perf.report.summary import summarise
+from cdpipe.perf.report.summary import say_busy, summarise
 from cdpipe.perf.results.cells import Cell
+from cdpipe.perf.settings.targets import Check
 
 VERSION: Final = 2
 """It changes when a field changes its meaning or goes."""
@@ -23,6 +23,7 @@ def describe_report(report: Report) -> dict[str, Any]:
         "version": VERSION,
         "rules": str(report.rules),
         "summary": summarise(report),
+        "busy": say_busy(report) or None,
         "thresholds": dataclasses.asdict(report.thresholds),
         "subjects": [_describe_subject(subject) for subject in report.subjects],
     }
@@ -54,6 +55,7 @@ def _describe_finding(finding: Finding) -> dict[str, Any]:
         "rule": verdict.code or None,
         "rules": str(finding.rules),
         "probed": finding.probed,
+        "disturbed": finding.is_disturbed,
         "missing": verdict.missing,
         "by_thresholds": {
             "class": str(thresholds.bound),

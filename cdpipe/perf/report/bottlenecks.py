@@ -7,6 +7,7 @@ from cdpipe.perf.analysis.causes import CAUSES, Cause
 from cdpipe.perf.analysis.findings import Finding, Report, Subject, name_environment
 from cdpipe.perf.analysis.thresholds import RULES, Rule
 from cdpipe.perf.report.document import SHOWN, Item, Listing, Section, name_more, name_remedy, name_sizes, tabulate
+from cdpipe.perf.settings.remedies import Remedy
 from cdpipe.perf.wording.units import format_percent, format_quantity
 
 _TOP: Final = 5
@@ -68,22 +69,49 @@ def _list_finding(finding: Finding) -> Listing:
     gain = found.gain.text if found.gain else "to expect: no gain in time; room for larger runs"
     chance = found.probabilities.get(found.bound, 0.0) if found.probabilities else 1.0
     doubt = (f"{format_percent(chance)} sure, by the noise of its samples",) if chance < _SURE else ()
-    points = (*found.evidence, *doubt, gain, f"do first: {name_remedy(found.remedies[0])}")
+    first = (f"do first: {name_remedy(finding.remedies[0])}",) if finding.remedies else ()
+    points = (*found.evidence, *doubt, gain, *first)
     return Listing(found.bound, f"{finding.cell.place}{taken}: {found.title} ({found.code})", points)
+
+
+def lay_first(subject: Subject, name: str, *, count: int) -> Section | None:
+    """Lay out the bottlenecks worth most in few lines each; None where there is none."""
+    ranked = rank_findings(subject)
+    if not ranked:
+        return None
+    listings = tuple(_shorten_finding(finding) for finding in ranked[:count])
+    more = len(ranked) - count
+    return Section(
+        f"Top bottlenecks on {name}" + (f" ({count} of {len(ranked)})" if more > 0 else ""), (), None, listings
+    )
+
+
+def _shorten_finding(finding: Finding) -> Listing:
+    found = finding.by_shares
+    assert found is not None, "only what has shares is ranked"
+    saved = format_quantity(finding.seconds_to_gain, "s")
+    worth = f"half of it is worth {saved}" if found.gain else "no gain in time; room for larger runs"
+    first = (f"do first: {name_remedy(finding.remedies[0])}",) if finding.remedies else ()
+    return Listing(found.bound, f"{finding.cell.place}, {worth} ({found.code})", first)
 
 
 def lay_remedies(report: Report) -> Section:
     """Lay out what helps: every rule or cause that names a class here, with the stages concerned, once."""
     several = len(report.subjects) > 1
-    concerned: dict[str, dict[str, list[str]]] = {}
+    concerned: dict[str, dict[tuple[Remedy, ...], dict[str, list[str]]]] = {}
     for subject in report.subjects:
         for finding in subject.findings:
             title = finding.cell.title + (f" on {_name_origin(subject, report)}" if several else "")
             if finding.verdict.code and not _is_trifle(finding, subject):
-                by_title = concerned.setdefault(finding.verdict.code, {})
-                by_title.setdefault(title, []).append(finding.cell.rows_text)
+                by_remedies = concerned.setdefault(finding.verdict.code, {})
+                by_title = by_remedies.setdefault(finding.remedies, {})
+                by_title.setdefault(title, []).append(finding.cell.size)
     known: tuple[Cause | Rule, ...] = (*CAUSES, *RULES)
-    listings = [_list_remedies(each, concerned[each.code]) for each in known if each.code in concerned]
+    listings = [
+        _list_remedies(each, remedies, titles)
+        for each in known
+        for remedies, titles in concerned.get(each.code, {}).items()
+    ]
     what = "stage" if any(subject.commit for subject in report.subjects) else "part"
     lines = () if listings else (f"No {what} is in a class that has remedies.",)
     return Section("Remedies", lines, listings=tuple(listings))
@@ -93,10 +121,11 @@ def _name_origin(subject: Subject, report: Report) -> str:
     return f"{subject.machine.name}{name_environment(subject, report.subjects)}"
 
 
-def _list_remedies(known: Cause | Rule, concerned: dict[str, list[str]]) -> Listing:
+def _list_remedies(known: Cause | Rule, remedies: tuple[Remedy, ...], concerned: dict[str, list[str]]) -> Listing:
     named = [name_sizes(stage, sizes) for stage, sizes in concerned.items()]
     line = f"{known.title} ({known.code}): {'; '.join(named[:SHOWN])}{name_more(len(named))}"
-    return Listing(known.bound, line, tuple(name_remedy(remedy) for remedy in known.remedies))
+    points = tuple(name_remedy(remedy) for remedy in remedies)
+    return Listing(known.bound, line, points or ("nothing in the configuration helps here: profile it",))
 
 
 def lay_disagreements(subject: Subject, name: str) -> Section | None:

@@ -1,13 +1,17 @@
 """Documents: a report before it is written in any format: sections of lines, a table and lists."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from cdpipe.perf.analysis.bounds import Bound, Remedy
+from cdpipe.perf.analysis.bounds import Bound
+from cdpipe.perf.settings.remedies import Remedy
 
 NONE: Final = "-"
 """What was not measured."""
+
+BESIDE: Final = "~"
+"""Stands before a time that was measured while other work had the cores."""
 
 SHOWN: Final = 6
 """How many names a line lists before it counts the rest."""
@@ -57,6 +61,21 @@ def tabulate(columns: Iterable[tuple[str, bool]], rows: Iterable[tuple[Item, ...
     return Table(titles, numeric, tuple(rows))
 
 
+def trim_section(section: Section) -> Section | None:
+    """Take out a table's columns that hold nothing but `-`; None for a section that then has only names to show."""
+    table = section.table
+    if table is None or not table.rows:
+        return section
+    kept = [0, *(at for at in range(1, len(table.titles)) if any(row[at].text != NONE for row in table.rows))]
+    if len(kept) == len(table.titles):
+        return section
+    if len(kept) == 1:
+        return replace(section, table=None, notes=()) if section.lines or section.listings else None
+    titles, numeric = tuple(table.titles[at] for at in kept), tuple(table.numeric[at] for at in kept)
+    rows = tuple(tuple(row[at] for at in kept) for row in table.rows)
+    return replace(section, table=Table(titles, numeric, rows))
+
+
 def name_more(count: int, shown: int = SHOWN) -> str:
     """Say how many of a list are left after the first ones, `""` if none."""
     return f" and {count - shown} more" if count > shown else ""
@@ -70,5 +89,9 @@ def name_sizes(title: str, sizes: Iterable[str]) -> str:
 
 def name_remedy(remedy: Remedy) -> str:
     """Write a remedy with the keys to change: `make partitions smaller: [gather] block_mb`."""
-    named = ", ".join("[{}] {}".format(*key.split(".", 1)) for key in remedy.keys)
+    tables: dict[str, list[str]] = {}
+    for key in remedy.keys:
+        table, _, name = key.rpartition(".")
+        tables.setdefault(table, []).append(name)
+    named = ", ".join(f"[{table}] {', '.join(names)}" if table else ", ".join(names) for table, names in tables.items())
     return f"{remedy.text}: {named}" if named else remedy.text

@@ -7,9 +7,10 @@ import numpy as np
 
 from cdpipe.perf.analysis.findings import Subject
 from cdpipe.perf.analysis.history import Change, Floats, Trend
-from cdpipe.perf.analysis.targets import Check, Reading
 from cdpipe.perf.report.document import NONE, SHOWN, Item, Section, name_sizes, tabulate
-from cdpipe.perf.results.cells import unquote
+from cdpipe.perf.results.cells import SKIPPED
+from cdpipe.perf.results.sizes import unquote
+from cdpipe.perf.settings.targets import Check, Reading
 from cdpipe.perf.wording.units import format_quantity, format_significant
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
@@ -19,10 +20,18 @@ _SMALLEST_SPAN: Final = math.log(1.25)
 """A sparkline's height stands for at least this: noise of a few percent looks flat."""
 
 
-def lay_targets(subject: Subject, name: str) -> Section:
-    """Lay out each target against its worst reading."""
+def lay_targets(subject: Subject, name: str) -> Section | None:
+    """Lay out each target that was measured against its worst reading; None where the project has none."""
+    if not subject.checks:
+        return None
+    title = f"Targets on {name}"
+    known = [check for check in subject.checks if check.worst]
+    absent = [check.target.code for check in subject.checks if not check.worst]
+    note = f"Not measured at the size that they are for: {', '.join(absent)}."
+    if not known:
+        return Section(title, (note,))
     columns = (("Target", False), ("Limit", True), ("Measured", True), ("Outcome", False), ("Rests on", False))
-    return Section(f"Targets on {name}", table=tabulate(columns, map(_target_row, subject.checks)))
+    return Section(title, table=tabulate(columns, map(_target_row, known)), notes=(note,) if absent else ())
 
 
 def _target_row(check: Check) -> tuple[Item, ...]:
@@ -129,25 +138,25 @@ def draw_sparkline(seconds: Floats) -> str:
     return "".join(_BARS[place] if place >= 0 else "·" for place in places.tolist())
 
 
-def lay_troubles(subject: Subject, name: str) -> Section:
-    """Lay out which benchmarks gave no figure, and why."""
+def lay_troubles(subject: Subject, name: str) -> Section | None:
+    """Lay out which benchmarks gave no figure, and why; None where all gave one."""
     title = f"Without a figure on {name}"
     grouped: dict[tuple[str, str], list[str]] = {}
-    skipped = {trouble.benchmark for trouble in subject.troubles if trouble.kind == "skipped"}
+    skipped = {trouble.benchmark for trouble in subject.troubles if trouble.kind == SKIPPED}
     for trouble in subject.troubles:
-        if trouble.kind == "skipped" and len(skipped) > SHOWN:
+        if trouble.kind == SKIPPED and len(skipped) > SHOWN:
             continue
         grouped.setdefault((trouble.kind, trouble.benchmark), []).append(trouble.detail)
     if not subject.troubles:
-        return Section(title, ("None: every benchmark gave one.",))
-    lines = (f"Skipped or not selected: {len(skipped)} benchmarks, at some or all of their sizes.",)
+        return None
+    lines = (f"Not selected, or skipped themselves, at some or all of their sizes: {len(skipped)} benchmarks.",)
     if not grouped:
         return Section(title, lines)
     rows = [
-        (Item(kind), Item(benchmark, None, benchmark), Item(_join_details(details)))
+        (Item(benchmark, None, benchmark), Item(kind), Item(_join_details(details)))
         for (kind, benchmark), details in sorted(grouped.items())
     ]
-    columns = (("What", False), ("Benchmark", False), ("Why", False))
+    columns = (("Benchmark", False), ("What", False), ("Why", False))
     return Section(title, lines if len(skipped) > SHOWN else (), tabulate(columns, rows))
 
 

@@ -4,6 +4,7 @@ Names come from other people's benchmarks: control characters in them are shown 
 own signs are escaped.
 """
 
+import io
 import json
 import re
 from typing import Final
@@ -18,12 +19,13 @@ from rich.text import Text
 from cdpipe.perf.analysis.bounds import Bound
 from cdpipe.perf.analysis.findings import Report, Rules, build_report
 from cdpipe.perf.report.as_data import describe_report
-from cdpipe.perf.report.document import Section, Table
+from cdpipe.perf.report.brief import LINES, lay_brief
+from cdpipe.perf.report.document import NONE, Section, Table
 from cdpipe.perf.report.sections import lay_out
-from cdpipe.perf.wording.wrapping import share_width, wrap_text
+from cdpipe.perf.wording.wrapping import find_narrowest, share_width, wrap_text
 from cdpipe.plain import show_plain
 
-__all__ = ["Report", "Rules", "build_report", "render_json", "render_markdown", "render_text"]
+__all__ = ["Report", "Rules", "build_report", "render_brief", "render_json", "render_markdown", "render_text"]
 
 _TEXT_ROWS: Final = 200
 _WIDE: Final = 100
@@ -38,6 +40,7 @@ _STYLES: Final = {
     Bound.LOCK: "bright_red",
     Bound.WAITING: "bright_magenta",
     Bound.PARALLELISM: "bright_yellow",
+    Bound.DISTURBED: "bold red",
     Bound.MIXED: "bright_green",
     Bound.BALANCED: "green",
     Bound.INSUFFICIENT: "dim",
@@ -46,12 +49,35 @@ _MARKDOWN_SIGNS: Final = re.compile(r"([\\`*\[\]<>|#~]|(?<!\w)_|_(?!\w))")
 
 
 def render_text(report: Report, console: Console) -> None:
-    """Print a report; it reads well from 80 columns on, with and without colour.
+    """Print a report whole; it reads well from 80 columns on, with and without colour.
 
     A table longer than 200 rows is cut, and says so; the other formats have all rows.
     """
     for section in lay_out(report):
         print_section(section, console)
+
+
+def render_brief(report: Report, console: Console, *, rest: str) -> None:
+    """Print what matters most of a report, in 45 lines of 80 columns for most, and last where the rest is.
+
+    Parameters
+    ----------
+    report, console
+        What to print, and where.
+    rest
+        A line on where the rest is.
+    """
+    line = _indent(rest, 0)
+    room = LINES - len(console.render_lines(line))
+    for section in lay_brief(report, lambda section: _count_lines(section, console), lines=room):
+        print_section(section, console)
+    console.print(line)
+
+
+def _count_lines(section: Section, console: Console) -> int:
+    text = io.StringIO()
+    print_section(section, Console(file=text, width=console.width, color_system=None))
+    return text.getvalue().count("\n")
 
 
 def print_section(section: Section, console: Console) -> None:
@@ -60,7 +86,7 @@ def print_section(section: Section, console: Console) -> None:
     for line in section.lines:
         console.print(_indent(line, 2))
     if section.table is not None:
-        console.print(_draw_table(section.table, console.width))
+        _print_table(section.table, console)
         hidden = len(section.table.rows) - _TEXT_ROWS
         if hidden > 0:
             console.print(Text(f"  and {hidden} more; the formats md and json have all of them"))
@@ -109,13 +135,24 @@ def _indent_point(text: str) -> RichTable:
     return grid
 
 
-def _draw_table(table: Table, width: int) -> RichTable:
+def _print_table(table: Table, console: Console) -> None:
+    """Print a table, or where even narrow columns have no room a list: a name, and under it all that is known."""
     shown = [[show_plain(item.text) for item in row] for row in table.rows[:_TEXT_ROWS]]
     lengths = [[cell_len(text) for text in column] for column in zip(table.titles, *shown, strict=True)]
     # Between columns stand the box's own space and a gap, which a narrow terminal has no room for.
-    gap = 1 if width >= _WIDE else 0
-    widths = share_width(lengths, table.numeric, width - (1 + gap) * len(lengths) - 1)
-    drawn = RichTable(box=SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False)
+    gap = 1 if console.width >= _WIDE else 0
+    if sum(find_narrowest(lengths, table.numeric)) <= console.width - (1 + gap) * len(lengths):
+        console.print(_draw_table(table, shown, lengths, console.width, gap))
+        return
+    for name, *rest in shown:
+        known = zip(table.titles[1:], rest, strict=True)
+        console.print(_indent(name, 2))
+        console.print(_indent("; ".join(f"{title} {text}" for title, text in known if text != NONE), 6))
+
+
+def _draw_table(table: Table, shown: list[list[str]], lengths: list[list[int]], width: int, gap: int) -> RichTable:
+    widths = share_width(lengths, table.numeric, width - (1 + gap) * len(lengths))
+    drawn = RichTable(box=SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
     for title, numeric, given in zip(table.titles, table.numeric, widths, strict=True):
         drawn.add_column(title, justify="right" if numeric else "left", min_width=given, overflow="fold")
     for texts, row in zip(shown, table.rows, strict=False):

@@ -9,23 +9,23 @@ from cdpipe.perf.wording.units import format_count, format_percent, format_quant
 _WHAT = {"seconds": "time", "tree_peak_bytes": "memory", "peak_bytes": "memory"}
 
 
-def lay_scaling(subject: Subject, name: str) -> Section:
-    """Lay out how time and memory grow with rows, what was declared, and which stages leave their order."""
-    title = f"Growth with rows on {name}"
+def lay_scaling(subject: Subject, name: str) -> Section | None:
+    """Lay out how time and memory grow, and which stages leave their order; None where nothing has two sizes."""
     if not subject.scalings:
-        return Section(title, ("No stage was measured at two sizes.",))
+        return None
+    title = f"Growth on {name}"
     lines = tuple(
-        f"{s.code}: {_WHAT[s.figure]} of {s.title} grows as rows^{s.fit.text}, {s.reason}; "
+        f"{s.code}: {_WHAT[s.figure]} of {s.title} grows as {s.size_name}^{s.fit.text}, {s.reason}; "
         "compare profiles of the smallest and the largest size."
         for s in subject.scalings
         if s.code
     )
     columns = (
         ("Stage", False), ("Of", False), ("Sizes", True), ("Exponent [95 %]", False), ("Verdict", False),
-        ("At rows", False), ("Grows", False),
+        ("At size", False), ("Grows", False),
     )  # fmt: skip
     enough = f"{JUDGED_SIZES} sizes over {JUDGED_DECADES} decades"
-    note = f"The exponent b of rows^b is judged from {enough} on, where the benchmark declares cdpipe_order."
+    note = f"The exponent b of size^b is judged from {enough} on, where the benchmark declares cdpipe_order."
     return Section(title, lines, tabulate(columns, map(_scaling_row, subject.scalings)), notes=(note,))
 
 

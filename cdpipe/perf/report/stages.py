@@ -1,13 +1,17 @@
 """The report's tables of stages: what bounds each, what was only timed, and their other figures."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 from cdpipe.figures import UNITS
 from cdpipe.perf.analysis.findings import Finding, Rules, Subject
-from cdpipe.perf.report.document import NONE, Item, Section, tabulate
+from cdpipe.perf.analysis.slot_classes import BUSY
+from cdpipe.perf.report.document import BESIDE, NONE, Item, Section, tabulate
 from cdpipe.perf.results.cells import Cell
-from cdpipe.perf.wording.units import format_quantity, format_significant
+from cdpipe.perf.results.sizes import ROWS
+from cdpipe.perf.wording.figures import name_figure
+from cdpipe.perf.wording.units import format_percent, format_quantity, format_significant
 
 _OTHERS: Final = {
     "read_bytes": "Read",
@@ -36,7 +40,7 @@ def lay_stages(subject: Subject, name: str) -> Section:
     shared = any(finding.rules is Rules.ATTRIBUTION for finding in probed)
     columns, row = (_SHARE_COLUMNS, _share_row) if shared else (_THRESHOLD_COLUMNS, _threshold_row)
     rows = [row(finding) for finding in probed]
-    columns = (("Part" if of_run else "Stage", False), *columns)
+    columns = (("Part" if of_run else "Stage", False), (name_size(subject.cells), True), *columns)
     dashes = any(item.text == NONE for items in rows for item in items)
     what = "part" if of_run else "stage"
     legend = (
@@ -45,6 +49,7 @@ def lay_stages(subject: Subject, name: str) -> Section:
     absent = "not measured" if of_run else "not measured; what failed or was skipped is listed last"
     notes = (
         *((legend,) if shared else ()),
+        *explain_marks(probed),
         *((f"{NONE}: {absent}.",) if dashes else ()),
         *_explain_fallback(probed, shared=shared),
         *_explain_missing(probed),
@@ -53,10 +58,10 @@ def lay_stages(subject: Subject, name: str) -> Section:
 
 
 _SHARE_COLUMNS: Final = (
-    ("Rows", True), ("Class", False), ("Time goes", False), ("Peak", True), ("Time", True),
+    ("Class", False), ("Time goes", False), ("Peak", True), ("Time", True),
 )  # fmt: skip
 _THRESHOLD_COLUMNS: Final = (
-    ("Rows", True), ("Class", False), ("CPU %", True), ("Mem %", True), ("Disk %", True), ("Queue", True),
+    ("Class", False), ("CPU %", True), ("Mem %", True), ("Disk %", True), ("Queue", True),
     ("Peak", True), ("Time", True),
 )  # fmt: skip
 
@@ -67,11 +72,35 @@ def _share_row(finding: Finding) -> tuple[Item, ...]:
     return (
         Item(cell.title, None, cell.benchmark),
         Item(cell.size or NONE),
-        Item(finding.label + mark, finding.bound, cell.benchmark),
+        Item(say_class(finding) + mark, finding.bound, cell.benchmark),
         Item(name_shares(finding)),
         _peak(cell),
-        show(cell, "seconds", "s"),
+        show_time(finding),
     )
+
+
+def say_class(finding: Finding) -> str:
+    """Name the class; of what is disturbed, what to do."""
+    return f"{finding.label}: measure again" if finding.is_disturbed else finding.label
+
+
+def show_time(finding: Finding) -> Item:
+    """Write the seconds of a finding, marked where other work had the cores."""
+    item = show(finding.cell, "seconds", "s")
+    marked = finding.is_beside_work and item.text != NONE
+    return Item(BESIDE + item.text, None, item.benchmark) if marked else item
+
+
+def explain_marks(findings: list[Finding]) -> tuple[str, ...]:
+    """Say what the mark of a time means, if one has it."""
+    marked = any(finding.is_beside_work for finding in findings)
+    least = format_percent(BUSY)
+    return (f"{BESIDE}: other work had the cores for {least} of the slots' time or more.",) if marked else ()
+
+
+def name_size(cells: Iterable[Cell]) -> str:
+    """Name what sizes are counts of: `Rows`, or `Size` where a parameter of another name says them."""
+    return "Size" if any(cell.size_name not in {ROWS, ""} for cell in cells) else "Rows"
 
 
 def name_shares(finding: Finding) -> str:
@@ -89,13 +118,13 @@ def _threshold_row(finding: Finding) -> tuple[Item, ...]:
     return (
         Item(cell.title, None, cell.benchmark),
         Item(cell.size or NONE),
-        Item(finding.label, finding.bound, cell.benchmark),
+        Item(say_class(finding), finding.bound, cell.benchmark),
         show(cell, "cpu_percent"),
         show(cell, "memory_percent"),
         Item(format_significant(busy.value * 100), None, busy.benchmark) if busy else Item(NONE),
         show(cell, "ready_queue_max"),
         _peak(cell),
-        show(cell, "seconds", "s"),
+        show_time(finding),
     )
 
 
@@ -117,7 +146,7 @@ def _explain_fallback(probed: list[Finding], *, shared: bool) -> tuple[str, ...]
         without = sum(finding.rules is Rules.REPORT for finding in probed)
         return (f"*: no shares were measured ({without}), so the fixed thresholds name the class.",) if without else ()
     if all(finding.attribution is None for finding in probed):
-        return ("By the fixed thresholds: the results have no shares of time (figures share_compute and so on).",)
+        return ("By the fixed thresholds: nothing was measured of where the time goes.",)
     return ("By the fixed thresholds, as asked.",)
 
 
@@ -125,7 +154,7 @@ def _explain_missing(findings: list[Finding]) -> tuple[str, ...]:
     lacking = Counter(figure for finding in findings for figure in finding.verdict.missing)
     if not lacking:
         return ()
-    counts = ", ".join(f"{figure} ({count})" for figure, count in lacking.most_common())
+    counts = ", ".join(f"{name_figure(figure)} ({count})" for figure, count in lacking.most_common())
     return (f"Insufficient data: a decision lacks {counts}.",)
 
 
@@ -160,16 +189,16 @@ def _join(cells: list[Cell], names: tuple[str, ...], unit: str) -> str:
     return ", ".join(texts) or NONE
 
 
-def lay_others(subject: Subject, name: str) -> Section:
-    """Lay out the figures that decide nothing."""
+def lay_others(subject: Subject, name: str) -> Section | None:
+    """Lay out the figures that decide nothing; None where there is none."""
     title = f"Other figures on {name}"
     shown = [cell for cell in subject.cells if cell.figures.keys() & _OTHERS.keys()]
     known = [figure for figure in _OTHERS if any(figure in cell.figures for cell in shown)]
     if not shown:
-        return Section(title, ("None was recorded.",))
+        return None
     rows = [
         (Item(cell.title), Item(cell.size or NONE), *(show(cell, figure, UNITS[figure]) for figure in known))
         for cell in shown
     ]
-    columns = (("Stage", False), ("Rows", True), *((_OTHERS[figure], True) for figure in known))
+    columns = (("Stage", False), (name_size(shown), True), *((_OTHERS[figure], True) for figure in known))
     return Section(title, table=tabulate(columns, rows))

@@ -1,31 +1,54 @@
-"""The report in five lines."""
+"""The report in a few lines."""
 
 from collections import Counter
 from collections.abc import Sequence
+from statistics import median
+from typing import Final
 
 from cdpipe.perf.analysis.bounds import Bound
 from cdpipe.perf.analysis.findings import Report, Rules, Subject, name_environment
+from cdpipe.perf.analysis.history import Trend
 from cdpipe.perf.analysis.scaling import Judgement
-from cdpipe.perf.analysis.targets import Outcome
+from cdpipe.perf.analysis.slot_classes import BUSY
 from cdpipe.perf.report.bottlenecks import rank_findings
 from cdpipe.perf.report.document import SHOWN, name_more
+from cdpipe.perf.results.cells import FAILED
+from cdpipe.perf.settings.targets import Outcome
 from cdpipe.perf.wording.units import format_percent, format_quantity
 
-__all__ = ["summarise"]
+__all__ = ["say_busy", "summarise"]
+
+_TRENDS: Final = 2
+_FAILED: Final = 3
+
+
+def say_busy(report: Report) -> str:
+    """Say that other work had the cores while this was measured; `""` where it did not, or nobody knows."""
+    probed = [finding for subject in report.subjects for finding in subject.findings if finding.attribution]
+    shares = [finding.cell.contention for finding in probed]
+    disturbed = sum(finding.is_disturbed for finding in probed)
+    if not shares or (not disturbed and median(shares) < BUSY):
+        return ""
+    had = f"{format_percent(median(shares))} of the slots' time in the middle, {format_percent(max(shares))} at most"
+    lost = f"; {disturbed} of {len(probed)} are disturbed, and have no class" if disturbed else ""
+    return f"The machine was busy: other work had the cores for {had}{lost}. Measure again when it is idle."
 
 
 def summarise(report: Report) -> tuple[str, ...]:
-    """Say in five lines what the report says; in three of a run that is no benchmark."""
+    """Say in a few lines what the report says: first whether the machine was busy; last what failed."""
     subjects = report.subjects
     count = sum(len(subject.findings) for subject in subjects)
     machines = "; ".join(_name_machine(subject, subjects) for subject in subjects[:SHOWN]) + name_more(len(subjects))
     benchmarked = tuple(subject for subject in subjects if subject.commit)
-    return (
+    lines = (
+        say_busy(report),
         f"Measured: {count} {'stages x sizes' if benchmarked else 'parts of a run'} on {machines}.",
         _classes(report),
         _worth_most(subjects),
-        *((_growth(benchmarked), _outcomes(benchmarked)) if benchmarked else ()),
+        *((_growth(benchmarked), _trends(benchmarked), _targets(benchmarked)) if benchmarked else ()),
+        _benchmarks(benchmarked),
     )
+    return tuple(filter(None, lines))
 
 
 def _name_machine(subject: Subject, subjects: Sequence[Subject]) -> str:
@@ -80,7 +103,7 @@ def _growth(subjects: Sequence[Subject]) -> str:
     """Name what grows faster than declared, and the steepest whose interval leaves no doubt that it is above 1."""
     followed = [(scaling, subject) for subject in subjects for scaling in subject.scalings]
     if not followed:
-        return "Growth: no stage was measured at two sizes."
+        return ""
     faster = [scaling.title for scaling, _ in followed if scaling.judgement is Judgement.ABOVE]
     names = ", ".join(dict.fromkeys(faster[:SHOWN])) + name_more(len(faster))
     first = f"Growth: faster than declared: {names}; " if faster else "Growth: "
@@ -88,22 +111,51 @@ def _growth(subjects: Sequence[Subject]) -> str:
     steep = [pair for pair in times if (interval := pair[0].fit.interval) and interval[0] > 1]
     if not steep:
         sure = sum(scaling.fit.interval is not None for scaling, _ in times)
-        return f"{first}no stage's time is surely steeper than its rows ({sure} of {len(times)} have an interval)."
+        return f"{first}no time is surely steeper than its size ({sure} of {len(times)} have an interval)."
     scaling, subject = max(steep, key=lambda pair: pair[0].fit.exponent)
-    return f"{first}steepest {scaling.title}, time as rows^{scaling.fit.text}{_where(subject, subjects)}."
+    law = f"time as {scaling.size_name}^{scaling.fit.text}"
+    return f"{first}steepest {scaling.title}, {law}{_where(subject, subjects)}."
 
 
-def _outcomes(subjects: Sequence[Subject]) -> str:
+def _trends(subjects: Sequence[Subject]) -> str:
+    """Name what is getting slower and faster over the commits, each stage at its largest size."""
+    followed = [subject for subject in subjects if len(subject.history.commits) > 1]
+    if not followed:
+        return ""
+    largest = [trend for s in followed for trend in {trend.cell.title: trend for trend in s.history.trends}.values()]
+    slower = sorted((t for t in largest if t.certain and (t.factor or 1) > 1), key=lambda t: -(t.factor or 1))
+    faster = sorted((t for t in largest if t.certain and (t.factor or 1) < 1), key=lambda t: t.factor or 1)
+    commits = max(len(subject.history.commits) for subject in followed)
+    return f"Over {commits} commits: {_list_trends('slower', slower)}, {_list_trends('faster', faster)}."
+
+
+def _list_trends(what: str, trends: Sequence[Trend]) -> str:
+    if not trends:
+        return f"none {what}"
+    named = ", ".join(f"{trend.cell.place} {trend.factor:.2f}x" for trend in trends[:_TRENDS])
+    return f"{len(trends)} {what} ({named}{name_more(len(trends), _TRENDS)})"
+
+
+def _targets(subjects: Sequence[Subject]) -> str:
+    """Count the targets' outcomes, and name those missed; nothing where the project has none."""
     checks = [check for subject in subjects for check in subject.checks]
+    if not checks:
+        return ""
     counts = Counter(check.outcome for check in checks)
     missed = ", ".join(dict.fromkeys(check.target.code for check in checks if check.outcome is Outcome.MISSED))
-    failing = {(trouble.kind, trouble.benchmark) for subject in subjects for trouble in subject.troubles}
-    kinds = Counter(kind for kind, _ in failing)
+    disturbed = f", {counts[Outcome.DISTURBED]} disturbed" if counts[Outcome.DISTURBED] else ""
     return (
-        f"Targets: {counts[Outcome.MET]} met, {counts[Outcome.MISSED]} missed{f' ({missed})' if missed else ''}, "
-        f"{counts[Outcome.NOT_MEASURED]} not measured. Benchmarks: {kinds['failed']} failed, "
-        f"{kinds['skipped']} skipped or not selected."
+        f"Targets: {counts[Outcome.MET]} met, {counts[Outcome.MISSED]} missed{f' ({missed})' if missed else ''}"
+        f"{disturbed}, {counts[Outcome.NOT_MEASURED]} not measured."
     )
+
+
+def _benchmarks(subjects: Sequence[Subject]) -> str:
+    """Name the benchmarks that failed; what was not selected is no trouble, and is only listed."""
+    failing = [trouble.benchmark for subject in subjects for trouble in subject.troubles if trouble.kind == FAILED]
+    names = list(dict.fromkeys(failing))
+    listed = f"{', '.join(names[:_FAILED])}{name_more(len(names), _FAILED)}"
+    return f"Failed: {len(names)} benchmark{'s' if len(names) > 1 else ''}: {listed}." if names else ""
 
 
 def _where(subject: Subject, subjects: Sequence[Subject]) -> str:

@@ -1,15 +1,19 @@
 """The measurements of one run, brought together by stage, variant and number of rows."""
 
-import ast
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, NamedTuple
 
-from cdpipe.figures import PERCENTS, UNITS
+from cdpipe.figures import CONTENTION, PERCENTS, PREFIX, UNITS
 from cdpipe.perf.results.model import Benchmark, Measurement, Run, State
+from cdpipe.perf.results.sizes import ROWS, parse_rows, unquote
+from cdpipe.perf.wording.units import list_units
+
+FAILED: Final = "failed"
+SKIPPED: Final = "skipped"
+"""Kinds of trouble; what was not selected is skipped too, as asv writes the same of both."""
 
 _STAGE_ORDER: Final = (
     "gather",
@@ -22,11 +26,7 @@ _STAGE_ORDER: Final = (
     "import",
     "kernel",
 )
-_ROWS: Final = "rows"
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
-_HUNDREDTHS: Final = 100.0
-_ROWS_TEXT: Final = re.compile(r"(\d+(?:\.\d+)?(?:e\+?\d+)?)\s*([kMG]?)")
-_SCALE: Final = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Cell:
 
     `rows` is None, and `rows_text` empty, where the benchmarks have no parameter of that name; None with a
     text where the text is not a number. A part of a run has rows and no text: it was not run at several sizes.
+    `size_name` is the parameter that they are from; `scheduler` says where its tasks ran, `""` where that is not known.
     """
 
     stage: str
@@ -57,12 +58,20 @@ class Cell:
     rows: int | None
     rows_text: str
     figures: Mapping[str, Figure]
+    size_name: str = ROWS
+    scheduler: str = ""
 
     @property
     def benchmark(self) -> str:
         """The benchmark that stands for the cell: the one that timed it, else the first."""
         first = self.figures.get("seconds") or next(iter(self.figures.values()), None)
         return first.benchmark if first else ""
+
+    @property
+    def contention(self) -> float:
+        """How much of the slots' time other work had the cores, 0-1; 0 where that was not measured."""
+        figure = self.figures.get(PREFIX + CONTENTION)
+        return figure.value if figure else 0.0
 
     @property
     def size(self) -> str:
@@ -85,14 +94,15 @@ class Cell:
 class Place(NamedTuple):
     """Where a value of a benchmark belongs: a stage, a variant, rows as text, and a figure.
 
-    `figure` is `""` if nothing says which it is; `scale` is what makes the value the figure.
+    `figure` is `""` if nothing says which it is; `scale` is what makes the value the figure, None if its unit is
+    not known.
     """
 
     stage: str
     variant: tuple[tuple[str, str], ...]
     rows_text: str
     figure: str
-    scale: float = 1.0
+    scale: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,33 +114,6 @@ class Trouble:
     detail: str
 
 
-@lru_cache(maxsize=4096)
-def parse_rows(text: str) -> int | None:
-    """Return the rows that a parameter value such as `'10M'`, `250k` or `1e6` says, None if it says none."""
-    match = _ROWS_TEXT.fullmatch(unquote(text).strip().replace("_", ""))
-    if match is None:
-        return None
-    rows = float(match[1]) * _SCALE[match[2]]
-    return int(rows) if rows.is_integer() and rows > 0 else None
-
-
-@lru_cache(maxsize=4096)
-def unquote(text: str) -> str:
-    """Return the string a `repr` of a string says; any other text as it is."""
-    if text[:1] in {"'", '"'}:
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            return text
-        return value if isinstance(value, str) and _is_text(value) else text
-    return text
-
-
-def _is_text(value: str) -> bool:
-    """Say whether a string can be written at all: half of a surrogate pair, as in a name that is no UTF-8, cannot."""
-    return not any("\ud800" <= sign <= "\udfff" for sign in value)
-
-
 def collect_cells(run: Run) -> tuple[tuple[Cell, ...], tuple[Trouble, ...]]:
     """Bring a run's measurements together; also say which give nothing, and why.
 
@@ -138,12 +121,12 @@ def collect_cells(run: Run) -> tuple[tuple[Cell, ...], tuple[Trouble, ...]]:
     `seconds` or `peak_bytes` if asv timed it or measured its memory, else it gives no figure.
     """
     gathered: dict[tuple[object, ...], dict[str, Figure]] = {}
-    places: dict[tuple[object, ...], Place] = {}
+    places: dict[tuple[object, ...], tuple[Place, Benchmark]] = {}
     troubles: list[Trouble] = []
     for measurement in run.measurements:
         benchmark, params = measurement.benchmark, measurement.params
         place = place_of(benchmark, params)
-        if measurement.state is not State.MEASURED or place.figure not in UNITS:
+        if measurement.state is not State.MEASURED or place.figure not in UNITS or place.scale is None:
             troubles.append(_explain(measurement, place.figure))
             continue
         key = (place.stage, place.variant, parse_rows(place.rows_text) or place.rows_text)
@@ -153,22 +136,26 @@ def collect_cells(run: Run) -> tuple[tuple[Cell, ...], tuple[Trouble, ...]]:
             detail = f"{place.stage} has its {place.figure} from {other} already{_at(params)}"
             troubles.append(Trouble(benchmark.name, "not used", detail))
             continue
-        places.setdefault(key, place)
-        figures[place.figure] = _read_figure(measurement, place)
-    cells = [
-        Cell(each.stage, each.variant, parse_rows(each.rows_text), each.rows_text, gathered[key])
-        for key, each in places.items()
-    ]
+        places.setdefault(key, (place, benchmark))
+        figures[place.figure] = _read_figure(measurement, place.figure, place.scale)
+    cells = [_make_cell(place, of, gathered[key]) for key, (place, of) in places.items()]
     return tuple(sorted(cells, key=_order)), (*troubles, *_absences(run))
 
 
-def _read_figure(measurement: Measurement, place: Place) -> Figure:
-    """Return a measurement as the figure of its place, in the figure's unit."""
+def _make_cell(place: Place, of: Benchmark, figures: Mapping[str, Figure]) -> Cell:
+    rows = parse_rows(place.rows_text)
+    return Cell(
+        place.stage, place.variant, rows, place.rows_text, figures, size_name=of.size_name, scheduler=of.scheduler
+    )
+
+
+def _read_figure(measurement: Measurement, name: str, scale: float) -> Figure:
+    """Return a measurement as a figure, in the figure's unit."""
     benchmark, interval = measurement.benchmark, measurement.interval
     if interval is not None:
-        interval = (interval[0] * place.scale, interval[1] * place.scale)
-    order = benchmark.orders.get(place.figure, benchmark.order)
-    return Figure(measurement.value * place.scale, interval, benchmark.name, measurement.params, order)
+        interval = (interval[0] * scale, interval[1] * scale)
+    order = benchmark.orders.get(name, benchmark.order)
+    return Figure(measurement.value * scale, interval, benchmark.name, measurement.params, order)
 
 
 def place_of(benchmark: Benchmark, params: tuple[str, ...]) -> Place:
@@ -177,7 +164,7 @@ def place_of(benchmark: Benchmark, params: tuple[str, ...]) -> Place:
     What stands in braces in the stage or the figure is a parameter of the benchmark, and of no variant then.
     """
     pairs = [(name, unquote(value)) for name, value in zip(benchmark.param_names, params, strict=False)]
-    named, used = dict(pairs), {_ROWS}
+    named, used = dict(pairs), {benchmark.size_name}
 
     def fill(template: str) -> str:
         if "{" not in template:
@@ -187,11 +174,8 @@ def place_of(benchmark: Benchmark, params: tuple[str, ...]) -> Place:
 
     stage, figure = fill(benchmark.stage or benchmark.name), fill(benchmark.measures)
     variant = tuple((name, value) for name, value in pairs if name not in used)
-    rows_text = next((value for name, value in pairs if name == _ROWS), "")
-    as_share = PERCENTS.get(figure)
-    if as_share:
-        return Place(stage, variant, rows_text, as_share, _HUNDREDTHS)
-    return Place(stage, variant, rows_text, figure)
+    rows_text = next((value for name, value in pairs if name == benchmark.size_name), "")
+    return Place(stage, variant, rows_text, PERCENTS.get(figure, figure), benchmark.scale(figure))
 
 
 def _order(cell: Cell) -> tuple[int, str, tuple[tuple[str, str], ...], float, str]:
@@ -203,11 +187,14 @@ def _order(cell: Cell) -> tuple[int, str, tuple[tuple[str, str], ...], float, st
 def _explain(measurement: Measurement, figure: str) -> Trouble:
     benchmark, at = measurement.benchmark, _at(measurement.params)
     if measurement.state is State.FAILED:
-        return Trouble(benchmark.name, "failed", f"raised or timed out{at}")
+        return Trouble(benchmark.name, FAILED, f"raised or timed out{at}")
     if measurement.state is State.SKIPPED:
-        return Trouble(benchmark.name, "skipped", f"skipped or not selected{at}")
+        return Trouble(benchmark.name, SKIPPED, f"not selected, or skipped itself{at}")
     if measurement.state is State.UNREADABLE:
         return Trouble(benchmark.name, "unreadable", f"its result is not one finite number{at}")
+    if figure in UNITS:
+        known = f"{figure!r} is read in {list_units(UNITS[figure])}"
+        return Trouble(benchmark.name, "not used", f"its unit is {benchmark.unit!r}, and {known}{at}")
     if benchmark.figure:
         return Trouble(benchmark.name, "not used", f"cdpipe_figure {figure!r} is not one this report knows")
     return Trouble(benchmark.name, "not used", f"asv type {benchmark.kind!r} in {benchmark.unit!r}, no cdpipe_figure")

@@ -12,8 +12,8 @@ from cdpipe.perf.results.model import Header, Machine, Results, ResultsError
 __all__ = ["choose_headers", "load_run", "open_results"]
 
 
-def open_results(path: Path) -> Results:
-    """Read what a results directory holds: descriptions and headers.
+def open_results(path: Path, *, size_names: tuple[str, ...] = ()) -> Results:
+    """Read what a results directory holds: descriptions and headers; `size_names` are the parameters that are sizes.
 
     Only the first bytes of a result file are parsed where that is enough, so years of results open quickly.
 
@@ -24,7 +24,7 @@ def open_results(path: Path) -> Results:
     """
     if not path.is_dir():
         raise ResultsError(path, "", "is not a directory", "give asv's results directory, or make one with `asv run`")
-    benchmarks = read_benchmarks(path / "benchmarks.json")
+    benchmarks = read_benchmarks(path / "benchmarks.json", size_names=size_names)
     machines: dict[str, Machine] = {}
     headers = []
     for file in sorted(path.rglob("*.json")):

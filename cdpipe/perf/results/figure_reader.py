@@ -13,9 +13,10 @@ import numpy.typing as npt
 import orjson
 
 from cdpipe.figures import PERCENTS
-from cdpipe.perf.results.cells import Cell, parse_rows, place_of
+from cdpipe.perf.results.cells import Cell, place_of
 from cdpipe.perf.results.files import check_version, read_object
 from cdpipe.perf.results.model import Benchmark, Header
+from cdpipe.perf.results.sizes import parse_rows
 
 _NO_JSON: Final = (b"NaN", b"-Infinity", b"Infinity")
 _BEFORE_NUMBERS: Final = (b"[", b" ", b",")
@@ -138,7 +139,10 @@ class FigureReader:
             place = place_of(benchmark, tuple(map(str, combination)))
             row = self._cells.get(_key(place.stage, place.variant, place.rows_text))
             column = self._names.get(place.figure)
-            yield _NOWHERE if row is None or column is None else (row * self.shape[1] + column, place.scale)
+            if row is None or column is None or place.scale is None:
+                yield _NOWHERE
+            else:
+                yield row * self.shape[1] + column, place.scale
 
 
 def _describe_look(rows: Mapping[str, Any], others: Sequence[int | None], lengths: list[int]) -> object:

@@ -23,6 +23,7 @@ from cdpipe.perf.results.model import (
     Run,
     State,
 )
+from cdpipe.perf.results.sizes import choose_size
 
 T = TypeVar("T")
 VERSION: Final = 2
@@ -40,8 +41,8 @@ _ESCAPED: Final = re.compile(
 _UPDATE: Final = "run `asv update` if asv wrote it long ago, else move the file out of the results directory"
 
 
-def read_benchmarks(path: Path) -> dict[str, Benchmark]:
-    """Read `benchmarks.json`.
+def read_benchmarks(path: Path, *, size_names: tuple[str, ...] = ()) -> dict[str, Benchmark]:
+    """Read `benchmarks.json`; `size_names` are the parameters that are sizes, see `choose_size`.
 
     Raises
     ------
@@ -50,7 +51,7 @@ def read_benchmarks(path: Path) -> dict[str, Benchmark]:
     """
     data = read_object(path, missing="run `asv run --bench just-discover` to write it again")
     check_version(path, data)
-    return {name: _read_benchmark(path, name, entry) for name, entry in data.items() if name != "version"}
+    return {name: _read_benchmark(path, name, entry, size_names) for name, entry in data.items() if name != "version"}
 
 
 def read_machine(path: Path) -> Machine:
@@ -183,14 +184,15 @@ def last_started_ms(path: Path) -> float:
     return max((_number_at(row, place) or 0.0 for row in rows.values()), default=0.0)
 
 
-def _read_benchmark(path: Path, name: str, entry: object) -> Benchmark:
+def _read_benchmark(path: Path, name: str, entry: object, size_names: tuple[str, ...]) -> Benchmark:
     if not isinstance(entry, dict):
         raise ResultsError(path, name, "is not an object", _UPDATE)
     params = _read_params(path, f"{name}.params", entry.get("params") or [])
     given = entry.get("param_names") or []
     names = [str(item) for item in given][: len(params)] if isinstance(given, list) else []
     names += [f"param{place + 1}" for place in range(len(names), len(params))]
-    texts = {key: str(entry.get(key) or "") for key in ("type", "unit", "version", "cdpipe_stage", "cdpipe_figure")}
+    ours = ("cdpipe_stage", "cdpipe_figure", "cdpipe_scheduler")
+    texts = {key: str(entry.get(key) or "") for key in ("type", "unit", "version", *ours)}
     order = entry.get("cdpipe_order") or ""
     return Benchmark(
         name=name,
@@ -204,6 +206,8 @@ def _read_benchmark(path: Path, name: str, entry: object) -> Benchmark:
         order="" if isinstance(order, dict) else str(order),
         orders={key: str(value) for key, value in order.items()} if isinstance(order, dict) else {},
         rounds=_read_rounds(entry),
+        scheduler=texts["cdpipe_scheduler"],
+        size_name=choose_size(names, params, size_names),
     )
 
 

@@ -7,6 +7,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from cdpipe.figures import PERCENTS, UNITS
+from cdpipe.perf.wording.units import read_unit
+
+_UNDECLARED: Final = ("", "unit")
+"""What asv writes as the unit of a `track_` that says none."""
+
+_HUNDREDTHS: Final = 100.0
+
 _BY_KIND: Final = {("time", "seconds"): "seconds", ("peakmemory", "bytes"): "peak_bytes"}
 
 
@@ -47,6 +55,7 @@ class Benchmark:
     function, `""` when it has none: another project's benchmark, for instance. A parameter's name in braces in the
     first two stands for its value; `orders` is by figure, where one benchmark measures several. `params` are asv's
     texts (`repr`) of the values; `rounds` is in how many processes it is measured unless asv is told otherwise.
+    `scheduler` is `cdpipe_scheduler`; `size_name` is the parameter that is the size, `""` if none is.
     """
 
     name: str
@@ -60,6 +69,16 @@ class Benchmark:
     order: str = ""
     orders: Mapping[str, str] = field(default_factory=dict)
     rounds: int = 1
+    scheduler: str = ""
+    size_name: str = "rows"
+
+    def scale(self, figure: str) -> float | None:
+        """Return what a value is multiplied by to be a figure in its own unit; None if it is in no such unit."""
+        percent = PERCENTS.get(figure)
+        if self.unit in {*_UNDECLARED, self.figure, figure}:
+            return _HUNDREDTHS if percent else 1.0
+        wanted = UNITS.get(percent or figure)
+        return 1.0 if wanted is None else read_unit(self.unit, wanted)
 
     @property
     def measures(self) -> str:

@@ -1,12 +1,63 @@
 """Measured numbers as people read them."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 _SECONDS: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 _COUNTS: Final = ((1e9, "G "), (1e6, "M "), (1e3, "k "), (1.0, ""))
 _BYTES: Final = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+
+
+_TIMES: Final = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
+    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), 1e-3),
+    **dict.fromkeys(("us", "µs", "μs", "usec", "microsecond", "microseconds"), 1e-6),
+    **dict.fromkeys(("ns", "nsec", "nanosecond", "nanoseconds"), 1e-9),
+    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hour", "hours"), 3600.0),
+}
+_SIZES: Final = {
+    **dict.fromkeys(("B", "byte", "bytes"), 1.0),
+    **{f"{sign}B": 10.0**power for sign, power in (("k", 3), ("K", 3), ("M", 6), ("G", 9), ("T", 12))},
+    **{f"{sign}iB": 1024.0**power for sign, power in (("k", 1), ("K", 1), ("M", 2), ("G", 3), ("T", 4))},
+    **{f"{sign}bytes": 10.0**power for sign, power in (("kilo", 3), ("mega", 6), ("giga", 9), ("tera", 12))},
+}
+_PERCENT: Final = ("%", "percent", "pct")
+_SHARES: Final = ("share", "fraction", "ratio")
+_SCALES: Final[Mapping[str, Mapping[str, float]]] = {
+    "s": _TIMES,
+    "B": _SIZES,
+    "%": {**dict.fromkeys(_PERCENT, 1.0), **dict.fromkeys(_SHARES, 100.0)},
+    "share": {**dict.fromkeys(_SHARES, 1.0), **dict.fromkeys(_PERCENT, 0.01)},
+    "tasks": dict.fromkeys(("tasks", "task", "count"), 1.0),
+    "cores": dict.fromkeys(("cores", "core", "threads", "slots", "count"), 1.0),
+    "samples": dict.fromkeys(("samples", "looks", "count"), 1.0),
+}
+_WITH_UNIT: Final = re.compile(r"\s*([-+]?\d[\d_]*(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*([^\d\s]\S*)?\s*")
+
+
+def read_unit(text: str, unit: str) -> float | None:
+    """Return how many of `unit` (`s`, `B`, `%`, `share`, `tasks`, ...) one of the unit in a text is; None if not known.
+
+    Bits (`Mb`) are no bytes, and are not known.
+    """
+    return _SCALES.get(unit, {unit: 1.0}).get(text.strip())
+
+
+def list_units(unit: str) -> str:
+    """List the names that `read_unit` knows of a unit."""
+    return ", ".join(_SCALES.get(unit, {unit: 1.0}))
+
+
+def read_quantity(text: str, unit: str) -> float | None:
+    """Return a quantity such as `40 GB` or `100 ms` in a unit, None if it is none; a number alone is in that unit."""
+    match = _WITH_UNIT.fullmatch(text)
+    if match is None:
+        return None
+    factor = read_unit(match[2], unit) if match[2] else 1.0
+    return None if factor is None else float(match[1]) * factor
 
 
 def format_significant(value: float) -> str:

@@ -7,6 +7,9 @@ from typing import Final
 _BEHIND_COMMAS: Final = re.compile(r"(?<=, )")
 _ANYWHERE: Final = re.compile(r"(?<=[\s/_=])|(?<=[.,\-])(?!\d)|(?=\()")
 _NARROWEST: Final = 8
+_NAME: Final = 18
+"""Of the first column: a name in fewer columns is a tower of syllables."""
+
 _COMFORTABLE: Final = 14
 _LISTED_WORDS: Final = 4
 
@@ -39,6 +42,15 @@ def _count_words(text: str) -> int:
     return len(text.split())
 
 
+def find_narrowest(lengths: Sequence[Sequence[int]], fixed: Sequence[bool]) -> list[int]:
+    """Return the fewest columns that each column of a table can be read in: names need more than other texts."""
+    longest = [max(column) for column in lengths]
+    return [
+        whole if numeric else min(whole, _NAME if place == 0 else _NARROWEST)
+        for place, (whole, numeric) in enumerate(zip(longest, fixed, strict=True))
+    ]
+
+
 def share_width(lengths: Sequence[Sequence[int]], fixed: Sequence[bool], width: int) -> list[int]:
     """Give each column its width.
 
@@ -55,14 +67,17 @@ def share_width(lengths: Sequence[Sequence[int]], fixed: Sequence[bool], width: 
     -------
     list of int
         The longest text where it fits. Else one column is made narrower, if half of it is enough: the one in which the
-        fewest texts break. Else the widest give way in turn, but never below eight.
+        fewest texts break. Else the widest give way in turn, but never below `find_narrowest`.
     """
     widths = [max(column) for column in lengths]
     excess = sum(widths) - width
     if excess <= 0:
         return widths
-    bending = [place for place, given in enumerate(widths) if not fixed[place] and given > _NARROWEST]
-    enough = [place for place in bending if widths[place] - excess >= max(_COMFORTABLE, widths[place] / 2)]
+    least = find_narrowest(lengths, fixed)
+    bending = [place for place, given in enumerate(widths) if given > least[place]]
+    enough = [
+        place for place in bending if widths[place] - excess >= max(_COMFORTABLE, widths[place] / 2, least[place])
+    ]
     if enough:
         broken = {place: sum(each > widths[place] - excess for each in lengths[place]) for place in enough}
         best = min(enough, key=lambda place: (broken[place], -widths[place]))
@@ -72,5 +87,5 @@ def share_width(lengths: Sequence[Sequence[int]], fixed: Sequence[bool], width: 
         widest = max(bending, key=lambda place: widths[place])
         widths[widest] -= 1
         excess -= 1
-        bending = [place for place in bending if widths[place] > _NARROWEST]
+        bending = [place for place in bending if widths[place] > least[place]]
     return widths

@@ -59,7 +59,22 @@ def test_each_pair_of_classes_has_a_sentence_without_holes():
     assert len(set(spoken)) == len(spoken)
 
 
+def test_what_computes_is_not_added_to_what_others_took():
+    said = explain({"compute": 0.58, "contention": 0.36, "idle": 0.06}, cpu_percent=65.0)
+    assert said.endswith("the slots are full of computing: compute 58 % of their time")
+    assert "94 %" not in said
+
+
+def test_two_shares_of_a_class_are_named_apart():
+    said = explain({"compute": 0.45, "gil": 0.3, "lock": 0.2, "idle": 0.05}, cpu_percent=50.0)
+    assert said.endswith("gil 30 % and lock 20 % of their time")
+
+
+def test_nothing_is_said_of_what_is_disturbed():
+    assert explain({"compute": 0.1, "contention": 0.89}, cpu_percent=95.0) == ""
+
+
 def test_what_thresholds_lack_is_named():
     figures = {"share_compute": 1.0, "cpu_percent": 95.0}
     said = explain_disagreement(attribute(figures), classify(figures, thresholds=Thresholds()), figures)
-    assert said.endswith("the thresholds need memory_percent, ready_queue_max, which the shares do without")
+    assert said.endswith("the thresholds need memory use, the deepest queue of tasks, which the shares do without")

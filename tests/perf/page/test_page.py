@@ -17,7 +17,7 @@ from cdpipe.perf.page.page import render_page
 from cdpipe.perf.page.pieces import FOLDED_ROWS
 from cdpipe.perf.report.render import build_report
 
-from ..results_writing import Suite, attributed_suite, benchmark, full_suite, row, write_history
+from ..results_writing import OWN, Suite, attributed_suite, benchmark, full_suite, row, write_history
 
 _VOID = {"meta", "link", "br", "img", "input", "hr", "wbr"}
 _HOSTILE = ['b.<script>alert("1")</script>', "b.'onclick=x", "b.{{body}}", "b.&amp;", "b.ü?#/%", "b.\x1b[31m"]
@@ -52,7 +52,7 @@ def linked_benchmarks(page):
 
 def written(writer, **details):
     full_suite().write(writer, **details)
-    return render_page(build_report(writer.path), project="demo")
+    return render_page(build_report(writer.path, settings=OWN), project="demo")
 
 
 def hostile(writer):
@@ -80,7 +80,13 @@ def site(tmp_path: Path) -> Path:
 def test_the_page_is_well_formed_and_whole(writer):
     page = Page(written(writer))
     text = " ".join(page.text)
-    for said in ("Bottlenecks of demo", "scheduler-bound", "T3 attack, 15M rows", "not measured", "1.02 [0.96, 1.08]"):
+    for said in (
+        "Bottlenecks of demo",
+        "scheduler-bound",
+        "T1 spatial filter, 10M rows",
+        "missed",
+        "1.02 [0.96, 1.08]",
+    ):
         assert said in text
     classes = [attributes.get("class") for tag, attributes in page.tags if tag == "td"]
     for name in ("compute", "memory", "io", "scheduler", "balanced"):
@@ -102,7 +108,7 @@ def test_the_page_needs_nothing_from_elsewhere(writer):
 
 def test_only_the_page_s_own_script_may_run(writer):
     hostile(writer)
-    html = render_page(build_report(writer.path), project="x")
+    html = render_page(build_report(writer.path, settings=OWN), project="x")
     page = Page(html)
     assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}]
     script = html.partition("<script>")[2].partition("</script>")[0]
@@ -115,7 +121,7 @@ def test_only_the_page_s_own_script_may_run(writer):
 
 def test_links_within_the_page_lead_somewhere_and_ids_are_unique(writer):
     write_history(writer, 3)
-    page = Page(render_page(build_report(writer.path), project="x"))
+    page = Page(render_page(build_report(writer.path, settings=OWN), project="x"))
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     inner = {link[1:] for link in page.links if link.startswith("#")}
@@ -125,7 +131,7 @@ def test_links_within_the_page_lead_somewhere_and_ids_are_unique(writer):
 
 def test_every_part_of_a_bar_says_its_share_and_leads_to_its_evidence(writer):
     attributed_suite(gather_disk=0.75).write(writer)
-    html = render_page(build_report(writer.path), project="x")
+    html = render_page(build_report(writer.path, settings=OWN), project="x")
     parts = [a for tag, a in Page(html).tags if tag == "a" and a.get("class", "").startswith("share-")]
     disk = [a for a in parts if a["class"] == "share-disk"]
     assert disk[1]["aria-label"] == "disk 75 %, 225 ms of 300 ms: waiting for the disk"
@@ -149,7 +155,7 @@ def test_long_tables_wait_behind_a_line(writer):
             suite.add(f"stage{place}", f"share_{share}", (value, value), sizes=("1M", "5M"))
         suite.add(f"stage{place}", "seconds", (1.0, 5.0), sizes=("1M", "5M"))
     suite.write(writer)
-    html = render_page(build_report(writer.path), project="x")
+    html = render_page(build_report(writer.path, settings=OWN), project="x")
     Page(html)
     assert f"<summary>All {FOLDED_ROWS + 1} stages</summary>" in html
     assert html.count('<details class="fold">') >= 4  # the matrix, the bars, the plots and the table
@@ -174,12 +180,14 @@ def test_the_filter_says_which_stages_were_not_probed_at_all(writer, figures, la
     for place, (figure, value) in enumerate(figures.items()):
         suite.add(f"stage{place}", figure, (value,))
     suite.write(writer)
-    assert f'value="insufficient"> {label}</label>' in render_page(build_report(writer.path), project="demo")
+    assert f'value="insufficient"> {label}</label>' in render_page(
+        build_report(writer.path, settings=OWN), project="demo"
+    )
 
 
 def test_hostile_names_stay_text(writer):
     hostile(writer)
-    page = Page(render_page(build_report(writer.path), project="<i>demo</i> {{body}} {{script}}"))
+    page = Page(render_page(build_report(writer.path, settings=OWN), project="<i>demo</i> {{body}} {{script}}"))
     assert "Bottlenecks of <i>demo</i> {{body}} {{script}}" in page.text
     assert not [tag for tag, _ in page.tags if tag in {"img", "i"}]
     assert sum(tag == "script" for tag, _ in page.tags) == 1
@@ -198,7 +206,7 @@ def test_a_page_without_sizes_has_no_matrix(writer):
     writer.benchmarks(benchmark("b"))
     writer.machine()
     writer.run({"b": row([1.0])})
-    html = render_page(build_report(writer.path), project="")
+    html = render_page(build_report(writer.path, settings=OWN), project="")
     Page(html)
     assert "Stages by rows" not in html
 

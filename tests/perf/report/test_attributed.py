@@ -13,8 +13,10 @@ from cdpipe.perf.analysis.thresholds import Thresholds
 from cdpipe.perf.report.render import build_report, render_json, render_markdown, render_text
 from cdpipe.perf.report.summary import summarise
 from cdpipe.perf.results.cells import Cell, Figure
+from cdpipe.perf.results.model import Machine
+from cdpipe.perf.settings.settings import Settings
 
-from ..results_writing import SHARES, Suite, attributed_suite, write_history
+from ..results_writing import OWN, SHARES, Suite, attributed_suite, write_history
 
 
 def text_of(report, width=100):
@@ -26,11 +28,11 @@ def text_of(report, width=100):
 @pytest.fixture
 def report(writer):
     write_history(writer, 8)
-    return build_report(writer.path)
+    return build_report(writer.path, settings=OWN)
 
 
-def test_the_five_lines(report):
-    measured, classes, worth, growth, outcomes = summarise(report)
+def test_the_lines_of_the_summary(report):
+    measured, classes, worth, growth, trends, targets, failed = summarise(report)
     assert measured == "Measured: 27 stages x sizes on box (2 cores, Test CPU) at commit 00000008 of 2026-11-29."
     named = "compute 8, disk 4, scheduler 4, lock 4, too little parallel work 4, not probed 3"
     assert classes == f"Classes: {named}; 4 not in the class of earlier commits."
@@ -38,8 +40,10 @@ def test_the_five_lines(report):
     assert worth == f"Worth most: attack/swap_rand at 10M, {cause} (box, 00000008)."
     steepest = "steepest attack/swap_rand, time as rows^1.50 [1.50, 1.50] (box, 00000008)"
     assert growth == f"Growth: faster than declared: attack/swap_rand; {steepest}."
-    targets = "Targets: 2 met, 2 missed (T1, T10), 8 not measured."
-    assert outcomes == f"{targets} Benchmarks: 1 failed, 1 skipped or not selected."
+    assert trends.startswith("Over 8 commits: 6 slower (")
+    assert trends.endswith(" 1.15x and 4 more), none faster.")
+    assert targets == "Targets: 2 met, 2 missed (T1, T10), 8 not measured."
+    assert failed == "Failed: 1 benchmark: suite.attack_offset_rand.time_seconds."
 
 
 def test_the_text_says_each_thing_once(report):
@@ -47,10 +51,10 @@ def test_the_text_says_each_thing_once(report):
     for said in (
         r"gather +10M +disk-bound +disk 75, compute 22 +410 MB +3\.22 s",
         r"features +1M +lock-bound \(GIL\) +compute 50, gil 46",
-        r"attack/offset_rand +5M 900 ms +-",
-        r"train +10k 1 s, 50k 5\.5 s +-",
+        r"attack/offset_rand +5M 900 ms",
+        r"train +10k 1 s, 50k 5\.5 s",
         r"lock-bound: features at 10M, 20\.7 s: the slots wait for the interpreter's lock \(GIL\) \(A701\)",
-        r"- task_seconds_p50 = 1 ms over 12,000 tasks",
+        r"- 12,000 tasks, half of them shorter than 1 ms",
         r"- do first: make partitions larger, so that there are fewer of them: \[gather\] block_mb",
         r"Then: gather at 10M\.",
         r"gather at 100k, 1M, 5M, 10M +by thresholds balanced,",
@@ -133,5 +137,7 @@ def test_json_has_shares_evidence_gain_both_classes_and_history(report):
 def test_a_run_that_is_no_benchmark_is_judged_by_the_same_rules():
     shares = {"share_compute": 0.5, "share_gil": 0.5}
     cell = Cell("my run", (), None, "", {name: Figure(value, None, "", ()) for name, value in shares.items()})
-    (finding,) = judge_cells([cell], thresholds=Thresholds(), rules=Rules.ATTRIBUTION)
+    (finding,) = judge_cells(
+        [cell], thresholds=Thresholds(), rules=Rules.ATTRIBUTION, machine=Machine("box"), settings=Settings()
+    )
     assert (finding.label, finding.verdict.code) == ("lock-bound (GIL)", "A701")

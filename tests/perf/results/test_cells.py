@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from cdpipe.perf.results.cells import collect_cells, parse_rows, unquote
+from cdpipe.perf.results.cells import collect_cells
 from cdpipe.perf.results.directory import choose_headers, load_run, open_results
 from cdpipe.perf.results.figure_reader import FigureReader
+from cdpipe.perf.results.sizes import choose_size, parse_rows, unquote
 
 from ..results_writing import Suite, benchmark, row
 
@@ -181,3 +182,74 @@ def test_a_parameter_in_braces_that_is_not_there_stays_as_it_is(writer):
     writer.run({"m.time_x": row([2.0], params=[["1"]])})
     (cell,), _ = collect(writer)
     assert cell.title == "a/{kind} (n=1)"
+
+
+@pytest.mark.parametrize(
+    ("figure", "unit", "value", "read"),
+    [
+        ("seconds", "ms", 250.0, 0.25), ("seconds", "us", 5.0, 5e-6), ("seconds", "minutes", 2.0, 120.0),
+        ("tree_peak_bytes", "MB", 12.0, 12e6), ("tree_peak_bytes", "MiB", 2.0, 2.0 * 1024**2),
+        ("cpu_percent", "share", 0.5, 50.0), ("share_disk", "percent", 40.0, 0.4), ("tasks", "unit", 7.0, 7.0),
+        ("disk_busy", "%", 25.0, 0.25), ("seconds", "", 3.0, 3.0), ("cpu_share", "share", 0.5, 50.0),
+        ("cpu_share", "unit", 0.5, 50.0), ("cpu_share", "percent", 50.0, 50.0),
+    ],
+)  # fmt: skip
+def test_a_figure_is_read_in_its_unit_now_and_over_commits(writer, figure, unit, value, read):
+    name = {"cpu_share": "cpu_percent"}.get(figure, figure)
+    writer.benchmarks(benchmark("b", kind="track", unit=unit, cdpipe_stage="s", cdpipe_figure=figure))
+    writer.machine()
+    writer.run({"b": row([value], intervals=[(value, 2 * value)])})
+    results = open_results(writer.path)
+    (cell,), troubles = collect_cells(load_run(results, results.headers[0]))
+    assert troubles == ()
+    assert cell.figures[name].value == pytest.approx(read)
+    assert cell.figures[name].interval == pytest.approx((read, 2 * read))
+    (again,) = FigureReader(results.benchmarks, [cell], [name]).read(results.headers[0])[0]
+    assert again == pytest.approx(read)
+
+
+@pytest.mark.parametrize(("figure", "unit"), [("seconds", "furlongs"), ("read_bytes", "Mb"), ("cpu_percent", "ms")])
+def test_a_figure_in_a_unit_that_is_none_of_its_own_is_refused_by_name(writer, figure, unit):
+    writer.benchmarks(benchmark("b", kind="track", unit=unit, cdpipe_stage="s", cdpipe_figure=figure))
+    writer.machine()
+    writer.run({"b": row([1.0])})
+    cells, (trouble,) = collect(writer)
+    assert cells == ()
+    assert (trouble.benchmark, trouble.kind) == ("b", "not used")
+    assert repr(unit) in trouble.detail
+    assert repr(figure) in trouble.detail
+
+
+@pytest.mark.parametrize(
+    ("names", "params", "size"),
+    [
+        (["n"], [["10", "1000"]], "n"),
+        (["n"], [["np.int64(1000)", "np.int64(5000)"]], "n"),
+        (["rows"], [["np.int64(1000)"]], "rows"),
+        (["dtype", "shape"], [["'int'", "'float'"], ["100", "10000"]], "shape"),
+        (["depth", "n"], [["1", "2"], ["10", "100000"]], "n"),  # that which spans more
+        (["threads"], [["1", "2"]], ""),
+        (["axis"], [["0", "1"]], ""),  # nothing has no size
+        (["ratio"], [["0.5", "0.25"]], ""),
+        (["k", "rows"], [["1", "1000000"], ["'10k'", "'20k'"]], "rows"),
+        (["n"], [["7"]], ""),
+    ],
+)
+def test_the_size_is_the_parameter_of_numbers_that_spans_most(names, params, size):
+    assert choose_size(names, params) == size
+
+
+def test_a_project_names_its_sizes():
+    assert choose_size(["depth", "n"], [["1", "2"], ["10", "1000"]], ("depth",)) == "depth"
+
+
+def test_rows_of_numpy_are_sizes(writer):
+    params = [["np.int64(1000)", "np.int64(5000)"]]
+    writer.benchmarks(benchmark("b", params=params, param_names=["rows"]))
+    writer.machine()
+    writer.run({"b": row([1.0, 5.0], params=params)})
+    cells, _ = collect(writer)
+    assert [(cell.rows, cell.rows_text, cell.size_name) for cell in cells] == [
+        (1000, "1000", "rows"),
+        (5000, "5000", "rows"),
+    ]

@@ -41,5 +41,5 @@ def test_a_column_with_few_long_texts_gives_way_and_numbers_never():
     fixed = [False, True, False]
     assert share_width([stages, numbers, classes], fixed, 55) == [26, 5, 24]
     assert share_width([stages, numbers, classes], fixed, 47) == [18, 5, 24]
-    assert share_width([stages, numbers, classes], fixed, 35) == [15, 5, 15]
-    assert share_width([stages, numbers, classes], fixed, 3) == [8, 5, 8]
+    assert share_width([stages, numbers, classes], fixed, 35) == [18, 5, 12]
+    assert share_width([stages, numbers, classes], fixed, 3) == [18, 5, 8]

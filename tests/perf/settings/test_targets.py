@@ -2,8 +2,10 @@
 
 import pytest
 
-from cdpipe.perf.analysis.targets import TARGETS, Outcome, check_targets
 from cdpipe.perf.results.cells import Cell, Figure
+from cdpipe.perf.settings.targets import Outcome, check_targets
+
+from ..results_writing import OWN
 
 M = 1_000_000
 
@@ -14,7 +16,7 @@ def cell(stage, rows, **figures):
 
 
 def outcome(code, *cells):
-    return next(check for check in check_targets(cells) if check.target.code == code)
+    return next(check for check in check_targets(cells, OWN.targets) if check.target.code == code)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +84,16 @@ def test_a_speedup_rests_on_both_benchmarks():
 
 
 def test_nothing_measured_is_every_target_not_measured():
-    checks = check_targets([])
-    assert [check.outcome for check in checks] == [Outcome.NOT_MEASURED] * len(TARGETS)
+    checks = check_targets([], OWN.targets)
+    assert [check.outcome for check in checks] == [Outcome.NOT_MEASURED] * len(OWN.targets)
     assert [check.target.code for check in checks] == [f"T{place}" for place in range(1, 13)]
+
+
+def test_a_time_that_misses_while_others_had_the_cores_decides_nothing():
+    late = cell("attack/offset_rand", 15 * M, seconds=20.0, share_contention=0.8, tree_peak_bytes=41e9)
+    checks = {check.target.code: check.outcome for check in check_targets([late], OWN.targets, disturbed=0.6)}
+    assert checks["T3"] is Outcome.DISTURBED
+    assert checks["T4"] is Outcome.MISSED  # memory is the run's own
+    early = cell("attack/offset_rand", 15 * M, seconds=2.0, share_contention=0.8)
+    checks = {check.target.code: check.outcome for check in check_targets([early], OWN.targets, disturbed=0.6)}
+    assert checks["T3"] is Outcome.MET

@@ -1,0 +1,1 @@
+"""Settings of a project: targets, remedies, and which parameters are sizes."""
