@@ -6,14 +6,15 @@ VeReMi (van der Heijden, Lukaseder, Kargl, SecureComm 2018), VeReMi Extension (K
 `VeReMiPrintable`) and, *unverified* as no sample was at hand, VeReMi NextGen (its `attackGenerator.py`).
 """
 
+import math
 import re
+from array import array
 from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cdpipe.columns import Column
 from cdpipe.stages.frames.conversion import Origin, Typed
@@ -31,12 +32,12 @@ from cdpipe.stages.gather.gather import (
 )
 from cdpipe.stages.gather.json_layouts import Layout, Pieces, is_inside, split_pieces, trim_piece
 from cdpipe.stages.gather.json_records import UnreadableError, load_record
-from cdpipe.stages.gather.veremi_records import FIELDS, USUAL, Message, MessageKind, PassedOver, open_record
+from cdpipe.stages.gather.veremi_records import FIELDS, USUAL, Field, Message, MessageKind, PassedOver, open_record
 from cdpipe.stages.gather.veremi_truth import Truth, load_truth
 
 _NAME: Final = re.compile(r"(traceJSON|JSONlog)-(\d+)-(\d+)-A(\d+)(?:[-.].*)?", re.ASCII | re.IGNORECASE)
 _TRUTH: Final = re.compile(r"(?:trace)?GroundTruthJSON.*", re.ASCII | re.IGNORECASE)
-_NAT: Final = np.iinfo(np.int64).min
+_NULLS: Final[dict[str, Any]] = {"float": math.nan, "time": np.iinfo(np.int64).min, "integer": 0}
 _INSIDE: Final = "lines inside records over several lines"
 COLUMNS: Final = tuple(FIELDS)
 """Columns that a trace may have."""
@@ -95,11 +96,52 @@ def is_truth(name: str) -> bool:
     return _TRUTH.fullmatch(name) is not None
 
 
+class _Sink(NamedTuple):
+    """A column that values of messages go to one by one: as numbers or text, never as the records they are of.
+
+    `null` has 1 for each null, `unread` the index of each value that could not be read.
+    """
+
+    field: Field
+    column: Column
+    values: Any
+    null: bytearray
+    unread: list[int]
+
+    def take(self, message: Message, trace: Trace, truth: Truth, texts: dict[str, str]) -> None:
+        """Read the column of a message; equal texts are held once."""
+        try:
+            value = self.field.read(message, trace, truth)
+        except ValueError:
+            value = None
+            self.unread.append(len(self.null))
+        self.null.append(value is None)
+        if type(value) is str:
+            value = texts.setdefault(value, value)
+        self.values.append(_NULLS.get(self.column.kind) if value is None else value)
+
+    def typed(self) -> Typed:
+        """Return the column; what could not be read is null, and marked bad."""
+        bad = np.zeros(len(self.null), np.bool_)
+        bad[self.unread] = True
+        return Typed(self._fill(), bad, self.field.problem, origins=(Origin(self.field.name, bad, self.field.problem),))
+
+    def _fill(self) -> Any:  # noqa: ANN401 - an array of any kind
+        if self.column.kind == "float":
+            return np.array(self.values, np.float64)
+        if self.column.kind == "time":
+            return np.array(self.values, np.int64).view("M8[us]")
+        if self.column.kind == "integer":
+            null = np.frombuffer(bytes(self.null), np.bool_).copy()
+            return pd.arrays.IntegerArray(np.array(self.values, np.int64), null)
+        return type_series(self.column, pd.Series(self.values, dtype="str")).data
+
+
 class _Taken(NamedTuple):
-    """What was taken of a block: messages with the index of their piece, faults by index, counts of both."""
+    """What was taken of a block: the index of each message's piece, its columns, faults by index, counts of both."""
 
     indexes: list[int]
-    messages: list[Message]
+    sinks: dict[str, _Sink]
     faults: dict[int, UnreadableError]
     dropped: Counter[str]
     notes: Counter[str]
@@ -135,9 +177,8 @@ def gather_veremi(
         that the position is the true one.
     """
     pieces = split_pieces(data, layout)
-    taken = _take_messages(pieces, layout, trace)
-    truth = load_truth(trace.truth)
-    typed = {name: _type_column(name, convention.column_of(name), taken.messages, trace, truth) for name in columns}
+    taken = _take_messages(pieces, layout, trace, {name: _open_sink(convention.column_of(name)) for name in columns})
+    typed = {name: sink.typed() for name, sink in taken.sinks.items()}
     indexes = np.array(taken.indexes, np.int64)
     frame, faults, dropped, notes = assemble(
         typed, row_numbers=pieces.rows[indexes] + first_row, required=required, convention=convention
@@ -148,24 +189,33 @@ def gather_veremi(
     ]
     for row, code in faults.items():
         index = taken.indexes[row]
-        line, shown = int(pieces.lines[index]) + first_line, taken.messages[row].shown()
-        rejects.append(bad_cell(file, line, code, shown, _text(pieces, index)))
-    rows_in = len(taken.messages) + taken.dropped.total()
+        shown = _open_piece(pieces.texts[index], layout, trace)
+        line, said = int(pieces.lines[index]) + first_line, {} if shown is None else shown.shown()
+        rejects.append(bad_cell(file, line, code, said, _text(pieces, index)))
+    rows_in = len(taken.indexes) + taken.dropped.total()
     ledger = account(rows_in, len(frame), dropped + taken.dropped, taken.notes + Counter(notes))
     return Gathered(frame, ledger, keep_first(rejects))
 
 
-def _take_messages(pieces: Pieces, layout: Layout, trace: Trace) -> _Taken:
-    taken = _Taken([], [], {}, Counter(), Counter())
+def _open_sink(column: Column) -> _Sink:
+    code = {"float": "d", "time": "q", "integer": "q"}.get(column.kind)
+    values: Any = [] if code is None else array(code)
+    return _Sink(FIELDS[column.name], column, values, bytearray(), [])
+
+
+def _open_piece(text: bytes, layout: Layout, trace: Trace) -> Message | None:
+    """Open a piece of a block as a message, None if there is nothing; errors as of `load_record` and `open_record`."""
+    line = trim_piece(text) if layout.has_commas else text.strip()
+    record = load_record(line) if line else None
+    return None if record is None else open_record(record, takes=trace.takes)
+
+
+def _take_messages(pieces: Pieces, layout: Layout, trace: Trace, sinks: dict[str, _Sink]) -> _Taken:
+    taken, truth = _Taken([], sinks, {}, Counter(), Counter()), load_truth(trace.truth)
+    texts: dict[str, str] = {}
     for index, text in enumerate(pieces.texts):
-        line = trim_piece(text) if layout.has_commas else text.strip()
-        if not line:
-            continue
         try:
-            record = load_record(line)
-            if record is None:
-                continue
-            message = open_record(record, takes=trace.takes)
+            message = _open_piece(text, layout, trace)
         except PassedOver as passed:
             taken.notes[str(passed)] += 1
             continue
@@ -177,37 +227,11 @@ def _take_messages(pieces: Pieces, layout: Layout, trace: Trace) -> _Taken:
             if len(taken.faults) < KEPT_REJECTS:
                 taken.faults[index] = UnreadableError(fault.code, fault.detail)
             continue
-        taken.indexes.append(index)
-        taken.messages.append(message)
+        if message is not None:
+            taken.indexes.append(index)
+            for sink in sinks.values():
+                sink.take(message, trace, truth, texts)
     return taken
-
-
-def _type_column(name: str, column: Column, messages: Sequence[Message], trace: Trace, truth: Truth) -> Typed:
-    """Type a column of messages; values that cannot be read are null, and marked bad."""
-    field = FIELDS[name]
-    values: list[Any] = []
-    unread: list[int] = []
-    for row, message in enumerate(messages):
-        try:
-            values.append(field.read(message, trace, truth))
-        except ValueError:
-            values.append(None)
-            unread.append(row)
-    bad = np.zeros(len(messages), np.bool_)
-    bad[unread] = True
-    origins = (Origin(field.name, bad, field.problem),)
-    return Typed(_make(column, values), bad, field.problem, origins=origins)
-
-
-def _make(column: Column, values: list[Any]) -> Any:  # noqa: ANN401 - an array of any kind
-    if column.kind == "float":
-        return np.array(values, np.float64)
-    if column.kind == "time":
-        us: NDArray[np.int64] = np.array([_NAT if value is None else value for value in values], np.int64)
-        return us.view("M8[us]")
-    if column.kind == "integer":
-        return pd.array(values, dtype="Int64")
-    return type_series(column, pd.Series(values, dtype="str")).data
 
 
 def _text(pieces: Pieces, index: int) -> str:
