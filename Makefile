@@ -131,7 +131,7 @@ torture: $(ENV)  ## kills, lost workers, flipped bits, full disks, and what came
 	@$(BIN)/python -m tests.torture --quick '$(QUICK)' --seed '$(SEED)' --only '$(ONLY)'
 
 # atheris is of no use elsewhere either.
-fuzz: $(ENV)  ## coverage-guided fuzzing of the readers: MINUTES=60 READER=csv,json,parquet,packed,times,config KEEP=1
+fuzz: $(ENV)  ## coverage-guided fuzzing of the readers: MINUTES=60 READER=csv,json,trace,table,parquet,packed,times,config KEEP=1
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
 	  PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,fuzz]'
 	$(BIN)/python -m tests.fuzz --minutes '$(MINUTES)' --reader '$(READER)' $(if $(KEEP),--keep)

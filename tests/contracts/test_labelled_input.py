@@ -238,7 +238,7 @@ def test_a_column_that_the_file_lacks_is_named_with_one_that_is_like_it(table, t
     with pytest.raises(SourceError, match=r"m\.csv: has no column 'pos_x', .*for position_x; did you mean 'pos_X'"):
         run(configure([tmp_path / "m.csv"], tmp_path / "out"))
     (tmp_path / "m.json").write_text("{}\n")
-    with pytest.raises(SourceError, match=r"m\.json: input\.columns is for CSV and Parquet files, not for json"):
+    with pytest.raises(SourceError, match=r"m\.json: input\.columns and labels are for CSV and Parquet files"):
         run(configure([tmp_path / "m.json"], tmp_path / "out"))
 
 

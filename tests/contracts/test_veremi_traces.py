@@ -1,6 +1,7 @@
 """VeReMi's traces from end to end: labels by the sender's file or a ground truth, rejects, any blocks."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,21 @@ def test_the_answer_is_the_same_in_any_blocks(tmp_path, block_mb):
     run(configure(paths, tmp_path / "many", gather={"block_mb": block_mb}))
     assert len(list((tmp_path / "many" / "dataset").iterdir())) > len(list((tmp_path / "one" / "dataset").iterdir()))
     pd.testing.assert_frame_equal(dataset(tmp_path / "many"), dataset(tmp_path / "one"), check_exact=True)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_folder_or_an_archive_of_traces_is_one_run(tmp_path, packed):
+    traces(tmp_path / "run", vehicles=3, each=4)
+    given = tmp_path / "run"
+    if packed:
+        with zipfile.ZipFile(tmp_path / "run.zip", "w") as archive:
+            for path in sorted(given.iterdir()):
+                archive.write(path, f"results/{path.name}")
+        given = f"zip://results/*.json::{tmp_path / 'run.zip'}"
+    run(configure([given], tmp_path / "out"))
+    made = dataset(tmp_path / "out")
+    assert made.groupby("vehicle")["isAttacker"].first().sum() == 1
+    assert made["vehicle"].nunique() == 3
 
 
 def test_a_sender_whose_file_is_nowhere_has_no_label_and_one_beside_the_input_counts(tmp_path):

@@ -41,6 +41,12 @@ _TIMES: Final = (
     ),
 )
 
+_TABLES: Final = (
+    b"t,id,x,y,vx,vy,hx,hy,label,lie\n28800.5,10,1.5,2,1,2,0.5,-.5,0,ok\n28801,11,1.5,2,1,2,0,0,A13,no\n28801.5,,,,,,,,,\n",
+    b'lie,label,hy,hx,vy,vx,y,x,id,t\nok,benign,1,0,far,1,2,3,"a,1",2019-07-01T06:00:00Z\n,perhaps,1e308,1e308,,,,1e308,b,x\n',
+    b"t,id,x,y,vx,vy,hx,hy,label\n1,2,3,4,5,6,7,8,9\n",
+)
+
 TOKENS: Final = {
     "csv": (
         *(b'"', b'""', b'\\"', b"\n", b"\r\n", b"\r\r\n", b"\r", b",", b",,", b"\0", b"\xef\xbb\xbf", b"\xff", b"nan"),
@@ -103,6 +109,29 @@ TOKENS: Final = {
         *(b"[cache]\n", b"limit_gb = ", b"[session]\n", b"memory_limit_gb = ", b"[train]\n", b"-1", b"9" * 30, b"#"),
     ),
 }
+TOKENS["trace"] = (
+    *TOKENS["json"][:12],
+    *(b'"type":2', b'"type":4', b'"attackerType":3', b'"sender":"x"', b'"pos":[1e308,1e308]', b"9" * 30, b'"hed"'),
+    *(b'"spd"', b'"sendTime"', b"NaN", b"-1", b"1,2,3", b'"sender_id"', b"\\ud800", b"\xff"),
+)
+TOKENS["table"] = (
+    *(
+        b'"',
+        b'""',
+        b"\n",
+        b"\r\n",
+        b",",
+        b"\0",
+        b"\xff",
+        b"nan",
+        b"inf",
+        b"1e308",
+        b"-1e308",
+        b"9" * 30,
+        b"1564576919500",
+    ),
+    *(b"A13", b"benign", b"ok", b"perhaps", b"true", b" ", b"2019-07-01T06:00:00Z", b"1e10", b"t,", b"vx", b"label"),
+)
 TOKENS["packed"] = (
     b"\x1f\x8b\x08",
     b"BZh9",
@@ -132,6 +161,10 @@ def make_seeds(reader: str) -> list[bytes]:
         joined = "".join(map(json.dumps, lines))
         texts = [*map(json.dumps, lines), "\n".join(broken), spread, bundle, joined, "[{}]"]
         return [text.encode() + b"\n" for text in texts]
+    if reader == "trace":
+        return [text.encode() for text in _made_traces()]
+    if reader == "table":
+        return [*_TABLES]
     if reader == "times":
         return [*_TIMES]
     if reader == "config":
@@ -143,6 +176,25 @@ def make_seeds(reader: str) -> list[bytes]:
     made = [b"\n".join(recipes[start : start + 6]) for start in range(0, len(recipes), 6)]
     whole = make_parquet(b"\n".join(recipes[:2]))
     return [*(b"R" + recipe for recipe in made), whole, whole[:-9], b"PAR1PAR1"]
+
+
+def _made_traces() -> list[str]:
+    """Make records of VeReMi, of each type, on lines and in an array of NextGen."""
+    vectors = {name: [1.5, -2.0, 0.0] for name in ("pos", "pos_noise", "spd", "spd_noise", "acl", "acl_noise", "hed")}
+    own = {"type": 2, "rcvTime": 25237.0, **vectors}
+    seen = {"type": 3, "rcvTime": 5.5, "sendTime": 5.25, "sender": 81, "senderPseudo": 10812, "messageID": 7, **vectors}
+    sent = {"type": 4, "sendTime": 5.25, "sender": 81, "attackerType": 4, "messageID": 7, **vectors}
+    nested = {"pos": "1.5,2,3", "pos_noise": "0,0,0", "spd": 3, "acl": -1, "hed": 370}
+    item = {
+        "rcvTime": 1,
+        "sendTime": 5_000_000_000,
+        "sender_id": "veh_1",
+        "messageID": 1,
+        "attacker": 1,
+        "sender": nested,
+    }
+    lines = "".join(f"{json.dumps(each)}\n" for each in (own, seen, sent, {"type": 7}, seen))
+    return [lines, json.dumps([item, item], indent=1), json.dumps([item, seen]), json.dumps(seen), "{not json\n[1]\n"]
 
 
 def _slim(record: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from cdpipe.engine.graph.partition import read_raw
 from cdpipe.engine.graph.row_numbers import FIRST, count_each, go_on
 from cdpipe.stages.frames.interop import Cells
 from cdpipe.stages.frames.time_cells import read_times
+from cdpipe.stages.gather.conventions import ConventionParams
 from cdpipe.stages.gather.gather import GatherParams
 
 ZONES: Final = ("UTC", "America/Denver")
@@ -40,6 +41,18 @@ _OF_RECORDS: Final = (
     *("coreData_position_lat", "coreData_position_long", "coreData_speed", "coreData_heading"),
 )
 """Columns of each sort, read of JSON: every file has all there are, and one more costs 2 ms an input."""
+
+_MAP: Final = {
+    "time": "t",
+    "id": "id",
+    "x": "x",
+    "y": {"column": "y", "unit": "km"},
+    "speed": ["vx", "vy"],
+    "heading": ["hx", "hy"],
+    "attacker": "label",
+    "false": {"column": "lie", "honest": ["ok"]},
+}
+"""A column map of each sort."""
 
 _PACKED: Final = {
     b"\x1f\x8b": ".csv.gz",
@@ -64,6 +77,16 @@ def read_csv(data: bytes) -> str:
 def read_json(data: bytes) -> str:
     """Read bytes as ODE JSON lines."""
     return _read_twice(data, ".jsonl")
+
+
+def read_trace(data: bytes) -> str:
+    """Read bytes as a trace of VeReMi."""
+    return _read_twice(data, ".trace.json")
+
+
+def read_table(data: bytes) -> str:
+    """Read bytes as a CSV file whose columns are mapped."""
+    return _read_twice(data, ".mapped.csv")
 
 
 def read_parquet(data: bytes) -> str:
@@ -100,6 +123,8 @@ def read_config(data: bytes) -> str:
 TARGETS: Final[dict[str, Callable[[bytes], str]]] = {
     "csv": read_csv,
     "json": read_json,
+    "trace": read_trace,
+    "table": read_table,
     "parquet": read_parquet,
     "packed": read_packed,
     "times": read_moments,
@@ -208,8 +233,11 @@ def read_file(path: Path, folder: Path, block_mb: float) -> str:
         If it cannot be read.
     """
     columns = _OF_RECORDS if path.suffix == ".jsonl" else None
-    params = GatherParams(block_mb=block_mb, missing_time="received", columns=columns)
-    sources, _absent = plan_sources([str(path)], params, folder=lambda: folder)
+    of_ode = ".trace" not in path.suffixes and ".mapped" not in path.suffixes
+    params = GatherParams(block_mb=block_mb, missing_time="received" if of_ode else "null", columns=columns)
+    format_ = "veremi" if ".trace" in path.suffixes else None
+    how = ConventionParams(columns=_MAP if ".mapped" in path.suffixes else {})
+    sources, _absent = plan_sources([str(path)], params, folder=lambda: folder, format_=format_, conventions=how)
     blocks = [source.block for source in sources]
     starts = go_on(FIRST, count_each(blocks), [place == 0 for place in range(len(blocks))])
     said: list[bytes] = []

@@ -98,5 +98,6 @@ def _name(path: str) -> str:
 
 def _folder_of(path: str) -> str:
     if "::" in path:
-        return path
+        member, _, archive = path.partition("::")
+        return f"{member.rpartition('/')[0]}::{archive}"
     return path.rpartition("/")[0] if "://" in path else str(Path(path).absolute().parent)

@@ -58,9 +58,11 @@ def map_columns(file: SourceFile, maps: Sequence[Mapped]) -> SourceFile:
     """
     if not maps:
         return file
+    if file.format not in ("csv", "parquet"):
+        raise SourceError(
+            f"{file.path}: input.columns and labels are for CSV and Parquet files, not for {file.format}; take them out"
+        )
     try:
-        if file.format not in ("csv", "parquet"):
-            raise ValueError(f"input.columns is for CSV and Parquet files, not for {file.format}; take it out")  # noqa: TRY301
         doubled = file.doubled or {}
         header = file.header
         if header is not None:

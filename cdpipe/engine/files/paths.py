@@ -8,6 +8,7 @@ from typing import Final
 from cdpipe.engine.files.byte_ranges import UrlError, find_store, reaching, real_path
 from cdpipe.engine.files.packed import PackedError, find_members, is_member
 from cdpipe.oserrors import give_reason
+from cdpipe.stages.gather.veremi import is_truth, read_name
 
 _WEB: Final = ("http", "https")
 """Protocols without folders: to ask whether a URL is one reads the whole file."""
@@ -59,7 +60,7 @@ def _expand(given: str) -> list[str]:
     elif glob.has_magic(given) and not Path(given).exists():
         found = sorted(glob.glob(given, recursive=True), key=_in_order)  # noqa: PTH207 - absolute and relative patterns alike
     elif Path(given).is_dir():
-        found = [str(path) for path in sorted(Path(given).rglob("*.parquet")) if _is_shown(path, below=Path(given))]
+        found = _list_folder(Path(given))
         if not found:
             raise _without_parquet(given)
     else:
@@ -67,6 +68,15 @@ def _expand(given: str) -> list[str]:
     if not found:
         raise SourceError(f"{given}: no file matches; check the pattern and the folder")
     return found
+
+
+def _list_folder(folder: Path) -> list[str]:
+    """Return the Parquet files of a folder, without one VeReMi's traces and ground truth."""
+    found = sorted(folder.rglob("*.parquet"))
+    if not found:
+        traces = (path for path in folder.rglob("*.json*") if read_name(path.name) or is_truth(path.name))
+        found = sorted(traces, key=lambda path: path.parts)
+    return [str(path) for path in found if _is_shown(path, below=folder)]
 
 
 def _expand_url(given: str) -> list[str]:

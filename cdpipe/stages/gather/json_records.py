@@ -1,7 +1,7 @@
 """Records of ODE JSON: loaded from text, or refused with the reason."""
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import numpy as np
@@ -60,7 +60,12 @@ def _load_odd(line: bytes, error: ValueError) -> Any:  # noqa: ANN401 - any valu
 
 def _load_float(text: str) -> float | Decimal:
     number = float(text)
-    return number if np.isfinite(number) else Decimal(text)
+    if np.isfinite(number):
+        return number
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # the exponent itself has too many digits
+        return Decimal(number)
 
 
 def show(value: object) -> str:

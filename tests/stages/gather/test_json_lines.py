@@ -102,6 +102,7 @@ def test_types_are_those_of_the_vocabulary_with_times_and_labels_as_text_even_wi
         (b'{"payload":{"data":{"coreData":{"speed":NaN}}}}', "coreData_speed: not a number"),
         (b'{"payload":{"data":{"coreData":{"speed":-Infinity}}}}', "coreData_speed: not a number"),
         (b'{"payload":{"data":{"coreData":{"speed":1e999}}}}', "coreData_speed: not a number"),
+        (b'{"payload":{"data":{"coreData":{"speed":1e99999999999999999999}}}}', "coreData_speed: not a number"),
         (b'{"payload":{"data":{"coreData":{"secMark":-1e999}}}}', "coreData_secMark: not an integer"),
         (b'{"payload":{"data":{"coreData":{"secMark":%s}}}}' % (b"9" * 400), "not JSON"),
         (b'{"payload":{"data":{"coreData":{"id":"\\ud800"}}}}', "not JSON"),
