@@ -103,7 +103,7 @@ CAUSES: Final[tuple[Cause, ...]] = (
             Fact("served from memory: {} of what was read", ("page_cache_share",)),
         ),
         (
-            Remedy("read and write less: fewer columns, a compact format, no second copy"),
+            Remedy("move fewer bytes: leave out what is not used, pack what is, make no second copy"),
             Remedy("keep the files on a faster disk"),
         ),
         "waiting for the disk",

@@ -135,7 +135,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "the cores wait for the disk",
         Bound.IO,
         (_CPU_LOW, _MEMORY_LOW, _DISK_HIGH),
-        (Remedy("read and write less"), Remedy("keep the files on a faster disk")),
+        (Remedy("move fewer bytes between disk and memory"), Remedy("keep the files on a faster disk")),
     ),
     Rule(
         "B104",

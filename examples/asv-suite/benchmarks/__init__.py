@@ -1,0 +1,1 @@
+"""Benchmarks of a project that is not cdpipe."""
