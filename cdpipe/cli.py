@@ -416,6 +416,7 @@ class _Attribute(click.ParamType[tuple[str, Any]]):
     help="Share of the cores that others may have.",
 )
 @click.option("--seed", type=click.IntRange(0), help="Of the order; drawn, and printed, unless given.")
+@click.option("--no-why", is_flag=True, help="Do not look for causes.")
 @click.option("--config", type=_LocalPath(path_type=Path), default=Path("asv.conf.json"), show_default=True)
 @click.option("--from-results", type=_LocalPath(path_type=Path), help="Measure nothing: read asv's stored results.")
 @click.option("--rounds", type=click.IntRange(1), help="Rounds that those were recorded in.  [default: the suite's]")

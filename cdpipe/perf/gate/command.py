@@ -33,6 +33,7 @@ class Options:
     minutes: float | None = None
     others: float = QUIET
     seed: int | None = None
+    no_why: bool = False
     config: Path = Path("asv.conf.json")
     from_results: Path | None = None
     rounds: int | None = None
@@ -87,5 +88,6 @@ def _compare(options: Options, progress: Console) -> Outcome:
         seed=options.seed,
         limit_s=60 * minutes,
         most_others=options.others,
+        why=not options.no_why,
         say=lambda sentence: progress.print(Text(show_plain(sentence))),
     )

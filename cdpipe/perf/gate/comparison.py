@@ -9,12 +9,14 @@ from typing import Any, Final
 from cdpipe.perf.gate.acceptance import accept, read_acceptances
 from cdpipe.perf.gate.deciding.series import Series
 from cdpipe.perf.gate.deciding.verdicts import Criteria
+from cdpipe.perf.gate.explanation import Witnesses, explain
 from cdpipe.perf.gate.measuring.asv_compat import Cell
 from cdpipe.perf.gate.measuring.contention import QUIET
 from cdpipe.perf.gate.measuring.rounds import Measured, Rounds
 from cdpipe.perf.gate.measuring.sides import (
     ALL,
     SUBSET,
+    AsvWitnesses,
     choose_expression,
     open_sides,
     resolve,
@@ -41,6 +43,7 @@ def compare_commits(
     seed: int | None = None,
     limit_s: float = 600.0,
     most_others: float = QUIET,
+    why: bool = True,
     say: Callable[[str], None],
 ) -> Outcome:
     """Measure two commits side by side and decide what has changed.
@@ -65,6 +68,8 @@ def compare_commits(
         Seconds after which no further pair is begun; building is not counted.
     most_others
         Share of the processors that other programs may have beside a process that counts.
+    why
+        Whether changes are explained: that runs each changed benchmark a few times more.
     say
         Called with sentences on the progress.
 
@@ -84,7 +89,7 @@ def compare_commits(
         measured = Rounds(
             sides, series, criteria=criteria, seed=seed, limit_s=limit_s, say=say, most_others=most_others
         ).run()
-    rows = tuple(map(Row, measured.series, measured.decisions))
+        rows = _make_rows(measured, AsvWitnesses(sides) if why else None, say)
     reasons, notes = accept(
         [row.series.name for row in rows if row.is_worse],
         read_acceptances(config_path.resolve().parent, base_hash, head_hash),
@@ -158,6 +163,17 @@ def _open_series(cell: Cell) -> Series:
         stage=str(benchmark.get("cdpipe_stage") or ""),
         figure=str(benchmark.get("cdpipe_figure") or ""),
     )
+
+
+def _make_rows(measured: Measured, witnesses: Witnesses | None, say: Callable[[str], None]) -> tuple[Row, ...]:
+    rows = []
+    for series, decision in zip(measured.series, measured.decisions, strict=True):
+        explanation = None
+        if witnesses is not None and decision.has_changed:
+            say(f"{series.name}: {decision.verdict}; looking for the cause")
+            explanation = explain(series, decision, witnesses)
+        rows.append(Row(series, decision, explanation=explanation))
+    return tuple(rows)
 
 
 def _describe_design(measured: Measured, seed: int) -> tuple[str, ...]:

@@ -23,6 +23,10 @@ from asv.repo import NoSuchNameError, get_repo
 _OUTPUT_LINES: Final = 30
 
 
+HOOK: Final = "asv_runner.benchmarks._base:Benchmark.do_run"
+"""The method that runs a benchmark whose function is `self.func`; `witness.py` watches it in the measured process."""
+
+
 class CannotMeasureError(ValueError):
     """Nothing was measured, or not all of it: what failed, and the end of what the failing command wrote."""
 

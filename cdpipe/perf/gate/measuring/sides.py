@@ -1,14 +1,19 @@
 """Sides: two environments of asv, one a commit, so that rounds switch between commits without installing."""
 
 import contextlib
+import json
+import math
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from cdpipe.perf.gate.measuring.asv_compat import (
+    HOOK,
     CannotMeasureError,
     Cell,
     Processes,
@@ -21,6 +26,8 @@ from cdpipe.perf.gate.measuring.asv_compat import (
 )
 from cdpipe.perf.gate.measuring.contention import Stopwatch
 from cdpipe.perf.gate.measuring.rounds import Reading, Side
+from cdpipe.perf.gate.measuring.sighting import Sighting
+from cdpipe.perf.results.cells import parse_rows
 
 SUBSET: Final = "gate"
 """What the suite calls the benchmarks that a pull request is held against: `python -m benchmarks select gate`."""
@@ -39,6 +46,8 @@ _BRANCHES: Final = ("origin/HEAD", "origin/main", "origin/master", "main", "mast
 
 _FOLDER: Final = "gate"
 _CANARY: Final = Path(__file__).with_name("canary_work.py")
+_WITNESS: Final = Path(__file__).with_name("witness.py")
+_WITNESSED: Final[Mapping[str, Any]] = {"repeat": 4, "warmup_time": 0}
 
 
 class AsvSides:
@@ -48,19 +57,36 @@ class AsvSides:
     ----------
     cells
         What can be measured, by name.
+    processes
+        What starts a process of each side.
+    package
+        Name of the project's package.
     """
 
     def __init__(
-        self, cells: Mapping[str, Cell], processes: Mapping[Side, Processes], attributes: Mapping[str, Any]
+        self,
+        cells: Mapping[str, Cell],
+        processes: Mapping[Side, Processes],
+        attributes: Mapping[str, Any],
+        package: str,
     ) -> None:
-        self.cells, self._processes, self._attributes = cells, processes, attributes
+        self.cells, self.processes, self._attributes, self.package = cells, processes, attributes, package
+
+    def find_cell(self, benchmark: str) -> Cell:
+        """Return a benchmark at one of its sizes, whether it was selected or not."""
+        if benchmark in self.cells:
+            return self.cells[benchmark]
+        known = {cell.benchmark["name"]: cell.benchmark for cell in self.cells.values()}
+        described = known[benchmark.partition("(")[0]]
+        places = range(math.prod(map(len, described["params"])))
+        return next(cell for cell in (Cell(described, place) for place in places) if cell.name == benchmark)
 
     def measure(self, benchmark: str, side: Side) -> Reading:
         """Run one benchmark in a fresh process of one side."""
         watch = Stopwatch()
         cell = self.cells[benchmark]
         own = {} if cell.benchmark.get("repeat") else ATTRIBUTES
-        outcome = self._processes[side].run(cell, attributes={**own, **self._attributes})
+        outcome = self.processes[side].run(cell, attributes={**own, **self._attributes})
         watch.stop()
         return Reading(
             outcome.samples, watch.others, watch.seconds, watch.cpu_seconds, outcome.is_skipped, outcome.output
@@ -69,9 +95,50 @@ class AsvSides:
     def watch_canary(self, side: Side) -> Reading:
         """Run the canary with one side's Python."""
         watch = Stopwatch()
-        seconds = float(self._processes[side].call(["-I", "-S", str(_CANARY)]))
+        seconds = float(self.processes[side].call(["-I", "-S", str(_CANARY)]))
         watch.stop()
         return Reading((seconds,), watch.others, watch.seconds, watch.cpu_seconds)
+
+
+class AsvWitnesses:
+    """Runs benchmarks of both sides under the witness."""
+
+    def __init__(self, sides: AsvSides) -> None:
+        self._sides = sides
+
+    def witness(self, benchmark: str, side: Side) -> Sighting | None:
+        """Run one process; None if it gave nothing."""
+        with tempfile.TemporaryDirectory(prefix="cdpipe-witness-") as folder:
+            out = Path(folder) / "seen.json"
+            os.environ["CDPIPE_WITNESS"] = json.dumps({"out": str(out), "hook": HOOK, "package": self._sides.package})
+            try:
+                cell = self._sides.find_cell(benchmark)
+                outcome = self._sides.processes[side].run(cell, attributes=_WITNESSED, script=_WITNESS)
+            finally:
+                del os.environ["CDPIPE_WITNESS"]
+            if not (outcome.samples and out.is_file()):
+                return None
+            seen = json.loads(out.read_text(encoding="utf-8"))
+        return Sighting(seen["figures"], seen["functions"])
+
+    def find_smaller(self, benchmark: str) -> tuple[str, float] | None:
+        """Return the same benchmark at the next smaller size, and how many times as many rows this one has."""
+        cell = self._sides.find_cell(benchmark)
+        names = cell.benchmark.get("param_names") or []
+        sized = [at for at, name in enumerate(names) if name == "rows" and at < len(cell.params)]
+        rows = parse_rows(cell.params[sized[0]]) if sized else None
+        if rows is None:
+            return None
+        best: tuple[str, float] | None = None
+        for place in range(math.prod(map(len, cell.benchmark["params"]))):
+            other = Cell(cell.benchmark, place)
+            others = parse_rows(other.params[sized[0]])
+            same = all(
+                a == b for at, (a, b) in enumerate(zip(cell.params, other.params, strict=True)) if at != sized[0]
+            )
+            if same and others is not None and others < rows and (best is None or rows / others < best[1]):
+                best = other.name, rows / others
+        return best
 
 
 @contextmanager
@@ -118,7 +185,8 @@ def open_sides(
             environments[side] = env
         cells = discover(config, repository, environments[Side.HEAD], head, expression)
         processes = {side: stack.enter_context(Processes(config, env)) for side, env in environments.items()}
-        yield AsvSides({cell.name: cell for cell in cells}, processes, attributes)
+        package = str(config.project).lower().replace("-", "_")
+        yield AsvSides({cell.name: cell for cell in cells}, processes, attributes, package)
 
 
 def choose_expression(config_path: Path, subset: str) -> str | None:
