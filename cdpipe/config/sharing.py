@@ -9,7 +9,9 @@ from cdpipe.config.layouts import share_layout
 from cdpipe.config.messages import as_table
 from cdpipe.stages import STAGES
 from cdpipe.stages.features import SETS
+from cdpipe.stages.history.columns import HEADING, SPEED
 
+HISTORY_INPUTS: Final = (SPEED, HEADING)
 _SOURCE_NAMES: Final = frozenset(column.name for column in (*SOURCE, *GIVEN))
 
 
@@ -37,8 +39,19 @@ def share_values(given: dict[str, Any]) -> dict[str, Any]:
             train.setdefault("seed", given["seed"])
         shared["train"] = train
     shared["attack"] = attack
-    shared["clean"] = _keep_features(clean, as_table(given.get("features")))
+    shared["features"] = _share_features(as_table(given.get("features")), clean)
+    shared["clean"] = _keep_features(clean, shared["features"])
     return shared
+
+
+def _share_features(features: dict[str, Any], clean: dict[str, Any]) -> dict[str, Any]:
+    """Give features the coordinates of cleaning."""
+    features.setdefault("coordinates", clean.get("coordinates", "geographic"))
+    if features["coordinates"] != clean.get("coordinates", "geographic"):
+        raise ValueError(
+            f"features.coordinates is {features['coordinates']!r} but clean.coordinates is not; leave it out"
+        )
+    return features
 
 
 def _share_attack(attack: dict[str, Any], clean: dict[str, Any], given: dict[str, Any]) -> None:
@@ -61,7 +74,8 @@ def _keep_features(clean: dict[str, Any], features: dict[str, Any]) -> dict[str,
     lists = isinstance(kept, list | tuple) and isinstance(names, list | tuple)
     if not lists or not all(isinstance(name, str) for name in (*kept, *names)):
         return clean  # validation says what is wrong
-    needed = [canonical(name) for name in (GENERATED_AT, VEHICLE_ID, *names)]
+    history = HISTORY_INPUTS if features.get("history") or features.get("checks") else ()
+    needed = [canonical(name) for name in (GENERATED_AT, VEHICLE_ID, *names, *history)]
     extra = [name for name in needed if name in _SOURCE_NAMES or name not in BY_NAME]
     return {**clean, "columns": tuple(dict.fromkeys([*map(canonical, kept), *extra]))}
 

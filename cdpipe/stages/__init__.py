@@ -27,7 +27,15 @@ STAGES: Final[tuple[Stage, ...]] = (
         is_ordered=attack.is_ordered,
         resume=attack.resume,
     ),
-    Stage(features.NAME, features.VERSION, features.FeatureParams, features.FeatureParams, features.apply),
+    Stage(
+        features.NAME,
+        features.VERSION,
+        features.FeatureParams,
+        features.FeatureParams,
+        features.apply,
+        is_ordered=features.is_ordered,
+        resume=features.resume,
+    ),
 )
 """Between gathering and training, in the order in which a message goes through them."""
 

@@ -241,7 +241,7 @@ def is_ordered(params: AttackParams | Given) -> bool:
 
 
 def resume(
-    frame: pd.DataFrame, params: SequenceAttack, facts: Facts | None, state: State | None, until: Key | None
+    frame: pd.DataFrame, params: AttackParams | Given, facts: Facts | None, state: State | None, until: Key | None
 ) -> tuple[pd.DataFrame, Ledger, State | None]:
     """Attack one partition of ordered messages, as `apply` does, from the state that the one before left.
 
@@ -262,6 +262,8 @@ def resume(
     state
         For the next piece.
     """
+    if not isinstance(params, SequenceAttack):  # history alone asked for order: pieces are nothing to it
+        return *apply(frame, params, facts), None
     _refuse_labels(frame)
     require_columns(frame, (ROW_NUMBER, VEHICLE_ID, VEHICLE, TIME, *params.claimed), stage=NAME)
     frame = number_plainly(frame)

@@ -26,6 +26,7 @@ from cdpipe.columns import (
     canonical,
 )
 from cdpipe.kernels.buffers.selection import look_up
+from cdpipe.kernels.sequences.history import NAMES as HISTORY
 from cdpipe.kernels.text.hex_ids import parse_hex
 from cdpipe.stages.frames.assembly import make_frame
 from cdpipe.stages.frames.interop import (
@@ -37,8 +38,10 @@ from cdpipe.stages.frames.interop import (
     spread,
     view_labels,
 )
+from cdpipe.stages.history.checks import CHECKS, CheckLimits, check, claims_of
+from cdpipe.stages.history.columns import COUNT, SPEED, Left, Settings, tell_columns
 from cdpipe.stages.ledger import Ledger
-from cdpipe.stages.order import DISTANT, TIMELESS, tell_times
+from cdpipe.stages.order import DISTANT, TIMELESS, Key, tell_times
 from cdpipe.stages.params import Params
 
 NAME: Final = "features"
@@ -63,6 +66,47 @@ class FeatureParams(Params):
         description="a named set (minimal_xy_elev, extended_timestamps, all) or a list of columns",
     )
 
+    history: bool | tuple[str, ...] = Field(
+        False,
+        description="whether each message is held against those that its vehicle sent before: true for all columns "
+        "of that, or some by name (docs/history.md)",
+    )
+    window: int = Field(10, ge=1, le=1000, description="messages over which history has means and a trend")
+    gap_s: float = Field(
+        60.0, gt=0, le=1e9, description="a message that comes later than this after the one before has no history"
+    )
+    checks: bool | tuple[str, ...] = Field(
+        False, description="whether plausibility is checked, a column in [0, 1] each: true for all, or some by name"
+    )
+    limits: CheckLimits = Field(default_factory=CheckLimits, description="what a vehicle can do")
+    coordinates: Literal["geographic", "local"] = Field(
+        "geographic", description="those of x_pos and y_pos; a run takes clean.coordinates"
+    )
+
+    @field_validator("history")
+    @classmethod
+    def _is_history(cls, given: bool | tuple[str, ...]) -> bool | tuple[str, ...]:
+        return _name_columns(given, tuple(HISTORY), what="history")
+
+    @field_validator("checks")
+    @classmethod
+    def _is_check(cls, given: bool | tuple[str, ...]) -> bool | tuple[str, ...]:
+        return _name_columns(given, tuple(CHECKS), what="check")
+
+    @property
+    def history_columns(self) -> tuple[str, ...]:
+        """The columns of history; how many messages came before is always one of them."""
+        if isinstance(self.history, bool):
+            return HISTORY if self.history else ()
+        return tuple(name for name in HISTORY if name in (COUNT, *self.history)) if self.history else ()
+
+    @property
+    def check_columns(self) -> tuple[str, ...]:
+        """The columns of plausibility checks."""
+        if isinstance(self.checks, bool):
+            return tuple(CHECKS) if self.checks else ()
+        return tuple(name for name in CHECKS if name in self.checks)
+
     @field_validator("columns")
     @classmethod
     def _not_the_label(cls, columns: str | tuple[str, ...]) -> str | tuple[str, ...]:
@@ -83,8 +127,24 @@ class FeatureParams(Params):
         return tuple(dict.fromkeys(named))
 
 
+def _name_columns(given: bool | tuple[str, ...], known: tuple[str, ...], *, what: str) -> bool | tuple[str, ...]:
+    """Return columns by their full names."""
+    if isinstance(given, bool):
+        return given
+    named = tuple(name if name in known else f"{what}_{name}" for name in given)
+    for name, full in zip(given, named, strict=True):
+        if full not in known:
+            raise ValueError(f"{name!r} is no column of {what}; use true, or any of {', '.join(known)}")
+    return named
+
+
+def is_ordered(params: FeatureParams) -> bool:
+    """Return True if features rest on what a vehicle sent before."""
+    return bool(params.history_columns or params.check_columns)
+
+
 def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tuple[pd.DataFrame, Ledger]:
-    """Select the features of one partition.
+    """Select the features of one partition; with history or checks, of messages in the order of `stages.order`.
 
     Parameters
     ----------
@@ -100,8 +160,8 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
     -------
     frame
         The keys (`row_number`, `vehicle`, `time_us`, `time_is_coarse`, and `copy` if there), the features in the order
-        asked for (ids as nullable `UInt64`, null where not hexadecimal; numbers as they were), `isAttacker`, `isFalse`.
-        The input is not changed.
+        asked for (ids as nullable `UInt64`, null where not hexadecimal; numbers as they were), columns of history and
+        checks (float32), `isAttacker`, `isFalse`. The input is not changed.
     ledger
         Rows without a time are dropped, for nothing tells where they belong in the order that splits rest on. It notes
         ids that are not hexadecimal, and second marks that are far from their times.
@@ -112,6 +172,31 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
         If a column is missing; the error names it and those there are.
     TypeError
         If a chosen column is text that is no id.
+    """
+    made, ledger, _left = resume(frame, params, facts, None, None)
+    return made, ledger
+
+
+def resume(
+    frame: pd.DataFrame, params: FeatureParams, facts: None, left: Left | None, until: Key | None
+) -> tuple[pd.DataFrame, Ledger, Left | None]:
+    """Select the features of one partition, as `apply` does, with the history that the one before left.
+
+    Parameters
+    ----------
+    frame, params, facts
+        As for `apply`.
+    left
+        What the piece before left of a vehicle that goes on here; None: nothing.
+    until
+        Where the next piece begins; None: whole vehicles are here.
+
+    Returns
+    -------
+    frame, ledger
+        As of `apply`.
+    left
+        For the next piece.
     """
     del facts
     frame = number_plainly(frame)
@@ -132,9 +217,26 @@ def apply(frame: pd.DataFrame, params: FeatureParams, facts: None = None) -> tup
     }
     for name in chosen:
         data[name] = _hex_ids(ids, codes, notes) if name == VEHICLE_ID else _number(frame[name])
+    if is_ordered(params):
+        history, left = _tell_history(frame, params, left, until)
+        data |= history
     for name in (IS_ATTACKER, *((IS_FALSE,) if IS_FALSE in frame.columns else ())):
         data[name] = _number(frame[name]).astype(np.int8)
-    return make_frame(data, len(frame)), Ledger(NAME, rows_in, len(frame), dropped, notes)
+    return make_frame(data, len(frame)), Ledger(NAME, rows_in, len(frame), dropped, notes), left
+
+
+def _tell_history(
+    frame: pd.DataFrame, params: FeatureParams, left: Left | None, until: Key | None
+) -> tuple[dict[str, object], Left | None]:
+    """Return the columns of history and checks, and what the next piece of a vehicle goes on from."""
+    settings = Settings(params.window, params.gap_s, params.coordinates == "geographic")
+    told, left = tell_columns(frame, settings, left=left, until=until)
+    columns: dict[str, object] = {name: told[HISTORY.index(name)] for name in params.history_columns}
+    if params.check_columns:
+        speed = frame[SPEED].to_numpy(np.float64, na_value=np.nan)
+        claims = claims_of(speed, frame[COARSE].to_numpy() != 0, told, window=params.window)
+        columns |= check(claims, params.limits, params.check_columns)
+    return columns, left
 
 
 def _tell_keys(frame: pd.DataFrame, ids: Cells, codes: NDArray[np.int32], notes: dict[str, int]) -> dict[str, object]:

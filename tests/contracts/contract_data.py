@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import NamedTuple
@@ -39,7 +40,7 @@ class Variant(NamedTuple):
 def uncommented_example():
     """The example configuration with every key set that shows a value, as tables."""
     lines = [line.removeprefix("# ") for line in example_config().splitlines()]
-    legal = [line for line in lines if line.startswith("[") or (" = " in line and "= …" not in line)]
+    legal = [line for line in lines if re.match(r"\[|\w+ = (?!…)", line)]
     return tomllib.loads("\n".join(legal))
 
 
@@ -80,6 +81,7 @@ def variants():
         "features": [
             Variant("features", FeatureParams(), "default"),
             *(Variant("features", FeatureParams(columns=name), name) for name in (*SETS, "all")),
+            Variant("features", FeatureParams(history=True, checks=True), "history"),
         ],
     }
     default = {stage.name: [Variant(stage.name, stage.default(), "default")] for stage in STAGES}

@@ -26,7 +26,8 @@ ATTACKS = {
     "memory": Freeze(ratio=0.5, memory_s=7.0),
 }
 WIDE = CleanParams(timestamp_parts=True)
-FEATURES = FeatureParams(columns="all")
+FEATURES = FeatureParams(columns="all", history=True, checks=True, window=3)
+PLAIN = FeatureParams(columns="all")
 
 
 def write(path, change):
@@ -63,10 +64,10 @@ def source(request, tmp_path_factory):
 
 @pytest.fixture
 def prepare(source, tmp_path, threads):
-    def run(attacking, *, blocks=1, buckets=None, kept=(), on_partition=lambda *_told: None):
+    def run(attacking, *, blocks=1, buckets=None, kept=(), features=FEATURES, on_partition=lambda *_told: None):
         gather = GatherParams(block_mb=source.stat().st_size / 1e6 / blocks * 1.02)
         sources, _ = plan_sources([str(source)], gather, needed=WIDE.inputs)
-        params = {"clean": WIDE, "attack": attacking, "features": FEATURES}
+        params = {"clean": WIDE, "attack": attacking, "features": features}
         params["gather"] = GatherParams(columns=sources[0].columns, block_mb=gather.block_mb)
         with Store(CacheParams(directory=tmp_path / "cache")) as store:
             runner = Runner(
@@ -85,6 +86,13 @@ def prepare(source, tmp_path, threads):
         return prepared, frame
 
     return run
+
+
+def test_history_alone_asks_for_order(source, prepare):
+    given = OffsetConst(ratio=0.5, choose_by="row")
+    prepared, frame = prepare(given, blocks=17, buckets=31)
+    assert_identical(expected(source, given)[0], frame)
+    assert [*prepared.ledgers] == ["gather", "clean", "order", "attack", "features"]
 
 
 def expected(source, attacking):
@@ -145,7 +153,7 @@ def test_added_messages_are_in_the_account_and_keyed_by_row_and_copy(source, pre
 
 
 def test_runs_that_ask_for_no_order_have_none(source, prepare):
-    prepared, frame = prepare(OffsetConst(), blocks=3)
+    prepared, frame = prepare(OffsetConst(), blocks=3, features=PLAIN)
     assert [*prepared.ledgers] == ["gather", "clean", "attack", "features"]
     assert frame["row_number"].is_monotonic_increasing
     assert "copy" not in frame

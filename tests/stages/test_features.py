@@ -228,3 +228,18 @@ def test_text_is_no_feature():
 def test_parameters_that_make_no_sense_are_refused(columns, message):
     with pytest.raises(ValidationError, match=message):
         FeatureParams(columns=columns)
+
+
+def test_history_and_checks_are_named_in_full_or_without_what_they_are():
+    params = FeatureParams(history=("along_m", "history_trend_m"), checks=("speed", "check_turn"))
+    assert params.history_columns == ("history_count", "history_along_m", "history_trend_m")
+    assert params.check_columns == ("check_speed", "check_turn")
+    assert FeatureParams(history=True).history_columns[0] == "history_count"
+    assert len(FeatureParams(history=True).history_columns) == 18
+    assert FeatureParams().history_columns == FeatureParams().check_columns == FeatureParams(history=()).history_columns
+
+
+@pytest.mark.parametrize("given", [{"history": ("alongside",)}, {"checks": ("position_speeds",)}])
+def test_a_column_of_history_that_there_is_not_is_named_with_those_there_are(given):
+    with pytest.raises(ValueError, match=r"is no column of .*; use true, or any of (history_count|check_speed)"):
+        FeatureParams(**given)
