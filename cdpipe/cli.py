@@ -313,6 +313,22 @@ def sweep_command(study: Path | None, out: Path | None, *, example: bool, quiet:
         raise SystemExit(1)
 
 
+@main.command("card")
+@click.argument("folder", type=_LocalPath(path_type=Path))
+@click.option("--out", type=_LocalPath(file_okay=False, path_type=Path), help="Folder of the card.  [default: FOLDER]")
+def card_command(folder: Path, out: Path | None) -> None:
+    """Write the data card of a run's output FOLDER: card.md and card.json."""
+    with _explaining():
+        from cdpipe.studies.card.writing import write_card
+
+        facts = write_card(folder, out=out)
+    from cdpipe.plain import show_plain
+
+    data = facts["data"]
+    click.echo(f"content digest {data['content_digest']}: {data['rows']:,} messages of {data['vehicles']:,} vehicles")
+    click.echo(show_plain(f"card: {(out or folder) / 'card.md'}"))
+
+
 @main.command("import-config")
 @click.argument("files", type=_LocalPath(path_type=Path), nargs=-1, required=True)
 @click.option(

@@ -137,6 +137,7 @@ def _run(config: RunConfig, held: ExitStack, opened: ExitStack, announcer: Annou
         trained=trained,
         absent=absent,
         conventions=conventions,
+        inputs=dict(inputs.identities),
         outputs={
             what: results.locate(name, failed=is_empty)
             for what, name in names.items()

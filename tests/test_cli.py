@@ -63,6 +63,7 @@ def configured(tmp_path):
         ["import-config"],
         ["sweep"],
         ["compare"],
+        ["card"],
         ["cache"],
         ["cache", "info"],
         ["cache", "clear"],
@@ -328,14 +329,27 @@ def test_a_study_is_swept_and_its_means_are_printed(call, configured, tmp_path):
     (tmp_path / "s.toml").write_text(
         f'seeds = [1]\nclassifiers = ["DecisionTree"]\n[base.input]\npaths = ["{tmp_path / "bsm.csv"}"]\n{attacks}'
     )
-    status, out, err = call("sweep", "s.toml", "--out", "here")
-    assert (status, err) == (1, "")  # where nobody attacks there is nothing to learn
+    status, out, _ = call("sweep", "s.toml", "--out", "here")
+    assert status == 1  # where nobody attacks there is nothing to learn
     for said in ("swap_rand", "DecisionTree", "isAttacker = 0", "4 fits now, 2 cells in all", "tables: here"):
         assert said in out
     assert (tmp_path / "here" / "summary.tex").is_file()
     assert "0 fits now" in call("sweep", "s.toml", "--out", "here")[1]
     assert tomllib.loads(call("sweep", "--example")[1])["attacks"][0]["kind"] == "offset_rand"
     assert "name a study, or print one with --example" in call("sweep")[2]
+
+
+def test_a_card_is_written_beside_the_data_set(call, configured, tmp_path):
+    assert call("run", configured)[0] == 0
+    status, out, err = call("card", "out")
+    assert (status, err) == (0, "")
+    assert re.search(r"content digest [0-9a-f]{32}: \d+ messages of 15 vehicles", out)
+    assert (tmp_path / "out" / "card.md").read_text().startswith("# Data card: out")
+    assert call("run", configured)[0] == 0  # a run leaves the card alone
+    assert (tmp_path / "out" / "card.md").is_file()
+    status, _, err = call("card", ".")
+    assert status == 1
+    assert "name the output folder of a run" in err
 
 
 def test_another_cache_folder_can_be_named(call, tmp_path):

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -53,6 +53,8 @@ class RunReport:
         Files written, or URLs of objects.
     versions, machine
         What it ran on.
+    inputs
+        By input file, what told it as the run began; see `cdpipe.engine.cache.identity.identify`.
     failed
         Why nothing was trained although the data set is there; None if all went well.
     """
@@ -70,6 +72,7 @@ class RunReport:
     outputs: dict[str, Path | str]
     versions: dict[str, str]
     machine: dict[str, Any]
+    inputs: dict[str, str] = field(default_factory=dict)
     failed: str | None = None
 
     @property
@@ -94,6 +97,7 @@ class RunReport:
                 {"what": what, "needed_bytes": needed, "limit_bytes": limit} for what, needed, limit in self.projections
             ],
             "training": None if self.trained is None else _training(self.trained),
+            "inputs": self.inputs,
             "conventions": {path: each.as_dict() for path, each in self.conventions.items()},
             "absent_columns": {name: list(files) for name, files in self.absent.items()},
             "outputs": {name: str(path) for name, path in self.outputs.items()},

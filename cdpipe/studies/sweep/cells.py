@@ -19,6 +19,9 @@ _NAMING: Final = frozenset({"name", "variants"})
 _PACKAGES: Final = ("numpy", "scipy", "scikit-learn")
 """Whose version a fitted classifier can depend on."""
 
+_ELSEWHERE: Final = frozenset({"seed", "train", "cache", "session", "output"})
+"""Tables that clean messages do not depend on."""
+
 AFTER_CLEAN: Final = tuple(stage for stage in STAGES[[stage.name for stage in STAGES].index(CLEAN) + 1 :])
 """Stages that differ between cells."""
 
@@ -157,16 +160,12 @@ def _choose(config: RunConfig, classifier: str) -> RunConfig:
 
 def _key_shared(config: RunConfig, identities: Mapping[str, str]) -> str:
     """Return the key of the messages before the attack: of the input, and of how it is read and cleaned."""
-    read = config.input.model_dump(mode="json", exclude={"paths", "identity"})
-    gather = config.gather.model_dump(mode="json", exclude={"block_mb"})
+    after = {stage.name for stage in AFTER_CLEAN}
+    said = config.model_dump(mode="json", exclude={*_ELSEWHERE, *after})
+    said["input"] = {name: value for name, value in said["input"].items() if name not in ("paths", "identity")}
+    said["gather"] = {name: value for name, value in said["gather"].items() if name != "block_mb"}
     versions = {"gather": GATHER_VERSION, **{stage.name: stage.version for stage in STAGES if stage.name == CLEAN}}
-    given = {
-        "files": list(identities.values()),
-        "input": read,
-        "gather": gather,
-        "clean": config.clean.model_dump(mode="json"),
-        "versions": versions,
-    }
+    given = {"files": list(identities.values()), "versions": versions, **said}
     return key("study messages", VERSION, given, "")
 
 

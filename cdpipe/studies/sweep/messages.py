@@ -12,20 +12,19 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from cdpipe.config.model import RunConfig
-from cdpipe.engine.api.reading import plan_sources
 from cdpipe.engine.api.stages import apply_stage
 from cdpipe.engine.cache.store import CacheParams, Store
+from cdpipe.engine.files.packed import temporary_folder
 from cdpipe.engine.files.parts import Written, read_part
 from cdpipe.engine.run.inputs import Inputs, require_shared, require_visible
-from cdpipe.engine.run.memory_projection import project_streaming, require_fit
+from cdpipe.engine.run.memory_projection import require_fit
 from cdpipe.engine.run.observer import Announcer, RunObserver
 from cdpipe.engine.run.runner import Runner
 from cdpipe.engine.sessions.base import Session
 from cdpipe.figures import GB
-from cdpipe.stages import STAGES
+from cdpipe.planning import plan_inputs, project, stage_params
 from cdpipe.stages.clean import NAME as CLEAN
 from cdpipe.stages.gather.gather import NAME as GATHER
-from cdpipe.stages.gather.gather import POSITIONS
 from cdpipe.stages.params import Params
 from cdpipe.studies.sweep.cells import AFTER_CLEAN
 
@@ -83,29 +82,21 @@ def clean_once(
     ValueError
         If no message is left.
     """
-    required = config.gather.required or (*config.clean.must, *POSITIONS)
-    sources, _absent = plan_sources(
-        inputs.paths,
-        config.gather.model_copy(update={"required": required}),
-        needed=config.clean.inputs,
-        format_=None if config.input.format == "auto" else config.input.format,
-        conventions=config.input,
-    )
+    announcer = Announcer(observer)
+    sources, _absent = plan_inputs(config, inputs.paths, announcer, temporary_folder)
     require_visible(session, [source.block.file for source in sources])
-    largest = max(source.block.unpacked_bytes(len(source.columns)) for source in sources)
-    require_fit(project_streaming(session, largest_block_bytes=largest, blocks=len(sources)))
+    require_fit(project(config, session, sources))
     own = CacheParams(directory=scratch / "stages", limit_gb=1e9)
     store = opened.enter_context(Store(config.cache if config.cache.enabled else own))
     require_shared(session, store.directory, mark=store.mark, remedy="set cache.directory to")
-    read = config.gather.model_copy(update={"columns": sources[0].columns, "required": sources[0].required})
     runner = Runner(
-        {GATHER: read, **{stage.name: getattr(config, stage.name) for stage in STAGES}},
+        stage_params(config, sources),
         files=inputs.keys({source.block.file.path: source.block.file for source in sources}),
         require_unchanged=inputs.require_unchanged,
         session=session,
         store=store,
         kept=(GATHER, CLEAN),
-        announcer=Announcer(observer),
+        announcer=announcer,
     )
     entry = runner.find(CLEAN)
     if entry is None:

@@ -18,7 +18,7 @@ _AT_ONCE: Final = 4
 """Cells with the same features that a task does one after the other."""
 
 _LONG_ROWS: Final = 500_000
-"""From so many messages on a task does one cell: an interrupt waits for the end of tasks."""
+"""With this many messages and more, a task does one cell: an interrupt waits for the end of tasks."""
 
 
 class Made(NamedTuple):
