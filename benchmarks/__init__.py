@@ -5,8 +5,9 @@ from contextlib import suppress
 from benchmarks import _moved
 
 with suppress(ModuleNotFoundError):  # the environment that makes data sets needs no asv
-    from benchmarks._memory_type import register
+    from benchmarks import _memory_type, _time_type
 
-    register()
+    _memory_type.register()
+    _time_type.register()
 
 _moved.register()

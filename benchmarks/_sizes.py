@@ -15,6 +15,9 @@ _LABEL: Final = re.compile(r"(\d+)([kM]?)")
 _PANDAS: Final = r"baseline\.|imports\.timeraw_import_pandas"
 """Pattern of benchmarks that measure pandas and nothing of ours."""
 
+ONE_A_UNIT: Final = ("tree_peak_bytes", "cpu_share", "wall_seconds", "tasks")
+"""Of the figures of a probed run, what stands for those of its unit where each benchmark is tried once."""
+
 _SCALE: Final = {"": 1, "k": 1_000, "M": 1_000_000}
 
 
@@ -118,8 +121,9 @@ def select(suite: str) -> str:
     asv matches it against `name(param, param)`, each parameter as its `repr`, `rows` first:
     `clean.Spatial.time_run('1M')`, `clean.Spatial.track_bytes('1M', 'read_bytes')`. All but `full` take of sizes
     below a family's largest the time alone: peak memory costs a process each, and so does each figure that is tracked.
-    `compare` leaves out what says nothing of a commit's speed: asv takes any change of a `track_` by a tenth for a
-    regression if it is upwards, busier processors too, and pandas is not ours, whether it works or is imported.
+    `smoke` takes one figure of each unit. `compare` leaves out what says nothing of a commit's speed: asv takes any
+    change of a `track_` by a tenth for a regression if it is upwards, busier processors too, and pandas is not ours,
+    whether it works or is imported.
     """
     choices = []
     for name, family in FAMILIES.items():
@@ -132,5 +136,9 @@ def select(suite: str) -> str:
             choices.append(family.names)
         if partly:
             choices.append(rf"{family.names}\w+\.time_run\('({'|'.join(partly)})'[,)]")
-    only = rf"(?!{_PANDAS})(?=[\w.]*\.(time|timeraw|peakmem)_)" if suite == "compare" else ""
+    only = ""
+    if suite == "compare":
+        only = rf"(?!{_PANDAS})(?=[\w.]*\.(time|timeraw|peakmem)_)"
+    elif suite == "smoke":
+        only = rf"(?![\w.]+\.track_(bytes|share|seconds|count)\((?!.*'({'|'.join(ONE_A_UNIT)})'\)))"
     return f"^{only}({'|'.join(choices)})"

@@ -278,6 +278,9 @@ def selected(described: list[dict[str, Any]], suite: str) -> set[tuple[str, str]
             found |= {(name, "")}
             continue
         found |= {(name, params[index][0].strip("'")) for index in indices}
+        if suite == "smoke" and "figure" in chosen[name]["param_names"]:
+            assert {params[index][-1].strip("'") for index in indices} <= set(_sizes.ONE_A_UNIT)
+            continue
         # of each size, all values of any other parameter
         assert len(indices) == len(set(indices)) == sum(1 for each in params if (name, each[0].strip("'")) in found)
     return found
@@ -308,6 +311,10 @@ def test_comparison_leaves_out_figures_that_say_nothing_of_speed(described):
         "imports.timeraw_import_pandas",
         *(name for name, _ in quick if name.startswith("baseline.")),
     }, "pandas is not ours"
+
+
+def test_one_figure_stands_for_those_of_its_unit():
+    assert [sum(name in figures for name in _sizes.ONE_A_UNIT) for figures in _stage.TRACKED.values()] == [1] * 4
 
 
 def test_unknown_suite_is_an_error():
