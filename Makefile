@@ -15,6 +15,9 @@ ENV := .venv/.made
 OUT := cdpipe-out/bench
 # Two processes unless said otherwise: the tests time little, and memory is not for every machine.
 JOBS ?= 2
+# What asv calls the machine (its host name); those of continuous integration have another name each night.
+MACHINE ?=
+
 # How many samples `asv run` takes: of the quick suite few, of the full one what each benchmark says.
 ASV ?=
 
@@ -45,7 +48,7 @@ MINUTES ?= 60
 READER ?=
 KEEP ?=
 
-.PHONY: help test test-all lint bench bench-full compare peers ground-truth torture fuzz clean
+.PHONY: help test test-all lint bench bench-full compare regressions bisect peers ground-truth torture fuzz clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -96,10 +99,10 @@ bench-suite: $(ENV)
 	printf '%s\n' '[input]' 'paths = ["$(OUT)/messages.csv"]' '[cache]' 'enabled = false' '[output]' 'directory = "$(OUT)/run"' >$(OUT)/run.toml
 	cdpipe run $(OUT)/run.toml
 	python -m benchmarks data $(SUITE) >/dev/null
-	asv machine --yes </dev/null >/dev/null
+	asv machine --yes $(if $(MACHINE),--machine '$(MACHINE)') </dev/null >/dev/null
 	failed=0
 	python -m benchmarks watch $(OUT)/others.txt \
-	  asv run --record-samples --show-stderr $(ASV) --bench "$$(python -m benchmarks select $(SUITE))" 'HEAD^!' </dev/null || failed=$$?
+	  asv run $(if $(MACHINE),--machine '$(MACHINE)') --record-samples --show-stderr $(ASV) --bench "$$(python -m benchmarks select $(SUITE))" 'HEAD^!' </dev/null || failed=$$?
 	asv publish --no-pull
 	cdpipe bottlenecks --results .asv/results --commit "$$(git rev-parse HEAD)"
 	echo
@@ -117,6 +120,13 @@ compare: $(ENV)  ## HEAD against BASE (where HEAD left its branch), side by side
 	python -m benchmarks data gate >/dev/null
 	mkdir -p $(OUT)
 	cdpipe compare $(BASE) --json $(OUT)/compare.json --markdown $(OUT)/compare.md $(COMPARE) </dev/null
+
+regressions: $(ENV)  ## steps upwards in history, as the site that `make bench` published has them; fails if one is new
+	@$(BIN)/python -m benchmarks regressions
+
+bisect: $(ENV)  ## the commit since which a benchmark is slower or larger: BENCH='clean.Spatial.time_run' BASE=v1 HEAD=main
+	@export PATH="$$PWD/$(BIN):$$PATH"
+	python -m benchmarks bisect '$(BENCH)' '$(BASE)' '$(or $(HEAD),HEAD)'
 
 # polars and DuckDB are of no use elsewhere, so they are fetched when this is first asked for.
 peers: $(ENV)  ## cdpipe beside polars, DuckDB and pandas: ROWS=5e6 JOB_ROWS=15e6 REPEATS=5 STAGES=job,clean JSON=FILE

@@ -1,7 +1,9 @@
 """Commands of the suite: `python -m benchmarks select SUITE`, and those that `USAGE` lists."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from benchmarks import _data, _pins, _sizes
 
@@ -12,46 +14,96 @@ USAGE = (
     "       python -m benchmarks watch FILE COMMAND...  run a command; write into a file how busy other programs were\n"
     "       python -m benchmarks pins             pin in constraints.txt what is installed\n"
     "       python -m benchmarks migrate [RESULTS]  rewrite results of the suite as it was, once (.asv/results)\n"
+    "       python -m benchmarks regressions [SITE]  list steps upwards on asv's site; 1 if one is new (.asv/html)\n"
+    "       python -m benchmarks bisect BENCHMARK GOOD BAD  name the commit that made a benchmark slower or larger\n"
     "       python -m benchmarks peers [OPTIONS]  hold cdpipe against polars, DuckDB and pandas; --help says how\n"
 )
 
 
 def main(arguments: list[str]) -> int:
     """Do what the command line says; return the exit status."""
+    name, *rest = arguments or [""]
+    command, least, most = COMMANDS.get(name, (None, 0, 0))
+    if command is None or not least <= len(rest) <= most:
+        sys.stderr.write(USAGE)
+        return 2
     try:
-        match arguments:
-            case ["select", suite]:
-                sys.stdout.write(_sizes.select(suite) + "\n")
-            case ["data", suite]:
-                for kind, label in _data.wanted(suite):
-                    sys.stdout.write(f"{_data.need(kind, label)}\n")
-                    sys.stdout.flush()
-            case ["make", kind, label]:
-                from benchmarks import _make
-
-                sys.stdout.write(f"{_make.make(kind, label)}\n")
-            case ["watch", note, *command] if command:
-                from benchmarks import _others
-
-                return _others.run(command, Path(note))
-            case ["pins"]:
-                _pins.write()
-            case ["migrate", *folders] if len(folders) < 2:
-                from benchmarks import _migration
-
-                for line in _migration.migrate(Path(*folders or (_pins.HERE / ".asv" / "results",))):
-                    sys.stdout.write(f"{line}\n")
-            case ["peers", *options]:
-                from benchmarks._peers import command as peers
-
-                return peers.run(options)
-            case _:
-                sys.stderr.write(USAGE)
-                return 2
+        return command(*rest)
     except (OSError, ValueError) as error:
         sys.stderr.write(f"benchmarks: {error}\n")
         return 1
+
+
+def _select(suite: str) -> int:
+    sys.stdout.write(_sizes.select(suite) + "\n")
     return 0
+
+
+def _make_suite(suite: str) -> int:
+    for kind, label in _data.wanted(suite):
+        sys.stdout.write(f"{_data.need(kind, label)}\n")
+        sys.stdout.flush()
+    return 0
+
+
+def _make_one(kind: str, label: str) -> int:
+    from benchmarks import _make
+
+    sys.stdout.write(f"{_make.make(kind, label)}\n")
+    return 0
+
+
+def _watch(note: str, *command: str) -> int:
+    from benchmarks import _others
+
+    return _others.run(command, Path(note))
+
+
+def _pin() -> int:
+    _pins.write()
+    return 0
+
+
+def _migrate(results: str = str(_pins.HERE / ".asv" / "results")) -> int:
+    from benchmarks import _migration
+
+    for line in _migration.migrate(Path(results)):
+        sys.stdout.write(f"{line}\n")
+    return 0
+
+
+def _list_regressions(site: str = str(_pins.HERE / ".asv" / "html")) -> int:
+    from benchmarks import _regressions
+
+    text, status = _regressions.report(Path(site))
+    sys.stdout.write(text)
+    return status
+
+
+def _bisect(benchmark: str, good: str, bad: str) -> int:
+    from benchmarks import _bisection
+
+    return _bisection.bisect(benchmark, good, bad, run=_bisection.start, say=lambda text: print(text, flush=True))  # noqa: T201
+
+
+def _measure_peers(*options: str) -> int:
+    from benchmarks._peers import command
+
+    return command.run(list(options))
+
+
+COMMANDS: Final[dict[str, tuple[Callable[..., int], int, int]]] = {
+    "select": (_select, 1, 1),
+    "data": (_make_suite, 1, 1),
+    "make": (_make_one, 2, 2),
+    "watch": (_watch, 2, sys.maxsize),
+    "pins": (_pin, 0, 0),
+    "migrate": (_migrate, 0, 1),
+    "regressions": (_list_regressions, 0, 1),
+    "bisect": (_bisect, 3, 3),
+    "peers": (_measure_peers, 0, sys.maxsize),
+}
+"""By name: what does it, and how many arguments that takes, at least and at most."""
 
 
 if __name__ == "__main__":

@@ -1,18 +1,21 @@
-"""asv plugin: `asv publish` also writes the bottleneck report, and links it from asv's navigation.
+"""asv plugin: `asv publish` also writes and links the bottleneck report, and finds steps in history that asv misses.
 
 Named in `asv.conf.json` as `".cdpipe.perf.asv_plugin"`: without the leading dot asv looks for it among its own
 plugins and says nothing when it is not there. asv's pages are fixed in its `index.html`, so the link is written into
 the copy that `asv publish` has just made.
 """
 
+import math
 import re
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from asv.console import log
 from asv.publishing import OutputPublisher
 
 from cdpipe.perf.analysis.findings import build_report
+from cdpipe.perf.analysis.steps import find_levels
 from cdpipe.perf.page.page import render_page
 from cdpipe.perf.report.render import render_json, render_markdown
 from cdpipe.perf.results.model import ResultsError
@@ -20,6 +23,24 @@ from cdpipe.perf.results.model import ResultsError
 FOLDER: Final = "bottlenecks"
 _LINK: Final = f'<li id="nav-li-{FOLDER}"><a href="{FOLDER}/index.html">Bottlenecks</a></li>'
 _LAST_PAGE: Final = re.compile(r'^.*<li id="nav-li-regressions">.*</li>[ \t]*$', re.MULTILINE)
+
+
+class Steps(OutputPublisher):  # type: ignore[misc] # asv has no types
+    """Gives asv's lists of changes and regressions the steps of `find_levels`, before they are written."""
+
+    name = "steps"
+    button_label = "Steps"
+    description = "Where levels changed"
+    order = -1  # ahead of asv's own publishers, which read the steps
+
+    @classmethod
+    def publish(cls, conf: Any, repo: Any, benchmarks: Any, graphs: Any, revisions: Any) -> None:  # noqa: ANN401, ARG003
+        """Replace the steps of all graphs; those of a graph that cannot be read so stay asv's."""
+        for _, graph in graphs:
+            try:
+                replace_steps(graph)
+            except Exception as error:  # noqa: BLE001 # a fault of ours must not cost the site
+                log.warning(f"{graph.path}: steps are asv's own: {type(error).__name__}: {error}")
 
 
 class Bottlenecks(OutputPublisher):  # type: ignore[misc] # asv has no types
@@ -39,6 +60,23 @@ class Bottlenecks(OutputPublisher):  # type: ignore[misc] # asv has no types
             log.warning(f"No bottleneck report: {error}")
         except Exception as error:  # noqa: BLE001 # a fault of the report must not cost the site
             log.error(f"No bottleneck report, by a fault in cdpipe.perf: {type(error).__name__}: {error}")
+
+
+def replace_steps(graph: Any) -> None:  # noqa: ANN401 - asv has no types
+    """Replace the steps of one of asv's graphs, which has a series for each combination of parameters."""
+    points = graph.get_data()
+    if not points:
+        return
+    revisions = [point[0] for point in points]
+    lines = [[point[1]] if graph.scalar_series else point[1] for point in points]
+    table = np.array([[math.nan if value is None else value for value in line] for line in lines], dtype=np.float64)
+    graph._steps = [  # asv has no other way in
+        [
+            (revisions[each.start], revisions[each.stop - 1] + 1, each.value, each.least, each.deviation)
+            for each in find_levels(series)
+        ]
+        for series in table.T
+    ]
 
 
 def write_pages(results_dir: Path, html_dir: Path, *, project: str) -> None:
