@@ -7,15 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cdpipe.checking import check as check
     from cdpipe.config.model import RunConfig as RunConfig
+    from cdpipe.config.model import load_config as load_config
     from cdpipe.engine.api.reading import gather as gather
     from cdpipe.engine.api.reading import read as read
     from cdpipe.engine.api.stages import attack as attack
     from cdpipe.engine.api.stages import clean as clean
     from cdpipe.engine.api.stages import features as features
+    from cdpipe.engine.run.observer import RunObserver as RunObserver
     from cdpipe.engine.sessions.open import open_session as open_session
     from cdpipe.engine.sessions.params import SessionParams as SessionParams
     from cdpipe.pipeline import run as run
+    from cdpipe.reports.run_report import RunReport as RunReport
     from cdpipe.synthetic.generator import synthesize as synthesize
     from cdpipe.training.train import train as train
 
@@ -23,7 +27,11 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "RunConfig": "cdpipe.config.model",
+    "load_config": "cdpipe.config.model",
+    "check": "cdpipe.checking",
+    "RunObserver": "cdpipe.engine.run.observer",
     "run": "cdpipe.pipeline",
+    "RunReport": "cdpipe.reports.run_report",
     "read": "cdpipe.engine.api.reading",
     "gather": "cdpipe.engine.api.reading",
     "clean": "cdpipe.engine.api.stages",

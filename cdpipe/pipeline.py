@@ -1,15 +1,15 @@
 """The pipeline: gather -> clean -> attack -> features -> train -> metrics, in one function."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
-from cdpipe.config.model import OutputParams, RunConfig
+from cdpipe.config.model import OutputParams, RunConfig, as_config
 from cdpipe.engine.cache.store import CacheParams, Store
 from cdpipe.engine.files.parts import read_part, read_types
 from cdpipe.engine.files.rejects import REJECTS
@@ -22,6 +22,7 @@ from cdpipe.engine.run.memory_projection import (
     project_training,
     require_fit,
 )
+from cdpipe.engine.run.notebook import notebook_observer
 from cdpipe.engine.run.observer import Announcer, RunObserver, StepBegan
 from cdpipe.engine.run.runner import Prepared, Runner
 from cdpipe.engine.sessions.base import Session
@@ -40,15 +41,15 @@ _MB: Final = 1e6
 _GB: Final = 1e9
 
 
-def run(config: RunConfig, *, observer: RunObserver | None = None) -> RunReport:
+def run(config: RunConfig | Mapping[str, Any] | str | Path, *, observer: RunObserver | None = None) -> RunReport:
     """Run the pipeline.
 
     Parameters
     ----------
     config
-        What to read, do and write.
+        What to read, do and write: a configuration, its tables, or the path of a TOML or JSON file.
     observer
-        Is told how the run goes, and measures what it uses; by default nobody is told, and it is measured as one.
+        Is told how the run goes, and measures what it uses; by default it is measured as one, and shown in a notebook.
 
     Returns
     -------
@@ -68,9 +69,17 @@ def run(config: RunConfig, *, observer: RunObserver | None = None) -> RunReport:
         If stages do not fit together, results would replace an input, or there is nothing to learn from.
     KeyboardInterrupt
         At Ctrl-C, wherever it falls.
+
+    Examples
+    --------
+    >>> report = run("study.toml")  # doctest: +SKIP
+    >>> report = run({"input": {"paths": ["bsm.csv"]}, "attack": {"kind": "swap_rand"}})  # doctest: +SKIP
+    >>> report.fitted[0].metrics.mcc  # doctest: +SKIP
+    0.42
     """
+    config = as_config(config)
     with heeding_interrupts() as heeding, ExitStack() as opened:
-        return _run(config, heeding.held, opened, Announcer(observer or RunObserver()))
+        return _run(config, heeding.held, opened, Announcer(observer or notebook_observer() or RunObserver()))
 
 
 def _run(config: RunConfig, held: ExitStack, opened: ExitStack, announcer: Announcer) -> RunReport:

@@ -1,7 +1,8 @@
 """One frozen, typed configuration of a run; a key that nothing reads is an error that names it and its table."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field, PlainValidator, ValidationError, create_model, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -34,12 +35,12 @@ class InputParams(ConventionParams):
         description="files, globs, Parquet folders or URLs, in the order of their rows; packed ones are unpacked"
     )
     format: Literal["auto", "csv", "json", "parquet", "veremi"] = Field(
-        "auto",
+        default="auto",
         description="by default the suffix says it: .csv, .json/.jsonl/.ndjson (ODE JSON lines), .parquet; veremi is "
         "VeReMi's traces, with their labels",
     )
     identity: Literal["sampled", "content"] = Field(
-        "sampled",
+        default="sampled",
         description="what a changed file is told by: its times and 4 MB of it (blind to a rewrite through a memory map "
         'between those), or with "content" all it holds, read twice more',
     )
@@ -53,12 +54,14 @@ class InputParams(ConventionParams):
 class LabelParams(Params):
     """Labels that the input has: with them nobody is attacked (attack.kind = "given")."""
 
-    column: str = Field("isAttacker", min_length=1, description="the input's column that says who attacks")
+    column: str = Field(default="isAttacker", min_length=1, description="the input's column that says who attacks")
     false_column: str | None = Field(
-        None, min_length=1, description="the one that says which message lies; by default that of labels.column does"
+        default=None,
+        min_length=1,
+        description="the one that says which message lies; by default that of labels.column does",
     )
     honest: tuple[str, ...] = Field(
-        (),
+        default=(),
         description='values that say "no attack", all others then being attacks; by default 0, false, benign and the '
         "like, while a text that is no known word is rejected",
     )
@@ -89,11 +92,12 @@ class OutputParams(Params):
     """Where results go."""
 
     directory: Annotated[Path | str, PlainValidator(_take_folder)] = Field(
-        Path("cdpipe-out"), description="made if it is not there; or a URL of an object store, s3://bucket/study"
+        default=Path("cdpipe-out"),
+        description="made if it is not there; or a URL of an object store, s3://bucket/study",
     )
-    dataset: bool = Field(True, description="also put the labelled data set there, as Parquet")
+    dataset: bool = Field(default=True, description="also put the labelled data set there, as Parquet")
     partition_by: tuple[str, ...] = Field(
-        (), description="columns of the data set that become its folders, column=value, the outermost first"
+        default=(), description="columns of the data set that become its folders, column=value, the outermost first"
     )
 
     @field_validator("partition_by")
@@ -108,7 +112,7 @@ class OutputParams(Params):
 class _Base(Params):
     """What a run reads, does and writes."""
 
-    seed: int = Field(42, ge=0, lt=2**63, description="seed of every draw, where a table sets no other")
+    seed: int = Field(default=42, ge=0, lt=2**63, description="seed of every draw, where a table sets no other")
     input: InputParams
     labels: LabelParams | None = None
     gather: GatherParams = Field(default_factory=GatherParams)
@@ -143,13 +147,34 @@ class _Base(Params):
 
 
 if TYPE_CHECKING:
+    from cdpipe.stages.attacks.base import AttackParams
+    from cdpipe.stages.clean import CleanParams
+    from cdpipe.stages.features import FeatureParams
+
+    Table: TypeAlias = Mapping[str, Any]
 
     class RunConfig(_Base):
         """What a run reads, does and writes."""
 
-        clean: Any
-        attack: Any
-        features: Any
+        clean: CleanParams
+        attack: AttackParams
+        features: FeatureParams
+
+        def __init__(
+            self,
+            *,
+            input: InputParams | Table,  # noqa: A002 - the table's name
+            seed: int = ...,
+            labels: Table = ...,
+            gather: GatherParams | Table = ...,
+            clean: CleanParams | Table = ...,
+            attack: AttackParams | Table = ...,
+            features: FeatureParams | Table = ...,
+            train: TrainParams | Table | None = ...,
+            cache: CacheParams | Table = ...,
+            session: SessionParams | Table = ...,
+            output: OutputParams | Table = ...,
+        ) -> None: ...
 
 else:
     RunConfig = create_model(
@@ -160,7 +185,20 @@ else:
     )
 
 
-def load_config(path: Path) -> RunConfig:
+def as_config(given: RunConfig | Mapping[str, Any] | str | Path) -> RunConfig:
+    """Return a configuration that is given as such, as its tables, or as the path of a file.
+
+    Raises
+    ------
+    ConfigError
+        If it is wrong.
+    """
+    if isinstance(given, str | Path):
+        return load_config(given)
+    return given if isinstance(given, RunConfig) else parse_config(dict(given))
+
+
+def load_config(path: str | Path) -> RunConfig:
     """Read a configuration from a TOML or JSON file.
 
     Raises
@@ -169,7 +207,7 @@ def load_config(path: Path) -> RunConfig:
         If the file cannot be read, is too large or too deep, is not TOML or JSON, has a key twice, or says something
         that no stage understands.
     """
-    return parse_config(read_tables(path), source=str(path))
+    return parse_config(read_tables(Path(expand_home(str(path)))), source=str(path))
 
 
 def parse_config(given: dict[str, Any], *, source: str = "configuration") -> RunConfig:

@@ -16,14 +16,14 @@ from cdpipe.oserrors import naming
 from cdpipe.stages.gather.conventions import Convention
 from cdpipe.stages.gather.gather import NAME as GATHER
 from cdpipe.stages.ledger import Ledger
-from cdpipe.training.train import Trained
+from cdpipe.training.train import Fitted, Trained
 
 _PACKAGES: Final = ("cdpipe", "dask", "distributed", "numba", "numpy", "pandas", "pyarrow", "scikit-learn")
 _FAST_ENGINE: Final = "scikit-learn-intelex"
 """Optional; what `train.engine = "intelex"` rests on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunReport:
     """The account of one run.
 
@@ -74,6 +74,25 @@ class RunReport:
     machine: dict[str, Any]
     inputs: dict[str, str] = field(default_factory=dict)
     failed: str | None = None
+
+    def __repr__(self) -> str:
+        """Return the run in a line: rows, vehicles' labels, the best score, seconds."""
+        ledgers = list(self.ledgers.values())
+        rows = f"{ledgers[0].rows_in:,} rows in, {ledgers[-1].rows_out:,} out" if ledgers else "no rows"
+        best = max(self.fitted, key=lambda each: each.metrics.mcc, default=None)
+        score = f", best MCC {best.metrics.mcc:.3f} ({best.classifier})" if best else ""
+        return f"<RunReport: {rows}{score}, {self.wall_s:.1f} s>"
+
+    def _repr_html_(self) -> str:
+        """Return tables and pictures, for a notebook."""
+        from cdpipe.reports.notebook import show_report_as_html  # noqa: PLC0415 - pandas and pictures, for notebooks
+
+        return show_report_as_html(self)
+
+    @property
+    def fitted(self) -> tuple[Fitted, ...]:
+        """A result for each classifier, none where nothing was trained."""
+        return self.trained.fitted if self.trained is not None else ()
 
     @property
     def rejects_further(self) -> int:

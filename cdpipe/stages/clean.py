@@ -61,7 +61,7 @@ class CleanParams(Params):
     """What is kept of the messages, and how positions are expressed."""
 
     columns: tuple[str, ...] = Field(
-        (
+        default=(
             GENERATED_AT,
             "metadata_recordType",
             VEHICLE_ID,
@@ -75,19 +75,19 @@ class CleanParams(Params):
         description="columns to keep; the position becomes x_pos and y_pos",
     )
     required: tuple[str, ...] = Field(
-        REQUIRED,
+        default=REQUIRED,
         description="a row with a null in one of these is dropped; the position is always required",
     )
     position: Literal["auto", "columns", "point", "cleaned", "metres"] = Field(
-        "auto",
+        default="auto",
         description="where it comes from: the lat/long columns, POINT text, or (auto) the first of these there is; "
         "or the x_pos and y_pos of messages cleaned before, in degrees; or metres in the input's own plane",
     )
-    timestamp_parts: bool = Field(True, description="add month, day, year, hour, minute, second and pm")
+    timestamp_parts: bool = Field(default=True, description="add month, day, year, hour, minute, second and pm")
     coordinates: Literal["geographic", "local"] = Field(
-        "geographic", description="degrees, or metres east and north of the centre"
+        default="geographic", description="degrees, or metres east and north of the centre"
     )
-    centre: Centre | None = Field(None, description="centre of local coordinates and of the override attacks")
+    centre: Centre | None = Field(default=None, description="centre of local coordinates and of the override attacks")
     filters: Filters = Field(default_factory=Filters, description="which messages stay")
 
     @model_validator(mode="after")

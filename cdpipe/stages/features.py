@@ -62,7 +62,7 @@ class FeatureParams(Params):
     """Which columns become features."""
 
     columns: Literal["minimal_xy_elev", "extended_timestamps", "all"] | tuple[str, ...] = Field(
-        (X_POS, Y_POS, "coreData_elevation", "coreData_speed", "coreData_heading"),
+        default=(X_POS, Y_POS, "coreData_elevation", "coreData_speed", "coreData_heading"),
         description="a named set (minimal_xy_elev, extended_timestamps, all) or a list of columns",
     )
 

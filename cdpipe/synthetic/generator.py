@@ -61,17 +61,21 @@ class SynthParams(Params):
     """What to make. Values out of bounds raise `pydantic.ValidationError`, a `ValueError`, naming value and limit."""
 
     rows: int = Field(ge=1, le=10**10, description="messages to make")
-    vehicles: int | None = Field(None, ge=1, le=10**8, description="vehicles; by default one for 250 rows, 10 at least")
-    seed: int = Field(42, ge=0, lt=2**64, description="same seed and parameters, same bytes")
+    vehicles: int | None = Field(
+        default=None, ge=1, le=10**8, description="vehicles; by default one for 250 rows, 10 at least"
+    )
+    seed: int = Field(default=42, ge=0, lt=2**64, description="same seed and parameters, same bytes")
     start: NaiveDatetime = Field(
-        datetime(2019, 7, 1, 6),  # noqa: DTZ001 (the vocabulary's times are naive UTC)
+        default=datetime(2019, 7, 1, 6),  # noqa: DTZ001 (the vocabulary's times are naive UTC)
         ge=EPOCH,
         description="UTC; the first trips begin then, and ten others each quarter of an hour later",
     )
-    centre_lon_deg: float = Field(-106.0831353, ge=-180, le=180, description="longitude of the vehicles' centre")
-    centre_lat_deg: float = Field(41.5430216, ge=-80, le=80, description="latitude of the vehicles' centre")
-    spread_km: float = Field(20.0, gt=0, le=500, description="homes lie within this distance of the centre")
-    dirty_share: float = Field(0.01, ge=0, le=1, description="share of rows with a missing value, on average")
+    centre_lon_deg: float = Field(
+        default=-106.0831353, ge=-180, le=180, description="longitude of the vehicles' centre"
+    )
+    centre_lat_deg: float = Field(default=41.5430216, ge=-80, le=80, description="latitude of the vehicles' centre")
+    spread_km: float = Field(default=20.0, gt=0, le=500, description="homes lie within this distance of the centre")
+    dirty_share: float = Field(default=0.01, ge=0, le=1, description="share of rows with a missing value, on average")
 
     @model_validator(mode="after")
     def _check_last_year(self) -> Self:

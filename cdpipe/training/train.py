@@ -32,25 +32,27 @@ class TrainParams(Params):
     """Which classifiers learn, and how they are tested."""
 
     classifiers: tuple[str, ...] = Field(
-        ("RandomForest", "DecisionTree", "KNeighbors"),
+        default=("RandomForest", "DecisionTree", "KNeighbors"),
         description="any of " + ", ".join(CLASSIFIERS) + "; [] for none",
     )
     split: SplitBy = Field(
-        "vehicle", description="row, vehicle (none on both sides; by row flatters every score) or time (the last test)"
+        default="vehicle",
+        description="row, vehicle (none on both sides; by row flatters every score) or time (the last test)",
     )
-    test_ratio: float = Field(0.2, gt=0, lt=1, description="share that tests")
-    seed: int = Field(42, ge=0, lt=2**63, description="seed of the sample, of the split and of the classifiers")
+    test_ratio: float = Field(default=0.2, gt=0, lt=1, description="share that tests")
+    seed: int = Field(default=42, ge=0, lt=2**63, description="seed of the sample, of the split and of the classifiers")
     sample_rows: int | None = Field(
-        None,
+        default=None,
         ge=1,
         le=10**15,
         description="train and test on whole vehicles with at most this many messages; default: all",
     )
-    trees: int = Field(100, ge=1, le=1_000_000, description="trees of the random forest")
-    neighbors: int = Field(5, ge=1, le=1_000_000, description="neighbours of KNeighbors")
-    scale: bool = Field(False, description="KNeighbors: count distance in standard deviations of each feature")
+    trees: int = Field(default=100, ge=1, le=1_000_000, description="trees of the random forest")
+    neighbors: int = Field(default=5, ge=1, le=1_000_000, description="neighbours of KNeighbors")
+    scale: bool = Field(default=False, description="KNeighbors: count distance in standard deviations of each feature")
     engine: Literal["scikit-learn", "intelex"] = Field(
-        "scikit-learn", description="who grows the random forest: scikit-learn, or intelex (pip install cdpipe[fast])"
+        default="scikit-learn",
+        description="who grows the random forest: scikit-learn, or intelex (pip install cdpipe[fast])",
     )
 
     @field_validator("classifiers")

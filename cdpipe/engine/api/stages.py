@@ -1,24 +1,37 @@
 """The public face of each stage: one at a time, on pandas and Dask DataFrames."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 import pandas as pd
+from pydantic import ValidationError
 
 from cdpipe.columns import ROW_NUMBER
+from cdpipe.spelling import word_choice
 from cdpipe.stages import BY_NAME, apply_whole
-from cdpipe.stages.attacks import AttackParams
+from cdpipe.stages.attacks import KINDS, AttackParams
 from cdpipe.stages.clean import CleanParams
 from cdpipe.stages.features import FeatureParams
 from cdpipe.stages.frames.assembly import number_rows
 from cdpipe.stages.gather.gather import gather_table
+from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.params import Params
 
-Frame: TypeAlias = Any
-"""A pandas or a Dask DataFrame."""
+if TYPE_CHECKING:
+    import dask.dataframe as dd
+    from dask.delayed import Delayed
+
+_P = TypeVar("_P", bound=Params)
+_KINDS: Final = {kind.model_fields["kind"].default: kind for kind in KINDS}
 
 
-def clean(frame: Frame, params: CleanParams | None = None) -> tuple[Frame, Any]:
+@overload
+def clean(frame: pd.DataFrame, params: CleanParams | None = None, **given: object) -> tuple[pd.DataFrame, Ledger]: ...
+@overload
+def clean(frame: dd.DataFrame, params: CleanParams | None = None, **given: object) -> tuple[dd.DataFrame, Delayed]: ...
+def clean(frame: Any, params: CleanParams | None = None, **given: object) -> tuple[Any, Any]:
     """Clean messages; see `cdpipe.stages.clean.apply`.
 
     Parameters
@@ -27,6 +40,8 @@ def clean(frame: Frame, params: CleanParams | None = None) -> tuple[Frame, Any]:
         pandas or Dask DataFrame of messages; one without `row_number` is numbered in the order of its rows.
     params
         What to keep.
+    given
+        Keys of `CleanParams`, instead of `params`.
 
     Returns
     -------
@@ -35,25 +50,108 @@ def clean(frame: Frame, params: CleanParams | None = None) -> tuple[Frame, Any]:
     ledger
         A `Ledger`, or for a Dask frame a `Delayed` of it. `dask.compute(frame.to_delayed(), ledger)` computes both
         at once; one after the other does the work twice.
+
+    Raises
+    ------
+    KeyError
+        If a column is missing.
+    ValueError
+        If a key or its value is none.
+
+    Examples
+    --------
+    >>> from cdpipe.synthetic.generator import SynthParams, synthesize_frame
+    >>> frame = synthesize_frame(SynthParams(rows=500, vehicles=10))
+    >>> cleaned, ledger = clean(frame, filters={"bbox": {"south": 41, "north": 42, "west": -107, "east": -105}})
+    >>> ledger.rows_in, ledger.rows_out == len(cleaned)
+    (500, True)
     """
-    return apply_stage("clean", frame, params or CleanParams())
+    return apply_stage("clean", frame, _choose(CleanParams, params, given))
 
 
-def attack(frame: Frame, params: AttackParams) -> tuple[Frame, Any]:
+@overload
+def attack(
+    frame: pd.DataFrame, params: AttackParams | str | None = None, **given: object
+) -> tuple[pd.DataFrame, Ledger]: ...
+@overload
+def attack(
+    frame: dd.DataFrame, params: AttackParams | str | None = None, **given: object
+) -> tuple[dd.DataFrame, Delayed]: ...
+def attack(frame: Any, params: AttackParams | str | None = None, **given: object) -> tuple[Any, Any]:
     """Attack clean messages; see `cdpipe.stages.attack.apply`, and `clean` for what it takes and gives.
 
     Who is chosen by vehicle depends on all messages. Computing a Dask frame of `read` and `clean` therefore holds every
     clean partition until the last one was looked at; `cdpipe.run` streams them through a kept data set instead.
+
+    Parameters
+    ----------
+    frame
+        pandas or Dask DataFrame of clean messages.
+    params
+        The attack: its parameters, or its kind, by default "offset_rand".
+    given
+        Keys of that kind's parameters.
+
+    Examples
+    --------
+    >>> from cdpipe.synthetic.generator import SynthParams, synthesize_frame
+    >>> cleaned, _ = clean(synthesize_frame(SynthParams(rows=500, vehicles=10)))
+    >>> attacked, ledger = attack(cleaned, "offset_rand", ratio=0.3, min_m=10, max_m=20)
+    >>> int(attacked.groupby("vehicle").isAttacker.first().sum())
+    3
     """
-    return apply_stage("attack", frame, params)
+    if params is None or isinstance(params, str):
+        kind = "offset_rand" if params is None else params
+        if kind not in _KINDS:
+            raise ValueError(f"kind = {kind!r}: {word_choice(kind, _KINDS)}")
+        return apply_stage("attack", frame, _choose(_KINDS[kind], None, given))
+    return apply_stage("attack", frame, _choose(type(params), params, given))
 
 
-def features(frame: Frame, params: FeatureParams | None = None) -> tuple[Frame, Any]:
-    """Select features of attacked messages; see `cdpipe.stages.features.apply`, and `clean` for what it takes."""
-    return apply_stage("features", frame, params or FeatureParams())
+@overload
+def features(
+    frame: pd.DataFrame, params: FeatureParams | None = None, **given: object
+) -> tuple[pd.DataFrame, Ledger]: ...
+@overload
+def features(
+    frame: dd.DataFrame, params: FeatureParams | None = None, **given: object
+) -> tuple[dd.DataFrame, Delayed]: ...
+def features(frame: Any, params: FeatureParams | None = None, **given: object) -> tuple[Any, Any]:
+    """Select features of attacked messages; see `cdpipe.stages.features.apply`, and `clean` for what it takes.
+
+    Examples
+    --------
+    >>> from cdpipe.synthetic.generator import SynthParams, synthesize_frame
+    >>> cleaned, _ = clean(synthesize_frame(SynthParams(rows=500, vehicles=10)))
+    >>> attacked, _ = attack(cleaned, "swap_rand")
+    >>> selected, _ = features(attacked, columns=["x_pos", "y_pos", "coreData_speed"])
+    >>> [name for name in selected.columns if name.endswith("pos")]
+    ['x_pos', 'y_pos']
+    """
+    return apply_stage("features", frame, _choose(FeatureParams, params, given))
 
 
-def apply_stage(name: str, frame: Frame, params: Params) -> tuple[Frame, Any]:
+def _choose(model: type[_P], params: _P | None, given: Mapping[str, Any]) -> _P:
+    """Return parameters that are given as such, or by their keys."""
+    if params is not None:
+        if given:
+            raise ValueError(f"{', '.join(given)}: beside parameters; give the one or the other")
+        return params
+    try:
+        return model(**given)
+    except ValidationError as error:
+        words = "; ".join(_word(each, model) for each in error.errors(include_url=False))
+        raise ValueError(words) from None
+
+
+def _word(problem: Any, model: type[Params]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    key = ".".join(map(str, problem["loc"])) or model.__name__
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key; {word_choice(str(problem['loc'][-1]), model.model_fields)}"
+    return f"{key}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def apply_stage(name: str, frame: Any, params: Params) -> tuple[Any, Any]:  # noqa: ANN401 - of pandas or of Dask
     """Take a pandas or Dask DataFrame through the stage of that name; a Dask one lazily, its global step too."""
     stage = BY_NAME[name]
     if isinstance(frame, pd.DataFrame):

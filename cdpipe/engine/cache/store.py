@@ -56,12 +56,12 @@ class CacheWarning(UserWarning):
 class CacheParams(Params):
     """Whether, where and how much to keep."""
 
-    enabled: bool = Field(True, description="keep outputs of stages, and take them from there next time")
-    directory: Path | None = Field(None, description="default: cdpipe in XDG_CACHE_HOME, or in ~/.cache")
+    enabled: bool = Field(default=True, description="keep outputs of stages, and take them from there next time")
+    directory: Path | None = Field(default=None, description="default: cdpipe in XDG_CACHE_HOME, or in ~/.cache")
     limit_gb: float = Field(
-        20.0, ge=1e-9, le=1e9, description="beyond this size the least recently used go, GB = 1e9 bytes"
+        default=20.0, ge=1e-9, le=1e9, description="beyond this size the least recently used go, GB = 1e9 bytes"
     )
-    stages: tuple[str, ...] = Field(("gather", "features"), description="stages whose output is kept")
+    stages: tuple[str, ...] = Field(default=("gather", "features"), description="stages whose output is kept")
 
     @field_validator("stages")
     @classmethod

@@ -15,45 +15,49 @@ _ADDRESS: Final = re.compile(r"(tcp|tls)://(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d
 class SessionParams(Params):
     """Where and how wide to run."""
 
-    scheduler: str = Field("threads", description=f"where to run: {LEGAL_SCHEDULERS}")
+    scheduler: str = Field(default="threads", description=f"where to run: {LEGAL_SCHEDULERS}")
     workers: int | None = Field(
-        None, ge=1, le=1_000, description="worker processes (scheduler 'local'); default: chosen from the cores"
+        default=None, ge=1, le=1_000, description="worker processes (scheduler 'local'); default: chosen from the cores"
     )
     threads_per_worker: int | None = Field(
-        None,
+        default=None,
         ge=1,
         le=1_000,
         description="threads of each worker, or of this process (scheduler 'threads'); default: the cores",
     )
     memory_limit_gb: float | None = Field(
-        None,
+        default=None,
         ge=0.001,
         le=1e9,
         description="memory of each worker, or of this process, GB = 1e9 bytes; default: the machine's share",
     )
     dashboard: bool | Annotated[int, Field(ge=1, le=65535)] = Field(
-        True, description="scheduler 'local': serve Dask's dashboard on loopback, or on this port"
+        default=True, description="scheduler 'local': serve Dask's dashboard on loopback, or on this port"
     )
     spill_target: float = Field(
-        0.70,
+        default=0.70,
         gt=0,
         le=1,
         description="scheduler 'local': share of the limit at which stored results move to disk",
     )
-    spill: float = Field(0.80, gt=0, le=1, description="the same, by the process's own memory")
-    pause: float = Field(0.90, gt=0, le=1, description="share of the limit at which a worker starts no more tasks")
+    spill: float = Field(default=0.80, gt=0, le=1, description="the same, by the process's own memory")
+    pause: float = Field(
+        default=0.90, gt=0, le=1, description="share of the limit at which a worker starts no more tasks"
+    )
     spill_directory: Path | None = Field(
-        None,
+        default=None,
         description="scheduler 'local': where results spill; default: a temporary directory, removed at the end",
     )
     tls_ca_file: Path | None = Field(
-        None,
+        default=None,
         description="scheduler 'tls://…': PEM file of who signed the scheduler's certificate; default: Dask's settings",
     )
     tls_cert: Path | None = Field(
-        None, description="the same: PEM file of the certificate this process shows; default: Dask's settings"
+        default=None, description="the same: PEM file of the certificate this process shows; default: Dask's settings"
     )
-    tls_key: Path | None = Field(None, description="the same: PEM file of its key; default: Dask's, or in tls_cert")
+    tls_key: Path | None = Field(
+        default=None, description="the same: PEM file of its key; default: Dask's, or in tls_cert"
+    )
 
     @field_validator("scheduler")
     @classmethod

@@ -91,16 +91,16 @@ class AttackParams(Params):
     is_ordered: ClassVar[bool] = False
 
     kind: str = Field(description="which attack")
-    ratio: float = Field(0.3, ge=0, le=1, description="share of vehicles (exactly) or of rows that attack")
+    ratio: float = Field(default=0.3, ge=0, le=1, description="share of vehicles (exactly) or of rows that attack")
     choose_by: Literal["vehicle", "row"] = Field(
-        "vehicle", description="whether a vehicle attacks with all its messages, or each message is drawn alone"
+        default="vehicle", description="whether a vehicle attacks with all its messages, or each message is drawn alone"
     )
-    seed: int = Field(42, ge=0, lt=2**63, description="seed of every draw")
+    seed: int = Field(default=42, ge=0, lt=2**63, description="seed of every draw")
     coordinates: Literal["geographic", "local"] = Field(
-        "geographic", description="those of x_pos and y_pos; a run takes clean.coordinates"
+        default="geographic", description="those of x_pos and y_pos; a run takes clean.coordinates"
     )
     centre: Centre | None = Field(
-        None, description="centre of the study, for the override attacks; a run takes clean.centre"
+        default=None, description="centre of the study, for the override attacks; a run takes clean.centre"
     )
 
     def displace(self, targets: Targets, pool: Pool | None) -> Positions:
@@ -121,15 +121,15 @@ class AttackParams(Params):
 class ConstantShift(AttackParams):
     """One distance and bearing for all."""
 
-    bearing_deg: float = Field(45.0, ge=0, le=360, description="degrees clockwise from north")
-    distance_m: float = Field(150.0, ge=0, le=20_000_000, description="metres")
+    bearing_deg: float = Field(default=45.0, ge=0, le=360, description="degrees clockwise from north")
+    distance_m: float = Field(default=150.0, ge=0, le=20_000_000, description="metres")
 
 
 class DistanceRange(AttackParams):
     """Distances drawn uniformly from a range, bearings uniformly from the whole circle."""
 
-    min_m: float = Field(25.0, ge=0, le=20_000_000, description="least distance, metres")
-    max_m: float = Field(250.0, ge=0, le=20_000_000, description="greatest distance, metres")
+    min_m: float = Field(default=25.0, ge=0, le=20_000_000, description="least distance, metres")
+    max_m: float = Field(default=250.0, ge=0, le=20_000_000, description="greatest distance, metres")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

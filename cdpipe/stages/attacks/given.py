@@ -22,7 +22,7 @@ class Given(Params):
 
     kind: Literal["given"] = "given"
     choose_by: Literal["vehicle", "row"] = Field(
-        "vehicle",
+        default="vehicle",
         description="whether a vehicle attacks with all its messages once any of them is labelled, or each message "
         "has its own label",
     )

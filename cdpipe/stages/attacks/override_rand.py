@@ -12,7 +12,7 @@ class OverrideRand(DistanceRange, Centred):
     """The centre moved by a random distance along a random bearing, drawn by row number."""
 
     kind: Literal["override_rand"] = "override_rand"
-    max_m: float = Field(2_000.0, ge=0, le=20_000_000, description="greatest distance, metres")
+    max_m: float = Field(default=2_000.0, ge=0, le=20_000_000, description="greatest distance, metres")
 
     def displace(self, targets: Targets, pool: Pool | None) -> Positions:
         """Return the positions that the attackers claim, shape (n,) each."""

@@ -158,10 +158,16 @@ class SequenceAttack(AttackParams):
     adds: ClassVar[bool] = False
     claimed: ClassVar[tuple[str, ...]] = (X_POS, Y_POS)
 
-    choose_by: Literal["vehicle"] = Field("vehicle", description="a sequence is a vehicle's, so vehicles attack")
-    onset_s: float = Field(0.0, ge=0, le=1e9, description="seconds after a vehicle's first message when it begins")
-    active_share: float = Field(1.0, gt=0, le=1, description="share of the time from then on in which it attacks")
-    episode_s: float = Field(10.0, ge=0.001, le=1e9, description="seconds for which that is drawn anew")
+    choose_by: Literal["vehicle"] = Field(
+        default="vehicle", description="a sequence is a vehicle's, so vehicles attack"
+    )
+    onset_s: float = Field(
+        default=0.0, ge=0, le=1e9, description="seconds after a vehicle's first message when it begins"
+    )
+    active_share: float = Field(
+        default=1.0, gt=0, le=1, description="share of the time from then on in which it attacks"
+    )
+    episode_s: float = Field(default=10.0, ge=0.001, le=1e9, description="seconds for which that is drawn anew")
 
     @property
     def memory_us(self) -> int:

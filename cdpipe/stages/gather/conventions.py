@@ -42,26 +42,26 @@ class ConventionParams(Params):
     """What a caller says of how files write their values."""
 
     units: Literal["auto", "si", "j2735"] = Field(
-        "auto",
+        default="auto",
         description="of positions, speeds and the like: units, J2735's whole numbers, or (auto) what each file's first "
         "records show",
     )
     second_marks: Literal["auto", "use", "ignore"] = Field(
-        "auto",
+        default="auto",
         description="whether coreData_secMark tells the milliseconds of whole-second times; auto uses it for files "
         "whose first times are all whole seconds",
     )
-    time_zone: str = Field("UTC", description="zone of times that name none, such as America/Denver")
+    time_zone: str = Field(default="UTC", description="zone of times that name none, such as America/Denver")
 
     columns: Annotated[dict[str, dict[str, Any]], PlainValidator(read_map)] = Field(
-        {},
+        default={},
         description="which columns of CSV or Parquet files of another layout mean what, such as "
         '{ time = "sendTime", id = "sender", x = "pos_x", y = "pos_y", speed = ["spd_x", "spd_y"] }; with a unit: '
         '{ speed = { column = "v", unit = "km/h" } }',
     )
 
     messages: tuple[MessageKind, ...] = Field(
-        USUAL_MESSAGES,
+        default=USUAL_MESSAGES,
         min_length=1,
         description="which records of VeReMi's traces are messages: received (type 3), sent (type 4, unless a trace is "
         "read beside it), own (type 2, true positions of the receiver)",

@@ -53,19 +53,22 @@ class GatherParams(Params):
     """How source files are read."""
 
     columns: tuple[str, ...] | None = Field(
-        None, description="columns to read; by default just those that the later stages use"
+        default=None, description="columns to read; by default just those that the later stages use"
     )
     required: tuple[str, ...] | None = Field(
-        None,
+        default=None,
         description="a record whose cell here cannot be read is rejected, elsewhere the cell becomes null; by default "
         "clean.required and the position",
     )
     block_mb: float = Field(
-        32.0, gt=0.0001, le=LARGEST_BLOCK_MB, description="megabytes of the source in a partition; memory grows with it"
+        default=32.0,
+        gt=0.0001,
+        le=LARGEST_BLOCK_MB,
+        description="megabytes of the source in a partition; memory grows with it",
     )
 
     missing_time: Literal["null", "received"] = Field(
-        "null",
+        default="null",
         description="time of a message without metadata_generatedAt: none, or that of metadata_receivedAt",
     )
 

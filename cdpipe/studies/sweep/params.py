@@ -29,24 +29,27 @@ class StudyParams(Params):
     """What a study sweeps over; a cell is one value of each axis."""
 
     base: Table | Path = Field(description="what all cells share: tables of a run's configuration, or a file of them")
-    directory: Path = Field(Path("cdpipe-study"), description="where cells and tables go; made if it is not there")
+    directory: Path = Field(
+        default=Path("cdpipe-study"), description="where cells and tables go; made if it is not there"
+    )
     attacks: Annotated[tuple[Table, ...], Field(min_length=1)] = Field(
         description="a table each: kind, its keys, a name, and variants = [{…}, …], tables of keys that differ"
     )
     features: tuple[Table, ...] = Field(
-        (), description="a table each: a name and keys of [features]; by default those of base"
+        default=(), description="a table each: a name and keys of [features]; by default those of base"
     )
     seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], Field(min_length=1)] = Field(
-        (1, 2, 3, 4, 5), description="seed of every draw of a cell"
+        default=(1, 2, 3, 4, 5), description="seed of every draw of a cell"
     )
     splits: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
-        ("vehicle",), description="any of " + ", ".join(SPLITS)
+        default=("vehicle",), description="any of " + ", ".join(SPLITS)
     )
     classifiers: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
-        ("HistGradientBoosting",), description="any of " + ", ".join(CLASSIFIERS)
+        default=("HistGradientBoosting",), description="any of " + ", ".join(CLASSIFIERS)
     )
     transfer: bool = Field(
-        True, description="also test what was trained on the first variant of each attack on those of all others"
+        default=True,
+        description="also test what was trained on the first variant of each attack on those of all others",
     )
 
     @field_validator("seeds", "splits", "classifiers")

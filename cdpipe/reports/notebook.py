@@ -1,0 +1,73 @@
+"""Notebook view of a run's report: its tables and pictures as HTML."""
+
+from __future__ import annotations
+
+import base64
+import html
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from cdpipe.reports.run_report import RunReport
+
+_WIDTH_PX: Final = 320
+
+
+def show_report_as_html(report: RunReport) -> str:
+    """Return what became of the rows, the metrics and the pictures of a run; names in them are escaped."""
+    parts = [f"<p>{html.escape(repr(report)[1:-1])}</p>", _to_html(_rows(report))]
+    reasons = _reasons(report)
+    if len(reasons):
+        parts.append(_to_html(reasons))
+    if report.fitted:
+        parts.append(_to_html(_metrics(report)))
+    pictures = [(what, Path(path)) for what, path in report.outputs.items() if str(path).endswith(".png")]
+    parts += [_show_picture(what, path) for what, path in pictures if path.is_file()]
+    parts.append(f"<p>{html.escape(str(report.outputs.get('report', '')))}</p>")
+    return "\n".join(parts)
+
+
+def _rows(report: RunReport) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "stage": name,
+                "in": f"{each.rows_in:,}",
+                "out": f"{each.rows_out:,}",
+                "cache": report.cache.get(name, ""),
+                "thread-seconds": f"{report.seconds.get(name, 0.0):.2f}",
+            }
+            for name, each in report.ledgers.items()
+        ]
+    )
+
+
+def _reasons(report: RunReport) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"stage": name, "rows dropped": f"{rows:,}", "why": why}
+            for name, each in report.ledgers.items()
+            for why, rows in each.dropped.items()
+        ]
+    )
+
+
+def _metrics(report: RunReport) -> pd.DataFrame:
+    names = ("accuracy", "precision", "recall", "f1", "specificity", "balanced_accuracy", "mcc")
+    return pd.DataFrame(
+        [
+            {"classifier": each.classifier, **{name: f"{getattr(each.metrics, name):.4f}" for name in names}}
+            for each in report.fitted
+        ]
+    )
+
+
+def _to_html(table: pd.DataFrame) -> str:
+    return table.to_html(index=False, border=0)
+
+
+def _show_picture(what: str, path: Path) -> str:
+    data = base64.b64encode(path.read_bytes()).decode()
+    return f'<img alt="{html.escape(what)}" width="{_WIDTH_PX}" src="data:image/png;base64,{data}">'
