@@ -65,8 +65,9 @@ def pin_on_demand(extra: str) -> dict[str, str]:
 
 
 def pin_runtime() -> dict[str, str]:
-    """Return name and installed version of all that cdpipe needs to run, leaves first."""
-    return close(read_project()["dependencies"], without=MEASURING)
+    """Return name and installed version of all that cdpipe needs to run, on a cluster too, leaves first."""
+    project = read_project()
+    return close([*project["dependencies"], *project["optional-dependencies"]["cluster"]], without=MEASURING)
 
 
 def digest(pins: Mapping[str, str]) -> str:

@@ -449,7 +449,10 @@ def compare(format_: str, **options: Any) -> None:  # noqa: ANN401 - see cdpipe.
     did, 2 if something could not be measured, 3 if the run is invalid: others had the machine.
     """
     with _explaining(mendable=2):
-        from cdpipe.perf.gate.command import Options, run_command
+        from cdpipe.extras import needing
+
+        with needing("cdpipe compare"):
+            from cdpipe.perf.gate.command import Options, run_command
         from cdpipe.terminal.tables import open_console
 
         status = run_command(

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any, Final
@@ -246,6 +247,9 @@ def _describe_place(session: Session, scheduler: str) -> str:
 @contextmanager
 def _record_threads(path: Path) -> Iterator[None]:
     """Have Dask record the tasks of this process's threads, and what it sees of CPU and memory."""
+    if find_spec("bokeh") is None:  # Dask's own report is left out; ours needs nothing of it
+        yield
+        return
     from dask.diagnostics import Profiler, ResourceProfiler, visualize  # noqa: PLC0415 - bokeh takes 0.5 s
 
     with ExitStack() as stack:

@@ -366,20 +366,14 @@ def test_another_cache_folder_can_be_named(call, tmp_path):
 def test_a_profile_says_what_limits_the_run_and_where_it_is_written(call, configured, tmp_path, rules):
     status, out, _ = call("profile", configured, "--rules", rules, "--out", tmp_path / "here")
     assert status == 0
-    for words in (
-        "Bottlenecks",
-        "Whole run on",
-        "Parts of the run",
-        "gather → clean",
-        "attack → features",
-        "train",
-        "About this run",
-    ):
-        assert words in out
-    assert ("by thresholds" in out.split("Whole run on")[0]) == (rules == "report")
+    assert out.startswith("Bottlenecks")  # a busy machine is said first there
+    written = (tmp_path / "here" / "profile.md").read_text()
+    for words in ("gather → clean", "attack → features", "train", "About this run"):
+        assert words in written
+    assert json.loads((tmp_path / "here" / "profile.json").read_text())["rules"] == rules
     for name in ("profile.txt", "profile.md", "profile.json", "dask-report.html", "report.json"):
         assert (tmp_path / "here" / name).is_file()
-    assert str(tmp_path / "here" / "dask-report.html") in out
+    assert str(tmp_path / "here" / "dask-report.html") in written
     assert not (tmp_path / "out").exists()
 
 

@@ -439,5 +439,5 @@ def test_ctrl_c_while_garbage_is_collected_ends_the_command(tmp_path, configure_
         timeout=600,
     )
     assert done.returncode == STATUS, done.stderr
-    assert done.stderr == "cdpipe: interrupted; no result that was not finished is published\n"
+    assert done.stderr.splitlines()[-1].startswith("cdpipe: interrupted; no result that was not finished is published")
     assert names(tmp_path / "out") == []

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from cdpipe.engine.sessions.base import Session
 from cdpipe.engine.sessions.params import SessionParams
 from cdpipe.engine.sessions.threads import ThreadSession
+from cdpipe.extras import needing
 
 
 @contextmanager
@@ -24,13 +25,16 @@ def open_session(params: SessionParams | None = None) -> Iterator[Session]:
     ------
     SessionError
         If the cluster cannot be started or reached.
+    MissingExtraError
+        If a cluster is asked for, and the extra `cluster` is not installed.
     """
     params = params or SessionParams()
     if params.scheduler == "threads":
         yield ThreadSession(params)
         return
     # `distributed` costs 0.2 to 0.4 s at start-up, which a session on threads need not pay.
-    from cdpipe.engine.sessions.connect import connect, start_local  # noqa: PLC0415
+    with needing(f"session.scheduler = {params.scheduler!r}"):
+        from cdpipe.engine.sessions.connect import connect, start_local  # noqa: PLC0415
 
     opened = start_local(params) if params.scheduler == "local" else connect(params)
     with opened as session:
