@@ -62,6 +62,7 @@ class Probed:
     warmup_time = 0
 
     def __init_subclass__(cls, **rest: Any) -> None:  # noqa: ANN401 - whatever another base class takes
+        """Give a subclass the benchmarks that asv finds."""
         super().__init_subclass__(**rest)
         stage = cls.stage or f"{cls.__module__.rpartition('.')[2]}.{cls.__name__}"
         _add(cls, "time_work", _work, stage, "seconds")

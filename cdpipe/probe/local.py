@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class LocalSession:
-    """This process as the probe sees it.
+    """The own process as the probe sees it.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ from cdpipe.perf.gate.measuring.asv_compat import (
 from cdpipe.perf.gate.measuring.contention import Stopwatch
 from cdpipe.perf.gate.measuring.rounds import Reading, Side
 from cdpipe.perf.gate.measuring.sighting import Sighting
-from cdpipe.perf.results.cells import parse_rows
+from cdpipe.perf.results.sizes import parse_rows
 
 SUBSET: Final = "gate"
 """What the suite calls the benchmarks that a pull request is held against: `python -m benchmarks select gate`."""
