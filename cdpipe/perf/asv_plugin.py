@@ -16,12 +16,14 @@ from asv.publishing import OutputPublisher
 
 from cdpipe.perf.analysis.findings import build_report
 from cdpipe.perf.analysis.steps import find_levels
+from cdpipe.perf.page.offline import serve_locally
 from cdpipe.perf.page.page import render_page
 from cdpipe.perf.report.render import render_json, render_markdown
 from cdpipe.perf.results.model import ResultsError
 
 FOLDER: Final = "bottlenecks"
 _LINK: Final = f'<li id="nav-li-{FOLDER}"><a href="{FOLDER}/index.html">Bottlenecks</a></li>'
+_WAY_OUT: Final = f'<p>This page needs no scripts: <a href="{FOLDER}/index.html">Bottlenecks</a>.</p>'
 _LAST_PAGE: Final = re.compile(r'^.*<li id="nav-li-regressions">.*</li>[ \t]*$', re.MULTILINE)
 
 
@@ -101,6 +103,24 @@ def write_pages(results_dir: Path, html_dir: Path, *, project: str) -> None:
     for name, data in encoded.items():
         (folder / name).write_bytes(data)
     add_link(html_dir / "index.html")
+    add_way_out(html_dir / "error.html")
+    for address in serve_locally(html_dir):
+        log.warning(f"asv's pages load {address}, of which there is no copy: without a network they show an error")
+
+
+def add_way_out(page: Path) -> None:
+    """Link the report from asv's error page, which is shown where a script cannot be loaded; once only.
+
+    Raises
+    ------
+    OSError
+        If the page cannot be read or written.
+    """
+    if not page.exists():
+        return
+    text = page.read_text(encoding="utf-8")
+    if _WAY_OUT not in text and "</body>" in text:
+        page.write_text(text.replace("</body>", f"  {_WAY_OUT}\n  </body>", 1), encoding="utf-8")
 
 
 def add_link(index: Path) -> None:

@@ -7,19 +7,25 @@ so that no other can run.
 
 import base64
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from cdpipe.perf.analysis.bounds import Bound
 from cdpipe.perf.analysis.findings import Report
 from cdpipe.perf.page.history import draw_history
-from cdpipe.perf.page.pieces import CLASSES, list_lines, show_chip, show_text, write_section
+from cdpipe.perf.page.pieces import CLASSES, FOLDED_ROWS, link_benchmark, mark_filtered, show_chip
 from cdpipe.perf.page.plots import draw_scalings
 from cdpipe.perf.page.stages import draw_matrix, draw_shares
+from cdpipe.perf.report.document import Item
 from cdpipe.perf.report.sections import lay_out, name_subject
+from cdpipe.perf.report.summary import say_busy
+from cdpipe.plain import show_plain
 
 _PICTURES: Final = (
     ("matrix", "Matrix", draw_matrix),
@@ -46,55 +52,69 @@ def render_page(report: Report, *, project: str) -> str:
         kind: [draw(subject, name, f"{kind}-{number}") for number, (subject, name) in enumerate(named)]
         for kind, _, draw in _PICTURES
     }
-    body = [
-        f'<section aria-label="Summary">{list_lines(summary.lines)}</section>',
-        _write_contents(pictures),
-        _write_filter(report),
-        *(picture for drawn in pictures.values() for picture in drawn if picture),
-        '<div id="tables">',
-        *(write_section(section, f"table-{number}") for number, section in enumerate(rest)),
-        "</div>",
-    ]
-    return _fill_template(f"Bottlenecks of {project}" if project else "Bottlenecks", "\n".join(body))
-
-
-def _fill_template(title: str, body: str) -> str:
-    folder = files("cdpipe.perf.page") / "templates"
-    template, style, script = (
-        folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "page.js")
+    busy = say_busy(report)
+    script = _read("page.js")
+    return (
+        _open_templates()
+        .get_template("page.html.j2")
+        .render(
+            title=f"Bottlenecks of {project}" if project else "Bottlenecks",
+            style=_read("page.css"),
+            script=script,
+            digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            busy=busy,
+            summary=[line for line in summary.lines if line != busy],
+            contents=_list_contents(pictures),
+            classes=_count_classes(report),
+            pictures=[Markup(picture) for drawn in pictures.values() for picture in drawn if picture],  # noqa: S704 - escaped
+            sections=rest,
+        )
     )
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    texts = {"hash": digest, "style": style, "script": script, "title": show_text(title), "body": body}
-    # In one pass: nothing that is put in is taken for a place of the template.
-    return re.sub(r"\{\{([a-z]+)\}\}", lambda place: texts[place[1]], template)
 
 
-def _write_contents(pictures: Mapping[str, Sequence[str]]) -> str:
-    """Link the first picture of each kind, and the tables."""
+@cache
+def _open_templates() -> Environment:
+    """Return the templates: all that they are given is escaped, with what does not print shown as escapes."""
+    templates = Environment(
+        loader=PackageLoader("cdpipe.perf.page", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {
+        "plain": show_plain,
+        "chip": lambda bound: Markup(show_chip(bound)),  # noqa: S704 - of our own words
+        "item": lambda item: Markup(link_benchmark(item.text, item.benchmark)),  # noqa: S704 - escaped there
+        "marks": _mark_row,
+    }
+    templates.globals |= {"css": CLASSES, "folded_rows": FOLDED_ROWS}
+    return templates
+
+
+def _read(name: str) -> str:
+    return files("cdpipe.perf.page").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _mark_row(row: Sequence[Item]) -> Markup:
+    return Markup(mark_filtered(item.bound for item in row if item.bound))  # noqa: S704 - of our own words
+
+
+def _list_contents(pictures: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+    """List the first picture of each kind: where it is, and its name."""
     first = {kind: next((at for at, picture in enumerate(drawn) if picture), None) for kind, drawn in pictures.items()}
-    links = [f'<a href="#{kind}-{first[kind]}">{title}</a>' for kind, title, _ in _PICTURES if first[kind] is not None]
-    return f'<nav class="contents" aria-label="On this page">{" ".join(links)} <a href="#tables">Tables</a></nav>'
+    return [(f"{kind}-{first[kind]}", title) for kind, title, _ in _PICTURES if first[kind] is not None]
 
 
-def _write_filter(report: Report) -> str:
-    """Write the filter, hidden until the script shows it; without script the classes alone, as a legend."""
+def _count_classes(report: Report) -> list[dict[str, Any]]:
+    """List the classes that are there, for the filter; without script they are a legend."""
     findings = [finding for subject in report.subjects for finding in subject.findings]
     counted = Counter(finding.bound for finding in findings)
-    present = [bound for bound in Bound if counted[bound]]
-    names = {bound: str(bound) for bound in present}
+    names = {bound: str(bound) for bound in Bound if counted[bound]}
     lacking = {finding.probed for finding in findings if finding.bound is Bound.INSUFFICIENT}
     if False in lacking:
         names[Bound.INSUFFICIENT] = f"{Bound.INSUFFICIENT} or {_NOT_PROBED}" if True in lacking else _NOT_PROBED
-    boxes = "".join(
-        f'<label class="chip {CLASSES[bound]}"><input type="checkbox" value="{CLASSES[bound]}"> '
-        f"{show_text(names[bound])} ({counted[bound]:,})</label>"
-        for bound in present
-    )
-    legend = "".join(f"<li>{show_chip(bound)}</li>" for bound in present)
-    return (
-        '<form id="filter" role="search" hidden>'
-        '<label>Stage <input type="search" autocomplete="off" spellcheck="false"></label>'
-        f"<fieldset><legend>Classes</legend>{boxes}</fieldset>"
-        '<button type="reset">Clear</button><output role="status"></output></form>\n'
-        f'<noscript><ul class="legend" aria-label="Classes">{legend}</ul></noscript>'
-    )
+    return [
+        {"bound": bound, "css": CLASSES[bound], "name": name, "count": f"{counted[bound]:,}"}
+        for bound, name in names.items()
+    ]

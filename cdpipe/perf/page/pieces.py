@@ -7,7 +7,6 @@ from typing import Final
 from urllib.parse import quote
 
 from cdpipe.perf.analysis.bounds import Bound
-from cdpipe.perf.report.document import Item, Listing, Section, Table
 from cdpipe.plain import show_plain
 
 CLASSES: Final = {bound: bound.name.lower() for bound in Bound}
@@ -15,8 +14,6 @@ CLASSES: Final = {bound: bound.name.lower() for bound in Bound}
 
 FOLDED_ROWS: Final = 60
 """From how many rows on a table waits behind a line to click: the page of a large suite must stay usable."""
-
-_STAGE: Final = "Stage"
 
 
 def show_text(text: str) -> str:
@@ -54,7 +51,7 @@ def list_lines(lines: Iterable[str]) -> str:
 
 def widen(table: str, *, label: str, kind: str = "figures") -> str:
     """Put a table's rows in a frame of its own, which the keyboard can scroll where the window is narrow."""
-    name = show_text(label)
+    name = show_text(f"Table: {label}")  # its section has the name alone
     return (
         f'<div class="wide" role="region" aria-label="{name}" tabindex="0"><table class="{kind}">{table}</table></div>'
     )
@@ -71,40 +68,3 @@ def head_section(title: str, place: str, content: str) -> str:
     """Write a section with a title that a link can go to."""
     head = f'<h2 id="{place}-title">{show_text(title)}</h2>'
     return f'<section id="{place}" aria-labelledby="{place}-title">\n{head}\n{content}\n</section>'
-
-
-def write_section(section: Section, place: str) -> str:
-    """Write a section of the report: its lines, its table, its lists, and the notes below them."""
-    parts = [list_lines(section.lines)] if section.lines else []
-    if section.table is not None:
-        table = widen(_write_table(section.table), label=section.title)
-        parts.append(fold(table, len(section.table.rows), "rows"))
-    parts += [_write_listing(listing) for listing in section.listings]
-    parts += [f'<p class="note">{show_text(note)}</p>' for note in section.notes]
-    return head_section(section.title, place, "\n".join(parts))
-
-
-def _write_table(table: Table) -> str:
-    kinds = [' class="number"' if numeric else "" for numeric in table.numeric]
-    head = "".join(
-        f'<th scope="col"{kind}>{show_text(title)}</th>' for title, kind in zip(table.titles, kinds, strict=True)
-    )
-    of_stages = table.titles[0] == _STAGE
-    rows = "\n".join(_write_row(row, kinds, of_stage=of_stages) for row in table.rows)
-    return f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>"
-
-
-def _write_row(row: tuple[Item, ...], kinds: list[str], *, of_stage: bool) -> str:
-    first, *rest = row
-    mark = f" {mark_filtered(item.bound for item in row if item.bound)}" if of_stage else ""
-    head = f'<th scope="row" class="name">{link_benchmark(first.text, first.benchmark)}</th>'
-    return f"<tr{mark}>{head}{''.join(map(_write_item, rest, kinds[1:]))}</tr>"
-
-
-def _write_item(item: Item, kind: str) -> str:
-    colour = f' class="{CLASSES[item.bound]}"' if item.bound else kind
-    return f"<td{colour}>{link_benchmark(item.text, item.benchmark)}</td>"
-
-
-def _write_listing(listing: Listing) -> str:
-    return f"<h3>{show_chip(listing.bound)} {show_text(listing.line)}</h3>\n{list_lines(listing.points)}"

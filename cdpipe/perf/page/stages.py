@@ -16,7 +16,8 @@ from cdpipe.perf.page.pieces import (
     show_text,
     widen,
 )
-from cdpipe.perf.report.document import name_remedy
+from cdpipe.perf.report.document import BESIDE, NONE, name_remedy
+from cdpipe.perf.report.stages import name_size, say_class, show_time
 from cdpipe.perf.wording.units import format_percent, format_quantity
 
 _MEANINGS: Final[Mapping[str, str]] = {
@@ -56,34 +57,53 @@ def draw_matrix(subject: Subject, name: str, place: str) -> str:
     grouped: dict[str, dict[int | None, Finding]] = {}
     for finding in sized:
         grouped.setdefault(finding.cell.title, {})[finding.cell.rows] = finding
+    evidence = _place_evidence(subject, place.replace("matrix", "shares"))
     head = "".join(f'<th scope="col">{show_text(sizes[rows])}</th>' for rows in columns)
     body = "\n".join(
         f'<tr {mark_filtered(finding.bound for finding in by_rows.values())}><th scope="row" class="name">'
-        f"{break_name(title)}</th>{''.join(_draw_square(by_rows.get(rows)) for rows in columns)}</tr>"
+        f"{break_name(title)}</th>{''.join(_draw_square(by_rows.get(rows), evidence) for rows in columns)}</tr>"
         for title, by_rows in grouped.items()
     )
-    title = f"Stages by rows on {name}"
+    title = f"Stages by {'rows' if name_size(subject.cells) == 'Rows' else 'size'} on {name}"
     table = f'<thead><tr><th scope="col">Stage</th>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>'
     return head_section(title, place, fold(widen(table, label=title, kind="matrix"), len(grouped), "stages"))
 
 
-def _draw_square(finding: Finding | None) -> str:
+def _draw_square(finding: Finding | None, evidence: Mapping[int, str]) -> str:
+    """Draw a class on its colour; it leads to its evidence, or where there is none to asv's graph."""
     if finding is None:
         return '<td class="empty"><span class="unseen">not measured</span></td>'
     cell = finding.cell
-    seconds = cell.figures.get("seconds")
-    taken = f"<small>{show_text(format_quantity(seconds.value, 's'))}</small>" if seconds else ""
-    label = finding.label if finding.probed else "not probed"
-    return f'<td class="{CLASSES[finding.bound]}">{link_benchmark(label, cell.benchmark)}{taken}</td>'
+    seconds = show_time(finding).text
+    taken = f"<small>{show_text(seconds)}</small>" if seconds != NONE else ""
+    label = say_class(finding) if finding.probed else "not probed"
+    place = evidence.get(id(finding))
+    leading = link_benchmark(label, cell.benchmark) if place is None else f'<a href="#{place}">{break_name(label)}</a>'
+    return f'<td class="{CLASSES[finding.bound]}">{leading}{taken}</td>'
 
 
-def draw_shares(subject: Subject, name: str, place: str) -> str:
-    """Draw where each stage's time goes, a bar a size, each with its evidence; `""` where there are no shares."""
-    grouped = {
+def _place_evidence(subject: Subject, place: str) -> dict[int, str]:
+    """Return where the evidence of each finding is told, by the finding's `id`; what is told alike is told once."""
+    places: dict[int, str] = {}
+    for number, findings in enumerate(_group_shared(subject).values()):
+        told = [_tell_evidence(finding) for finding in findings]
+        first = {text: at for at, text in enumerate(dict.fromkeys(told))}
+        places |= {id(finding): f"{place}-{number}-{first[text]}" for finding, text in zip(findings, told, strict=True)}
+    return places
+
+
+def _group_shared(subject: Subject) -> dict[str, list[Finding]]:
+    """Return the findings that have shares, by the stage's title."""
+    return {
         title: known
         for title, findings in group_findings(subject).items()
         if (known := [finding for finding in findings if finding.attribution])
     }
+
+
+def draw_shares(subject: Subject, name: str, place: str) -> str:
+    """Draw where each stage's time goes, a bar a size, each with its evidence; `""` where there are no shares."""
+    grouped = _group_shared(subject)
     if not grouped:
         return ""
     seen = [
@@ -131,11 +151,12 @@ def _draw_bar(finding: Finding, place: str) -> str:
         if attribution.shares.get(name, 0.0) >= _SMALLEST
     )
     label = show_text(f"Shares of {cell.place}")
-    time = show_text(format_quantity(taken, "s")) if taken is not None else ""
+    mark = BESIDE if finding.is_beside_work else ""
+    time = show_text(mark + format_quantity(taken, "s")) if taken is not None else ""
     return (
         f'<div class="size"><span class="rows">{show_text(cell.rows_text)}</span>'
         f'<span class="bar" role="group" aria-label="{label}">{parts}</span>'
-        f'<span class="time">{time}</span>{show_chip(finding.bound, finding.label)}</div>'
+        f'<span class="time">{time}</span>{show_chip(finding.bound, say_class(finding))}</div>'
     )
 
 

@@ -29,7 +29,7 @@ def say_busy(report: Report) -> str:
     disturbed = sum(finding.is_disturbed for finding in probed)
     if not shares or (not disturbed and median(shares) < BUSY):
         return ""
-    had = f"{format_percent(median(shares))} of the slots' time in the middle, {format_percent(max(shares))} at most"
+    had = f"up to {format_percent(max(shares))} of the slots' time, in the middle {format_percent(median(shares))}"
     lost = f"; {disturbed} of {len(probed)} are disturbed, and have no class" if disturbed else ""
     return f"The machine was busy: other work had the cores for {had}{lost}. Measure again when it is idle."
 

@@ -12,7 +12,7 @@ import pytest
 
 from cdpipe.perf.asv_plugin import write_pages
 
-from ..results_writing import ResultsWriter, Suite, attributed_suite, benchmark, row, write_history
+from ..results_writing import OWN, ResultsWriter, Suite, attributed_suite, benchmark, row, write_history
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright to drive a browser")
 CHROMIUM = shutil.which("chromium")
@@ -34,6 +34,8 @@ def publish(results, folder):
 def site(tmp_path_factory):
     """Nine commits, and a benchmark whose name is an attack on the page, with shares so that it is drawn everywhere."""
     folder = tmp_path_factory.mktemp("page")
+    (folder / "asv.conf.json").write_text("{}")
+    (folder / "bottlenecks.toml").write_text(f'include = ["{OWN.path}"]')
     writer = ResultsWriter(folder / "results")
     write_history(writer, 9)
     suite = attributed_suite()
@@ -102,8 +104,8 @@ def test_asv_s_navigation_leads_to_the_page_and_back(site, visit):
     page.get_by_role("link", name="Bottlenecks", exact=True).press("Enter")
     page.wait_for_url("**/bottlenecks/index.html")
     assert page.title() == "Bottlenecks of demo"
-    graph = page.locator(".matrix td a").first
-    assert graph.get_attribute("href").startswith("../index.html#suite.gather")
+    evidence = page.locator(".matrix td a").first
+    assert evidence.get_attribute("href") == "#shares-0-0-0"
     page.get_by_role("link", name="asv's own pages").click()
     page.wait_for_url("**/html/index.html")
 
@@ -114,6 +116,33 @@ def test_nothing_is_asked_of_the_network_and_nothing_fails(site, visit):
     page.wait_for_load_state("networkidle")
     assert seen.faults == []
     assert [url for url in seen.asked if not url.startswith(("file:", "data:"))] == []
+
+
+def test_a_class_leads_to_its_evidence(site, visit):
+    page = visit().open(site)
+    page.locator(".matrix tr", has_text="features").locator("td a").last.click()
+    shown = page.locator(".evidence:target")
+    sync_api.expect(shown).to_be_visible()
+    sync_api.expect(shown).to_contain_text("the slots wait for the interpreter's lock (GIL)")
+
+
+def test_what_is_filtered_is_in_the_address(site, visit):
+    page = visit().open(site)
+    page.get_by_role("searchbox", name="Stage").fill("attack")
+    page.get_by_role("checkbox", name="scheduler-bound").check()
+    page.wait_for_url("**?stage=attack&class=scheduler")
+    again = visit().page
+    again.goto(page.url)
+    assert shown_stages(again) == ["attack/swap_rand"]
+    sync_api.expect(again.get_by_role("checkbox", name="scheduler-bound")).to_be_checked()
+
+
+def test_colours_survive_printing(site, visit):
+    page = visit().open(site)
+    page.emulate_media(media="print")
+    part = page.locator(".bar a").first
+    assert part.evaluate("part => getComputedStyle(part).printColorAdjust") == "exact"
+    sync_api.expect(page.locator("#filter")).to_be_hidden()
 
 
 def test_the_filter_finds_stages_by_name_and_class(site, visit):
@@ -142,7 +171,7 @@ def test_a_hostile_name_is_text_and_nothing_else(site, visit):
     assert page.title() == "Bottlenecks of demo"
     assert page.locator("img").count() == 0
     assert page.locator("script").count() == 1
-    link = page.locator(".matrix tr:visible td a").first.get_attribute("href")
+    link = page.locator(".figures tr:visible td a[href*=html]").first.get_attribute("href")
     assert unquote(link.partition("#")[2]) == f"{HOSTILE}.compute"
     bar = page.locator(".stage:visible .bar").first
     assert bar.get_attribute("aria-label") == f"Shares of {HOSTILE} at 1M"

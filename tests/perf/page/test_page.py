@@ -223,7 +223,9 @@ def test_publishing_writes_three_formats_and_the_link(writer, site):
     assert json.loads((site / "bottlenecks" / "bottlenecks.json").read_text())["version"] == 2
     after = (site / "index.html").read_text()
     link = '<li id="nav-li-bottlenecks"><a href="bottlenecks/index.html">Bottlenecks</a></li>'
-    assert after.replace(f"\n\t{link}", "") == before
+    assert [line for line in after.splitlines() if "vendor/" not in line and link not in line] == [
+        line for line in before.splitlines() if 'integrity="' not in line
+    ]
     assert after.index("nav-li-regressions") < after.index(link) < after.index("nav-li-graphdisplay")
     add_link(site / "index.html")
     assert (site / "index.html").read_text() == after

@@ -97,7 +97,7 @@ def test_what_was_not_selected_is_no_trouble(writer):
 
 def test_a_busy_machine_is_said_first(busy):
     said = (
-        "The machine was busy: other work had the cores for 50 % of the slots' time in the middle, 89 % at most; "
+        "The machine was busy: other work had the cores for up to 89 % of the slots' time, in the middle 50 %; "
         "1 of 3 are disturbed, and have no class. Measure again when it is idle."
     )
     assert summarise(busy)[0] == say_busy(busy) == said

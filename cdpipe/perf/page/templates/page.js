@@ -15,6 +15,20 @@
     ofMatrix: item.closest(".matrix, .stage") !== null,
   }));
 
+  // The address says what is chosen, so that it can be sent to somebody.
+  const tell = (words, chosen) => {
+    const asked = new URLSearchParams();
+    if (words.length) asked.set("stage", words.join(" "));
+    if (chosen.size) asked.set("class", [...chosen].join(","));
+    const query = asked.toString();
+    const address = `${location.pathname}${query && "?"}${query}${location.hash}`;
+    try {
+      history.replaceState(null, "", address);
+    } catch {
+      // Some browsers allow no other address of a page that is a file.
+    }
+  };
+
   const apply = () => {
     items ??= read();
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -42,6 +56,7 @@
         delete fold.dataset.byFilter;
       }
     }
+    tell(words, chosen);
     said.textContent = active ? `${shown.size} of ${known.size} stages` : "";
   };
 
@@ -54,6 +69,12 @@
   form.addEventListener("reset", later);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
+
+  const asked = new URLSearchParams(location.search);
+  const wanted = (asked.get("class") ?? "").split(",");
+  field.value = asked.get("stage") ?? "";
+  for (const box of boxes) box.checked = wanted.includes(box.value);
+  if (field.value || boxes.some((box) => box.checked)) apply();
 
   // A bar is one stop of the Tab key; the arrows move within it.
   for (const bar of document.querySelectorAll(".bar")) {
@@ -84,7 +105,7 @@
   };
   addEventListener("hashchange", reveal);
   document.addEventListener("click", (event) => {
-    const link = event.target.closest?.(".bar > a");
+    const link = event.target.closest?.(".bar > a, .matrix td > a");
     if (link && link.hash === location.hash) reveal();
   });
   reveal();
