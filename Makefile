@@ -25,6 +25,9 @@ ASV ?=
 BASE ?=
 COMPARE ?=
 
+# `make gate-proof`: hours after which nothing is begun; run again, it goes on where it ended.
+HOURS ?= 12
+
 # What `make peers` measures: messages, those of whole jobs, rounds, a comma-separated list of stages (all), and the file
 # it writes (none).
 ROWS ?= 5000000
@@ -48,7 +51,7 @@ MINUTES ?= 60
 READER ?=
 KEEP ?=
 
-.PHONY: help test test-all lint bench bench-full compare regressions bisect peers ground-truth torture fuzz clean
+.PHONY: help test test-all lint bench bench-full compare gate-proof regressions bisect peers ground-truth torture fuzz clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -127,6 +130,11 @@ regressions: $(ENV)  ## steps upwards in history, as the site that `make bench` 
 bisect: $(ENV)  ## the commit since which a benchmark is slower or larger: BENCH='clean.Spatial.time_run' BASE=v1 HEAD=main
 	@export PATH="$$PWD/$(BIN):$$PATH"
 	python -m benchmarks bisect '$(BENCH)' '$(BASE)' '$(or $(HEAD),HEAD)'
+
+gate-proof: $(ENV)  ## false alarms and found slowdowns of `make compare`, beside asv's: QUICK=1 HOURS=12 ONLY=equal JSON=FILE
+	@export PATH="$$PWD/$(BIN):$$PATH"
+	python -m benchmarks data gate >/dev/null
+	python -m tests.gate_proof --quick '$(QUICK)' --hours '$(HOURS)' --only '$(ONLY)' --json '$(JSON)'
 
 # polars and DuckDB are of no use elsewhere, so they are fetched when this is first asked for.
 peers: $(ENV)  ## cdpipe beside polars, DuckDB and pandas: ROWS=5e6 JOB_ROWS=15e6 REPEATS=5 STAGES=job,clean JSON=FILE
