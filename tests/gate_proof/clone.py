@@ -16,14 +16,16 @@ _START: Final = 20.0
 _TRIES: Final = 8
 
 _TIMER: Final = """
-import json, sys, time
+import json, re, sys, time
 sys.path.insert(0, sys.argv[1])
 from benchmarks import gate
-one = getattr(gate, sys.argv[2])()
-rows = sys.argv[3]
+from benchmarks._sizes import FAMILIES
+name = sys.argv[2]
+rows = next(family.gate[-1] for family in FAMILIES.values() if re.match(family.names, f"gate.{name}."))
+one = getattr(gate, name)()
 one.ready(rows)
 times = []
-for _ in range(int(sys.argv[4])):
+for _ in range(int(sys.argv[3])):
     one.ready(rows)
     begin = time.process_time()
     one.work(rows)
@@ -95,8 +97,7 @@ class Clone:
             self.git("clean", "-fdq", "cdpipe")
 
     def _time(self, planted: Plant, amount: float) -> float:
-        rows = {"train": "30k", "gather": "300k", "job": "300k"}.get(planted.stage, "1M")
-        command = [sys.executable, "-c", _TIMER, str(self.path), planted.stage.title(), rows, str(_TIMES)]
+        command = [sys.executable, "-c", _TIMER, str(self.path), planted.stage.title(), str(_TIMES)]
         variables = {**os.environ, "CDPIPE_PLANTED": repr(amount), "PYTHONPATH": str(self.path)}
         done = subprocess.run(command, cwd=self.path, env=variables, check=True, capture_output=True, text=True)
         return float(json.loads(done.stdout.splitlines()[-1]))
