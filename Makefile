@@ -102,10 +102,10 @@ bench-suite: $(ENV)
 	printf '%s\n' '[input]' 'paths = ["$(OUT)/messages.csv"]' '[cache]' 'enabled = false' '[output]' 'directory = "$(OUT)/run"' >$(OUT)/run.toml
 	cdpipe run $(OUT)/run.toml
 	python -m benchmarks data $(SUITE) >/dev/null
-	asv machine --yes $(if $(MACHINE),--machine '$(MACHINE)') </dev/null >/dev/null
+	machine=$$(python -m benchmarks machine '$(MACHINE)')
 	failed=0
 	python -m benchmarks watch $(OUT)/others.txt \
-	  asv run $(if $(MACHINE),--machine '$(MACHINE)') --record-samples --show-stderr $(ASV) --bench "$$(python -m benchmarks select $(SUITE))" 'HEAD^!' </dev/null || failed=$$?
+	  asv run --machine "$$machine" --record-samples --show-stderr $(ASV) --bench "$$(python -m benchmarks select $(SUITE))" 'HEAD^!' </dev/null || failed=$$?
 	asv publish --no-pull
 	cdpipe bottlenecks --results .asv/results --commit "$$(git rev-parse HEAD)"
 	echo

@@ -12,6 +12,7 @@ USAGE = (
     "       python -m benchmarks data SUITE       make a suite's data sets, if they are missing\n"
     "       python -m benchmarks make KIND ROWS   make one: " + ", ".join(_data.KINDS) + "; 10k, 5M\n"
     "       python -m benchmarks watch FILE COMMAND...  run a command; write into a file how busy other programs were\n"
+    "       python -m benchmarks machine [NAME]   register this machine with asv, unless it is known\n"
     "       python -m benchmarks pins             pin in constraints.txt what is installed\n"
     "       python -m benchmarks migrate [RESULTS]  rewrite results of the suite as it was, once (.asv/results)\n"
     "       python -m benchmarks regressions [SITE]  list steps upwards on asv's site; 1 if one is new (.asv/html)\n"
@@ -59,6 +60,13 @@ def _watch(note: str, *command: str) -> int:
     return _others.run(command, Path(note))
 
 
+def _register(name: str = "") -> int:
+    from benchmarks import _machine
+
+    sys.stdout.write(f"{_machine.register(name)}\n")
+    return 0
+
+
 def _pin() -> int:
     _pins.write()
     return 0
@@ -97,6 +105,7 @@ COMMANDS: Final[dict[str, tuple[Callable[..., int], int, int]]] = {
     "data": (_make_suite, 1, 1),
     "make": (_make_one, 2, 2),
     "watch": (_watch, 2, sys.maxsize),
+    "machine": (_register, 0, 1),
     "pins": (_pin, 0, 0),
     "migrate": (_migrate, 0, 1),
     "regressions": (_list_regressions, 0, 1),

@@ -23,7 +23,7 @@ MEASURING: Final = frozenset({"asv"})
 ASV_OWN: Final = ("asv-runner", "build", "pympler")
 """What asv installs into its environments by itself, unpinned; `install_command` names it, so that it is pinned too."""
 
-MATRIX_KEY: Final = "CDPIPE_PINS"
+MATRIX_KEY: Final = "PINS"
 """The one key of asv's matrix: an environment variable that nothing reads."""
 
 HEADER: Final = "# Exact versions of the whole development environment, written by `python -m benchmarks pins`.\n"
