@@ -33,9 +33,12 @@ from cdpipe.limits import count_processors, require_base
 from cdpipe.planning import describe_unpacked, fit_memory, own_limit_bytes, plan_inputs, project, stage_params
 from cdpipe.remedies import explain_nothing
 from cdpipe.reports.confusion_plot import plot_confusion
+from cdpipe.reports.evaluation_files import EVALUATION_FILES, write_evaluation
 from cdpipe.reports.run_report import RunReport, describe_machine, describe_versions
+from cdpipe.reports.training_notes import write_notes
 from cdpipe.stages.gather.conventions import describe_conventions
-from cdpipe.training.train import Trained, TrainParams, train_parts
+from cdpipe.training.params import TrainParams
+from cdpipe.training.train import Trained, train_parts
 
 _MB: Final = 1e6
 _GB: Final = 1e9
@@ -144,6 +147,7 @@ def _run(config: RunConfig, held: ExitStack, opened: ExitStack, announcer: Annou
         used=meter.used(),
         projections=tuple((each.what, each.needed_bytes, each.limit_bytes) for each in projections),
         trained=trained,
+        notes=_write_notes(config, trained),
         absent=absent,
         conventions=conventions,
         inputs=dict(inputs.identities),
@@ -246,10 +250,19 @@ def _require_rows(config: RunConfig, prepared: Prepared) -> None:
         raise ValueError(explain_nothing(prepared.ledgers, filters))
 
 
+def _write_notes(config: RunConfig, trained: Trained | None) -> tuple[str, ...]:
+    """Say what a reader of the metrics must know."""
+    if trained is None or config.train is None:
+        return ()
+    return write_notes(trained, attack=config.attack.kind, split=config.train.split)
+
+
 def _name_results(config: RunConfig) -> list[str]:
     """Return what the run's results will be called."""
     classifiers = config.train.classifiers if config.train else ()
-    return [*([DATASET] if config.output.dataset else []), REJECTS, REPORT, *map(picture_name, classifiers)]
+    evaluation = EVALUATION_FILES if config.train and config.train.evaluation.enabled else ()
+    dataset = [DATASET] if config.output.dataset else []
+    return [*dataset, REJECTS, REPORT, *map(picture_name, classifiers), *evaluation]
 
 
 def _collect(results: OutputResults, output: OutputParams, announcer: Announcer, prepared: Prepared) -> None:
@@ -261,10 +274,13 @@ def _collect(results: OutputResults, output: OutputParams, announcer: Announcer,
 
 
 def _write_pictures(trained: Trained | None, results: OutputResults) -> dict[str, str]:
-    """Draw the confusion matrices; their names by what they show."""
+    """Draw the confusion matrices, and write what an evaluation tells; names of files by what they show."""
     pictures: dict[str, str] = {}
     for each in trained.fitted if trained else ():
         name = picture_name(each.classifier)
         plot_confusion(each.metrics, each.classifier, results.folder / name)
         pictures[f"confusion matrix of {each.classifier}"] = name
+    if trained is not None and trained.evaluation is not None:
+        written = write_evaluation(trained.evaluation, results.folder)
+        pictures |= {name.partition("evaluation_")[2] or name: name for name in written}
     return pictures

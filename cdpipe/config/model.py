@@ -19,7 +19,7 @@ from cdpipe.stages import STAGES
 from cdpipe.stages.gather.conventions import ConventionParams
 from cdpipe.stages.gather.gather import GatherParams
 from cdpipe.stages.params import Params, expand_home, is_url_path
-from cdpipe.training.train import TrainParams
+from cdpipe.training.params import TrainParams
 
 _SHOWN: Final = 20
 """How many problems are worded; of the others the number."""

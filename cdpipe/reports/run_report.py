@@ -13,6 +13,7 @@ from cdpipe.engine.files.rejects import count_further
 from cdpipe.engine.files.seals import seal
 from cdpipe.limits import count_processors
 from cdpipe.oserrors import naming
+from cdpipe.reports.evaluation_data import describe_evaluation, describe_interval
 from cdpipe.stages.gather.conventions import Convention
 from cdpipe.stages.gather.gather import NAME as GATHER
 from cdpipe.stages.ledger import Ledger
@@ -57,6 +58,8 @@ class RunReport:
         By input file, what told it as the run began; see `cdpipe.engine.cache.identity.identify`.
     failed
         Why nothing was trained although the data set is there; None if all went well.
+    notes
+        What a reader of the metrics must know.
     """
 
     config: dict[str, Any]
@@ -74,6 +77,7 @@ class RunReport:
     machine: dict[str, Any]
     inputs: dict[str, str] = field(default_factory=dict)
     failed: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Return the run in a line: rows, vehicles' labels, the best score, seconds."""
@@ -115,7 +119,7 @@ class RunReport:
             "projections": [
                 {"what": what, "needed_bytes": needed, "limit_bytes": limit} for what, needed, limit in self.projections
             ],
-            "training": None if self.trained is None else _training(self.trained),
+            "training": None if self.trained is None else {**_training(self.trained), "notes": list(self.notes)},
             "inputs": self.inputs,
             "conventions": {path: each.as_dict() for path, each in self.conventions.items()},
             "absent_columns": {name: list(files) for name, files in self.absent.items()},
@@ -172,7 +176,14 @@ def _training(trained: Trained) -> dict[str, Any]:
         "test_vehicles": trained.test_vehicles,
         "majority_rate": trained.majority_rate,
         "classifiers": [
-            {"name": each.classifier, "fit_s": each.fit_s, "predict_s": each.predict_s, **each.metrics.as_dict()}
+            {
+                "name": each.classifier,
+                "fit_s": each.fit_s,
+                "predict_s": each.predict_s,
+                **each.metrics.as_dict(),
+                "intervals": {name: describe_interval(estimate) for name, estimate in each.estimates.items()},
+            }
             for each in trained.fitted
         ],
+        "evaluation": None if trained.evaluation is None else describe_evaluation(trained.evaluation),
     }

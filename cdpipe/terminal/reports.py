@@ -15,6 +15,7 @@ from cdpipe.engine.cache.store import CacheWarning
 from cdpipe.engine.run.observer import Event, RunObserver, Said, StepCounted
 from cdpipe.reports.run_report import RunReport
 from cdpipe.stages.gather.gather import KEPT_REJECTS
+from cdpipe.terminal.evaluation import print_evaluation
 from cdpipe.terminal.tables import Column, open_console, print_line, print_table
 from cdpipe.training.train import Trained
 
@@ -139,6 +140,10 @@ def show_report(report: RunReport, console: Console | None = None) -> None:
         print_line(console, f"{name}: not in {', '.join(files)}; read as null")
     if report.trained is not None and report.trained.fitted:
         _print_metrics(console, report.trained)
+        if report.trained.evaluation is not None:
+            print_evaluation(console, report.trained.evaluation)
+        for note in report.notes:
+            print_line(console, note)
         if report.trained.majority_rate == 1.0:
             print_line(
                 console, "every test message is of one class, so rates of the other are undefined (nan) and mcc is 0"

@@ -1,21 +1,39 @@
-"""Classifiers by name: each learns from one side's messages and gives back what labels the other's."""
+"""Classifiers by name: each learns from one side's messages and gives back what judges the other's."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from cdpipe.training.train import TrainParams
+    from cdpipe.training.params import TrainParams
 
 Matrix = NDArray[np.float32]
 Labels = NDArray[np.int8]
-Predict = Callable[[Matrix], Labels]
-Fit = Callable[["TrainParams", Matrix, Labels, int], Predict]
+Scores = NDArray[np.float32]
+
+
+class Verdict(NamedTuple):
+    """What a classifier says of messages.
+
+    Attributes
+    ----------
+    label
+        1 where it alarms, else 0, shape (n,): what its own `predict` says.
+    score
+        How sure it is of an attack, 0 to 1, shape (n,); more means more so. A tie of 0.5 is no alarm.
+    """
+
+    label: Labels
+    score: Scores
+
+
+Judge = Callable[[Matrix], Verdict]
+Fit = Callable[["TrainParams", Matrix, Labels, int], Judge]
 
 FAST_TREES: Final = 6_024
 """Trees that scikit-learn-intelex grows at most; with more it would quietly leave the work to scikit-learn."""
@@ -27,25 +45,25 @@ _BOOSTING_ROWS_PER_THREAD: Final = 4_000_000
 """Below this, a second OpenMP thread costs more than it brings wherever cores have other work (docs/training.md)."""
 
 
-def _random_forest(params: "TrainParams", x: Matrix, y: Labels, threads: int) -> Predict:
+def _random_forest(params: "TrainParams", x: Matrix, y: Labels, threads: int) -> Judge:
     settings = {"n_estimators": params.trees, "random_state": params.seed % 2**32, "n_jobs": threads}
     if params.engine == "intelex":
-        return _fit_fast(settings, x, y).predict  # type: ignore[no-any-return]
+        return partial(_judge_twice, _fit_fast(settings, x, y))
     from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415 - slow to import, and only training needs it
 
     model = RandomForestClassifier(**settings).fit(x, y)
     # Its own threads would add the trees' shares up in the order in which they end, and the last bit decides a tie.
-    return partial(_predict_blocks, model.set_params(n_jobs=1), threads=threads)
+    return partial(_judge_blocks, partial(_judge_by_shares, model.set_params(n_jobs=1)), threads=threads)
 
 
-def _decision_tree(params: "TrainParams", x: Matrix, y: Labels, threads: int) -> Predict:
+def _decision_tree(params: "TrainParams", x: Matrix, y: Labels, threads: int) -> Judge:
     from sklearn.tree import DecisionTreeClassifier  # noqa: PLC0415
 
     model = DecisionTreeClassifier(random_state=params.seed % 2**32).fit(x, y)
-    return partial(_predict_blocks, model, threads=threads)
+    return partial(_judge_blocks, partial(_judge_by_shares, model), threads=threads)
 
 
-def _k_neighbors(params: "TrainParams", x: Matrix, y: Labels, threads: int) -> Predict:
+def _k_neighbors(params: "TrainParams", x: Matrix, y: Labels, threads: int) -> Judge:
     from sklearn.neighbors import KNeighborsClassifier  # noqa: PLC0415
     from sklearn.pipeline import make_pipeline  # noqa: PLC0415
     from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
@@ -55,21 +73,21 @@ def _k_neighbors(params: "TrainParams", x: Matrix, y: Labels, threads: int) -> P
     # By itself it compares every pair of messages once there are more than 15 features.
     nearest = KNeighborsClassifier(n_neighbors=params.neighbors, algorithm="kd_tree")
     model = make_pipeline(StandardScaler(), nearest) if params.scale else nearest
-    return partial(_predict_blocks, model.fit(x, y), threads=threads)
+    return partial(_judge_blocks, partial(_judge_by_shares, model.fit(x, y)), threads=threads)
 
 
-def _hist_gradient_boosting(params: "TrainParams", x: Matrix, y: Labels, threads: int) -> Predict:
+def _hist_gradient_boosting(params: "TrainParams", x: Matrix, y: Labels, threads: int) -> Judge:
     from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
-    def predict(rows: Matrix) -> Labels:
+    def judge(rows: Matrix) -> Verdict:
         with threadpool_limits(1, user_api="openmp"):
-            return _predict_blocks(model, rows, threads=1)
+            return _judge_blocks(partial(_judge_by_margin, model), rows, threads=1)
 
     working = max(1, min(threads, len(y) // _BOOSTING_ROWS_PER_THREAD))
     with threadpool_limits(working, user_api="openmp"):
         model = HistGradientBoostingClassifier(random_state=params.seed % 2**32).fit(x, y)
-    return predict
+    return judge
 
 
 CLASSIFIERS: Final[dict[str, Fit]] = {
@@ -108,10 +126,32 @@ def _fit_fast(settings: dict[str, Any], x: Matrix, y: Labels) -> Any:  # noqa: A
     return model
 
 
-def _predict_blocks(model: Any, rows: Matrix, *, threads: int) -> Labels:  # noqa: ANN401
-    """Label blocks of rows in parallel, each by one thread, so that no sum depends on which thread is quicker."""
+def _judge_by_shares(model: Any, rows: Matrix) -> Verdict:  # noqa: ANN401 - scikit-learn is untyped
+    """Judge by the shares that a model gives both classes, as its own `predict` does."""
+    shares = model.predict_proba(rows)
+    return Verdict(model.classes_[np.argmax(shares, axis=1)].astype(np.int8), shares[:, 1].astype(np.float32))
+
+
+def _judge_by_margin(model: Any, rows: Matrix) -> Verdict:  # noqa: ANN401
+    """Judge by the side of the margin on which messages are, as boosted trees do."""
+    from scipy.special import expit  # noqa: PLC0415 - loaded with scikit-learn, and not without it
+
+    margin = model.decision_function(rows)
+    return Verdict((margin > 0).astype(np.int8), expit(margin).astype(np.float32))
+
+
+def _judge_twice(model: Any, rows: Matrix) -> Verdict:  # noqa: ANN401
+    """Judge by a model whose labels need not follow from the shares that it gives."""
+    label = np.asarray(model.predict(rows)).astype(np.int8)
+    return Verdict(label, np.asarray(model.predict_proba(rows))[:, 1].astype(np.float32))
+
+
+def _judge_blocks(judge: Judge, rows: Matrix, *, threads: int) -> Verdict:
+    """Judge blocks of rows in parallel, each by one thread, so that no sum depends on which thread is quicker."""
     blocks = [rows[start : start + _BLOCK_ROWS] for start in range(0, len(rows), _BLOCK_ROWS)]
     if threads == 1 or len(blocks) == 1:
-        return np.concatenate([model.predict(block) for block in blocks])
-    with ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(model.predict, blocks)))
+        found = [judge(block) for block in blocks]
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            found = list(pool.map(judge, blocks))
+    return Verdict(np.concatenate([each.label for each in found]), np.concatenate([each.score for each in found]))

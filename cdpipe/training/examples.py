@@ -21,7 +21,6 @@ _KEY_TYPES: Final = {
     VEHICLE: np.uint64,
     TIME: np.int64,
     COARSE: np.int8,
-    IS_ATTACKER: np.int8,
 }
 
 
@@ -54,7 +53,12 @@ class Gathered:
 
 
 def gather_examples(
-    frames: Iterable[pd.DataFrame], *, rows: int, stage: str, chosen: NDArray[np.uint64] | None = None
+    frames: Iterable[pd.DataFrame],
+    *,
+    rows: int,
+    stage: str,
+    chosen: NDArray[np.uint64] | None = None,
+    label: str = IS_ATTACKER,
 ) -> Gathered:
     """Gather examples from partitions; besides them, no more than one partition is in memory.
 
@@ -69,6 +73,8 @@ def gather_examples(
         Whose ledger it is.
     chosen
         Vehicles of the sample, ascending; all if None.
+    label
+        Column that is learnt.
 
     Returns
     -------
@@ -85,7 +91,7 @@ def gather_examples(
             names = tuple(name for name in map(str, frame.columns) if name not in (*KEYS, *LABELS))
             room = _make_room(rows, len(names))
         seen += len(frame)
-        taken, why = _take(frame, names, chosen)
+        taken, why = _take(frame, names, chosen, label)
         count = len(taken.label)
         _write(taken, room, slice(used, used + count))
         used += count
@@ -94,23 +100,24 @@ def gather_examples(
     if room is None:
         raise ValueError("there is no partition to train on; give at least one, if an empty one")
     ledger = Ledger(stage, seen, used, {reason: count for reason, count in dropped.items() if count})
-    return Gathered(_in_order(_select(room, slice(used))), names, ledger)
+    return Gathered(_in_order(select(room, slice(used))), names, ledger)
 
 
 def _make_room(rows: int, features: int) -> Examples:
     """Return room for this many examples; memory is taken as it is filled."""
-    keys: list[Any] = [np.empty(rows, kind) for kind in _KEY_TYPES.values()]
+    keys: list[Any] = [np.empty(rows, kind) for kind in (*_KEY_TYPES.values(), np.int8)]
     return Examples(np.empty((rows, features), np.float32), *keys)
 
 
 def _take(
-    frame: pd.DataFrame, names: tuple[str, ...], chosen: NDArray[np.uint64] | None
+    frame: pd.DataFrame, names: tuple[str, ...], chosen: NDArray[np.uint64] | None, label: str
 ) -> tuple[Examples, dict[str, int]]:
     """Return one partition's examples, in its own order, and how many messages are dropped, by reason."""
     keys: list[Any] = [
         np.zeros(len(frame), kind) if name == COARSE and name not in frame.columns else frame[name].to_numpy(kind)
         for name, kind in _KEY_TYPES.items()
     ]
+    keys.append(frame[label].to_numpy(np.int8))
     kept = np.ones(len(frame), np.bool_) if chosen is None else is_sampled(keys[1], chosen)
     dropped = {OUTSIDE: int(np.count_nonzero(~kept))}
     matrix = np.empty((len(frame), len(names)), np.float32)
@@ -123,7 +130,7 @@ def _take(
             kept &= ~bad
     if kept.all():
         return Examples(matrix, *keys), dropped
-    return _select(Examples(matrix, *keys), kept), dropped
+    return select(Examples(matrix, *keys), kept), dropped
 
 
 def _in_order(examples: Examples) -> Examples:
@@ -132,10 +139,11 @@ def _in_order(examples: Examples) -> Examples:
     if bool((number[1:] >= number[:-1]).all()):
         return examples
     order = np.argsort(number, kind="stable")
-    return _select(examples, order)
+    return select(examples, order)
 
 
-def _select(examples: Examples, which: slice | NDArray[np.bool_] | NDArray[np.intp]) -> Examples:
+def select(examples: Examples, which: slice | NDArray[np.bool_] | NDArray[np.intp]) -> Examples:
+    """Return some of the examples."""
     arrays: list[Any] = [array[which] for array in examples]
     return Examples(*arrays)
 

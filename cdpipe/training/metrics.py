@@ -2,9 +2,13 @@
 
 import math
 from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+RATES: Final = ("accuracy", "precision", "recall", "f1", "specificity", "balanced_accuracy", "mcc", "macro_f1")
+"""Names of the rates, in the order of `Metrics`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class Metrics:
         Shares, 0 to 1.
     mcc
         Matthews correlation coefficient, -1 to 1; 0 where a row or column of the matrix is empty, as in scikit-learn.
+    macro_f1
+        Mean of the F1 of both classes; of one, where the other is neither true nor predicted.
     """
 
     true_negatives: int
@@ -32,6 +38,7 @@ class Metrics:
     specificity: float
     balanced_accuracy: float
     mcc: float
+    macro_f1: float
 
     def __eq__(self, other: object) -> bool:
         """Return True if all figures are equal; NaN equals NaN."""
@@ -54,23 +61,48 @@ def measure(truth: NDArray[np.integer], predicted: NDArray[np.integer]) -> Metri
     ValueError
         If the shapes differ or a label is neither 0 nor 1.
     """
-    tn, fp, fn, tp = count_confusion(truth, predicted)
+    return summarise(count_confusion(truth, predicted))
+
+
+def summarise(counts: tuple[int, int, int, int]) -> Metrics:
+    """Return the metrics of counts of true negatives, false positives, false negatives and true positives."""
+    rates = compute_rates(np.array(counts, np.int64))
+    return Metrics(*counts, *(float(rates[name]) for name in RATES))
+
+
+def compute_rates(counts: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+    """Compute the rates of many confusion matrices at once.
+
+    Parameters
+    ----------
+    counts
+        True negatives, false positives, false negatives and true positives, numbers >= 0, shape (..., 4).
+
+    Returns
+    -------
+    dict
+        By name, as in `RATES`: float64, shape (...); NaN where a rate is over nothing.
+
+    Examples
+    --------
+    >>> float(compute_rates(np.array([6, 2, 1, 3]))["precision"])
+    0.6
+    """
+    tn, fp, fn, tp = (counts[..., place] for place in range(4))
     recall, specificity = _share(tp, tp + fn), _share(tn, tn + fp)
-    balanced = [rate for rate in (recall, specificity) if not math.isnan(rate)]
-    spread = math.sqrt(tp + fp) * math.sqrt(tp + fn) * math.sqrt(tn + fp) * math.sqrt(tn + fn)
-    return Metrics(
-        true_negatives=tn,
-        false_positives=fp,
-        false_negatives=fn,
-        true_positives=tp,
-        accuracy=_share(tp + tn, tp + tn + fp + fn),
-        precision=_share(tp, tp + fp),
-        recall=recall,
-        f1=_share(2 * tp, 2 * tp + fp + fn),
-        specificity=specificity,
-        balanced_accuracy=sum(balanced) / len(balanced) if balanced else math.nan,
-        mcc=(tp * tn - fp * fn) / spread if spread else 0.0,
-    )
+    spread = np.sqrt(tp + fp) * np.sqrt(tp + fn) * np.sqrt(tn + fp) * np.sqrt(tn + fn)
+    f1 = _share(2 * tp, 2 * tp + fp + fn)
+    found = {
+        "accuracy": _share(tp + tn, tp + tn + fp + fn),
+        "precision": _share(tp, tp + fp),
+        "recall": recall,
+        "f1": f1,
+        "specificity": specificity,
+        "balanced_accuracy": _mean_of_both(recall, specificity),
+        "mcc": np.nan_to_num(_share(tp * tn - fp * fn, spread), nan=0.0),
+        "macro_f1": _mean_of_both(f1, _share(2 * tn, 2 * tn + fp + fn)),
+    }
+    return {name: found[name] for name in RATES}
 
 
 def count_confusion(truth: ArrayLike, predicted: ArrayLike) -> tuple[int, int, int, int]:
@@ -110,5 +142,12 @@ def _as_labels(values: ArrayLike, *, name: str) -> NDArray[np.uint8]:
     return array.astype(np.uint8)
 
 
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else math.nan
+def _share(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+    """Return part / whole, NaN where that is over nothing."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(whole > 0, np.true_divide(part, whole), np.nan))
+
+
+def _mean_of_both(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of two rates, or the one that is defined where the other is not."""
+    return np.where(np.isnan(one), other, np.where(np.isnan(other), one, (one + other) / 2))

@@ -1,7 +1,7 @@
 """Sampling: which vehicles a training sample keeps, drawn before any message is in memory."""
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 from cdpipe.columns import IS_ATTACKER, VEHICLE
 from cdpipe.kernels.draws.keyed import SAMPLE
 from cdpipe.kernels.draws.thresholds import bottom_k
-
-COLUMNS: Final = (VEHICLE, IS_ATTACKER)
-"""Columns that a sample is drawn from."""
 
 
 class Tally(NamedTuple):
@@ -33,13 +30,13 @@ class Tally(NamedTuple):
     attacked: NDArray[np.bool_]
 
 
-def tally(frames: Iterable[pd.DataFrame]) -> Tally:
-    """Count each vehicle's messages over partitions that have `COLUMNS`; no order of rows or parts matters."""
+def tally(frames: Iterable[pd.DataFrame], *, label: str = IS_ATTACKER) -> Tally:
+    """Count each vehicle's messages over partitions that have its hash and a label, in any order."""
     total = Tally(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.bool_))
     for frame in frames:
-        label = frame[IS_ATTACKER].to_numpy()
+        attacks = frame[label].to_numpy() == 1
         one = np.ones(len(frame), np.int64)
-        total = _add(Tally(frame[VEHICLE].to_numpy(np.uint64), one, label == 1), total)
+        total = _add(Tally(frame[VEHICLE].to_numpy(np.uint64), one, attacks), total)
     return total
 
 

@@ -1,6 +1,6 @@
 """Split: which labelled messages train a classifier and which test it."""
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from cdpipe.kernels.draws.keyed import SPLIT
 from cdpipe.kernels.draws.thresholds import choose_threshold, distinct, is_chosen
 from cdpipe.stages.order import settle_times
+
+if TYPE_CHECKING:
+    from cdpipe.training.params import TrainParams
 
 SplitBy = Literal["row", "vehicle", "time"]
 SPLITS: Final[tuple[SplitBy, ...]] = ("row", "vehicle", "time")
@@ -62,3 +65,27 @@ def split(
             "train.test_ratio or train.split, or train nothing: train.classifiers = []"
         )
     return test
+
+
+def require_both_labels(label: NDArray[np.int8], *, vehicle: NDArray[np.uint64], params: "TrainParams") -> None:
+    """Refuse to learn from messages that all have one label.
+
+    Parameters
+    ----------
+    label, vehicle
+        Of the messages that train, shape (n,).
+    params
+        What is to be learnt, and how it is tested.
+
+    Raises
+    ------
+    ValueError
+        Naming the label and what to change.
+    """
+    if np.unique(label).size > 1:
+        return
+    how = "train.split or train.test_ratio" if params.folds == 1 else "train.evaluation.folds"
+    raise ValueError(
+        f"all {label.size} training messages, of {distinct(vehicle).size} vehicles, have {params.label} = {label[0]}; "
+        f"change attack.ratio, {how}, or train nothing: train.classifiers = []"
+    )

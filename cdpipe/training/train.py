@@ -1,85 +1,36 @@
 """Train: features -> classifiers fitted on one part of the vehicles and measured on the other."""
 
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
 
-from cdpipe.kernels.draws.thresholds import distinct
+from cdpipe.columns import IS_ATTACKER, VEHICLE
 from cdpipe.limits import count_processors
-from cdpipe.spelling import word_choice
 from cdpipe.stages.ledger import Ledger
-from cdpipe.stages.params import Params
-from cdpipe.training.classifiers import CLASSIFIERS, FAST_TREES, Labels, Matrix, has_fast_engine
-from cdpipe.training.examples import Examples, gather_examples
-from cdpipe.training.metrics import Metrics, measure
-from cdpipe.training.sampling import COLUMNS, choose_vehicles, tally
-from cdpipe.training.split import SplitBy, split
+from cdpipe.training.classifiers import Labels, Matrix
+from cdpipe.training.evaluation.evaluate import evaluate
+from cdpipe.training.evaluation.folds import Folds, Vehicles, find_vehicles
+from cdpipe.training.evaluation.intervals import Estimate, estimate_rates, find_spread, profile_alarms
+from cdpipe.training.evaluation.resampling import Resampler
+from cdpipe.training.evaluation.result import Evaluation
+from cdpipe.training.evaluation.rounds import Judged, Tell, fit_and_judge
+from cdpipe.training.examples import Examples, Gathered, gather_examples
+from cdpipe.training.metrics import Metrics, count_confusion, measure, summarise
+from cdpipe.training.params import TrainParams
+from cdpipe.training.sampling import choose_vehicles, tally
+from cdpipe.training.split import require_both_labels, split
+
+__all__ = ["Fitted", "TrainParams", "Trained", "train", "train_parts"]
 
 NAME: Final = "train"
 VERSION: Final = 2
 
 Read = Callable[[Sequence[str] | None], Iterable[pd.DataFrame]]
 """Reads partitions one by one, all columns or some; may be called more than once."""
-
-
-class TrainParams(Params):
-    """Which classifiers learn, and how they are tested."""
-
-    classifiers: tuple[str, ...] = Field(
-        default=("RandomForest", "DecisionTree", "KNeighbors"),
-        description="any of " + ", ".join(CLASSIFIERS) + "; [] for none",
-    )
-    split: SplitBy = Field(
-        default="vehicle",
-        description="row, vehicle (none on both sides; by row flatters every score) or time (the last test)",
-    )
-    test_ratio: float = Field(default=0.2, gt=0, lt=1, description="share that tests")
-    seed: int = Field(default=42, ge=0, lt=2**63, description="seed of the sample, of the split and of the classifiers")
-    sample_rows: int | None = Field(
-        default=None,
-        ge=1,
-        le=10**15,
-        description="train and test on whole vehicles with at most this many messages; default: all",
-    )
-    trees: int = Field(default=100, ge=1, le=1_000_000, description="trees of the random forest")
-    neighbors: int = Field(default=5, ge=1, le=1_000_000, description="neighbours of KNeighbors")
-    scale: bool = Field(default=False, description="KNeighbors: count distance in standard deviations of each feature")
-    engine: Literal["scikit-learn", "intelex"] = Field(
-        default="scikit-learn",
-        description="who grows the random forest: scikit-learn, or intelex (pip install cdpipe[fast])",
-    )
-
-    @field_validator("classifiers")
-    @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name not in CLASSIFIERS:
-                raise ValueError(f"{name!r} is no classifier here; {word_choice(name, CLASSIFIERS)}")
-        return tuple(dict.fromkeys(names))
-
-    @field_validator("engine")
-    @classmethod
-    def _installed(cls, engine: str) -> str:
-        if engine == "intelex" and not has_fast_engine():
-            raise ValueError(
-                "scikit-learn-intelex is not installed; pip install 'cdpipe[fast]' (x86-64 only), or leave it out"
-            )
-        return engine
-
-    @model_validator(mode="after")
-    def _can_be_grown(self) -> "TrainParams":
-        if self.engine == "intelex" and self.trees > FAST_TREES:
-            raise ValueError(
-                f"train.trees is {self.trees} but train.engine = 'intelex' grows at most {FAST_TREES}; lower it, or "
-                "set train.engine = 'scikit-learn'"
-            )
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +42,18 @@ class Fitted:
     classifier
         Its name.
     metrics
-        On the test side.
+        On the test side, or of all folds and repeats together.
     fit_s, predict_s
         Seconds to fit and to predict.
+    estimates
+        By name, each rate with its interval of 95 %, by resampling vehicles.
     """
 
     classifier: str
     metrics: Metrics
     fit_s: float
     predict_s: float
+    estimates: dict[str, Estimate] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +69,13 @@ class Trained:
     features
         Names of the features, in order.
     train_rows, test_rows
-        Messages on each side.
+        Messages on each side; with folds, those that train in a round, on average, and those that test in a repeat.
     test_vehicles
         Vehicles of the test side: with few, metrics say little, however many messages those sent.
     majority_rate
         Accuracy of always naming the commoner class of the test side: what a classifier must beat.
+    evaluation
+        Of folds, if they were asked for.
     """
 
     fitted: tuple[Fitted, ...]
@@ -129,6 +85,7 @@ class Trained:
     test_rows: int
     test_vehicles: int
     majority_rate: float
+    evaluation: Evaluation | None = None
 
 
 def train(frame: pd.DataFrame, params: TrainParams, *, threads: int | None = None) -> Trained:
@@ -157,12 +114,7 @@ def train(frame: pd.DataFrame, params: TrainParams, *, threads: int | None = Non
 
 
 def train_parts(
-    read: Read,
-    params: TrainParams,
-    *,
-    rows: int,
-    threads: int | None = None,
-    tell: Callable[[str, int, int], object] | None = None,
+    read: Read, params: TrainParams, *, rows: int, threads: int | None = None, tell: Tell | None = None
 ) -> Trained:
     """Fit and measure the classifiers on partitions, which are read one by one.
 
@@ -179,35 +131,43 @@ def train_parts(
     threads
         As for `train`.
     tell
-        Called before each classifier is fitted, with its name, which it is, and of how many.
+        Called before each classifier is fitted, with its name, which it is, and of how many; with folds, anew for each
+        way to make them.
 
     Raises
     ------
     ValueError
         As for `train`.
     """
+    _require_label(read, params)
     chosen = None
     if params.sample_rows is not None and params.sample_rows < rows:
-        chosen = choose_vehicles(tally(read(COLUMNS)), rows=params.sample_rows, seed=params.seed)
+        counted = tally(read((VEHICLE, params.label)), label=params.label)
+        chosen = choose_vehicles(counted, rows=params.sample_rows, seed=params.seed)
         rows = params.sample_rows
-    gathered = gather_examples(read(None), rows=rows, stage=NAME, chosen=chosen)
-    ledger, examples = gathered.ledger, gathered.examples
-    if ledger.rows_out == 0:
-        why = dict(ledger.dropped) or "none at all"
-        raise ValueError(f"no row of {ledger.rows_in} has all features ({why}); choose other features")
-    test = _split(examples, params)
-    sides = examples.matrix[~test], examples.label[~test], examples.matrix[test], examples.label[test]
-    vehicles, share = distinct(examples.vehicle[test]).size, float(sides[3].mean())
-    names = gathered.names
-    del gathered, examples  # the sides are copies
+    gathered = gather_examples(read(None), rows=rows, stage=NAME, chosen=chosen, label=params.label)
+    if gathered.ledger.rows_out == 0:
+        why = dict(gathered.ledger.dropped) or "none at all"
+        raise ValueError(f"no row of {gathered.ledger.rows_in} has all features ({why}); choose other features")
     working = threads or count_processors()
-    fitted = []
-    for number, name in enumerate(params.classifiers, 1):
-        if tell is not None:
-            tell(name, number, len(params.classifiers))
-        fitted.append(_fit(name, params, *sides, threads=working))
-    testing = len(sides[3])
-    return Trained(tuple(fitted), ledger, names, test.size - testing, testing, vehicles, max(share, 1 - share))
+    if params.evaluation.enabled:
+        return _train_folds(gathered, params, threads=working, tell=tell)
+    sides = _split_sides(gathered.examples, params)
+    ledger, names = gathered.ledger, gathered.names
+    del gathered  # the sides are copies
+    return _train_once(sides, ledger, names, params, threads=working, tell=tell)
+
+
+def _require_label(read: Read, params: TrainParams) -> None:
+    """Refuse to learn a label that the messages do not have; each has the usual one."""
+    if params.label == IS_ATTACKER:
+        return
+    first = next(iter(read(None)), None)
+    if first is not None and params.label not in first.columns:
+        raise ValueError(
+            f"train.label is {params.label!r}, but the messages have no such column, only {IS_ATTACKER!r}; leave "
+            "train.label out"
+        )
 
 
 def _split(examples: Examples, params: TrainParams) -> NDArray[np.bool_]:
@@ -221,22 +181,109 @@ def _split(examples: Examples, params: TrainParams) -> NDArray[np.bool_]:
         time_us=examples.time_us,
         coarse=examples.coarse,
     )
-    label = examples.label[~test]
-    if np.unique(label).size == 1:
-        raise ValueError(
-            f"all {label.size} training messages, of {distinct(examples.vehicle[~test]).size} vehicles, have "
-            f"isAttacker = {label[0]}; change attack.ratio, train.split or train.test_ratio, or train nothing: "
-            "train.classifiers = []"
-        )
+    require_both_labels(examples.label[~test], vehicle=examples.vehicle[~test], params=params)
     return test
 
 
-def _fit(
-    name: str, params: TrainParams, train_x: Matrix, train_y: Labels, test_x: Matrix, test_y: Labels, *, threads: int
-) -> Fitted:
-    start = time.perf_counter()
-    predict = CLASSIFIERS[name](params, train_x, train_y, threads)
-    fitted = time.perf_counter()
-    predicted = predict(test_x)
-    done = time.perf_counter()
-    return Fitted(name, measure(test_y, predicted), fitted - start, done - fitted)
+class _Sides(NamedTuple):
+    """What trains and what tests, and the vehicles of the latter."""
+
+    train_x: Matrix
+    train_y: Labels
+    test_x: Matrix
+    test_y: Labels
+    vehicles: Vehicles
+
+
+def _split_sides(examples: Examples, params: TrainParams) -> _Sides:
+    test = _split(examples, params)
+    label = examples.label[test]
+    return _Sides(
+        examples.matrix[~test],
+        examples.label[~test],
+        examples.matrix[test],
+        label,
+        find_vehicles(examples.vehicle[test], label),
+    )
+
+
+def _train_once(
+    sides: _Sides,
+    ledger: Ledger,
+    names: tuple[str, ...],
+    params: TrainParams,
+    *,
+    threads: int,
+    tell: Tell | None,
+) -> Trained:
+    """Fit and measure the classifiers on the sides of one split."""
+    fitted = []
+    for number, name in enumerate(params.classifiers, 1):
+        if tell is not None:
+            tell(name, number, len(params.classifiers))
+        _judge, verdict, fit_s, predict_s = fit_and_judge(
+            name, params, sides.train_x, sides.train_y, sides.test_x, threads=threads
+        )
+        estimates = _estimate(verdict.label, sides, params)
+        fitted.append(Fitted(name, measure(sides.test_y, verdict.label), fit_s, predict_s, estimates))
+    share = float(sides.test_y.mean())
+    return Trained(
+        tuple(fitted),
+        ledger,
+        names,
+        len(sides.train_y),
+        len(sides.test_y),
+        sides.vehicles.hashes.size,
+        max(share, 1 - share),
+    )
+
+
+def _estimate(alarm: Labels, sides: _Sides, params: TrainParams) -> dict[str, Estimate]:
+    """Estimate the rates of alarms on the test side by resampling its vehicles."""
+    vehicles = sides.vehicles
+    alarms = profile_alarms(vehicles.code, sides.test_y, alarm, vehicles=vehicles.hashes.size)
+    resampler = Resampler(vehicles.attacks, params.seed, params.evaluation.resamples)
+    if not resampler.is_able:
+        return estimate_rates(alarms, None, None)
+    spread = find_spread(vehicles=vehicles.hashes.size, folds=1)
+    return estimate_rates(alarms, resampler.add_up([alarms])[0], spread)
+
+
+def _train_folds(gathered: Gathered, params: TrainParams, *, threads: int, tell: Tell | None) -> Trained:
+    """Fit and measure the classifiers fold by fold, or as `folds = 1` has it on one split, and evaluate them."""
+    examples, once = gathered.examples, params.folds == 1
+    split_once = np.where(_split(examples, params), 0, -1).astype(np.int16) if once else None
+    found = evaluate(examples, gathered.names, params, split=split_once, threads=threads, tell=tell)
+    share, tests = found.evaluation.positive_share, found.evaluation.messages
+    rounds = found.evaluation.folds
+    training = examples.label.size - tests if once else round(tests * (rounds - 1) / rounds)
+    results = {each.classifier: each for each in found.evaluation.classifiers}
+    fitted = tuple(
+        Fitted(
+            name,
+            _measure_all(examples, judged, found.folds),
+            sum(each.fit_s for each in judged),
+            sum(each.predict_s for each in judged),
+            results[name].rates,
+        )
+        for name, judged in found.judged.items()
+    )
+    return Trained(
+        fitted,
+        gathered.ledger,
+        gathered.names,
+        training,
+        tests,
+        found.evaluation.vehicles,
+        max(share, 1 - share),
+        found.evaluation,
+    )
+
+
+def _measure_all(examples: Examples, judged: list[Judged], folds: list[Folds]) -> Metrics:
+    """Measure a classifier over all messages that test, in all repeats together."""
+    counts = np.zeros(4, np.int64)
+    for each, fold in zip(judged, folds, strict=True):
+        counts += count_confusion(examples.label[fold >= 0], each.alarm[fold >= 0])
+    tn, fp, fn, tp = counts.tolist()
+    return summarise((tn, fp, fn, tp))

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from cdpipe.training.classifiers import CLASSIFIERS, Labels, Matrix
 from cdpipe.training.examples import Examples, gather_examples
 from cdpipe.training.metrics import Metrics, measure
+from cdpipe.training.params import TrainParams
 from cdpipe.training.sampling import choose_vehicles, tally
 from cdpipe.training.split import split
-from cdpipe.training.train import NAME, TrainParams
+from cdpipe.training.train import NAME
 
 Test = Callable[[pd.DataFrame], Metrics]
 """Tests a classifier on the test side of a frame."""
@@ -51,11 +52,11 @@ def train_for_transfer(frame: pd.DataFrame, params: TrainParams, *, threads: int
     learnt = _take_side(frame, params, tests=False)
     if np.unique(learnt.label).size == 1:
         raise ValueError(f"all {learnt.label.size} training messages have one label; change attack.ratio")
-    predict = CLASSIFIERS[params.classifiers[0]](params, learnt.matrix, learnt.label, threads)
+    judge = CLASSIFIERS[params.classifiers[0]](params, learnt.matrix, learnt.label, threads)
 
     def test(other: pd.DataFrame) -> Metrics:
         side = _take_side(other, params, tests=True)
-        return measure(side.label, predict(side.matrix))
+        return measure(side.label, judge(side.matrix).label)
 
     return test
 
@@ -78,6 +79,6 @@ def _take_side(frame: pd.DataFrame, params: TrainParams, *, tests: bool) -> Side
 def _gather(frame: pd.DataFrame, params: TrainParams) -> Examples:
     """Return the examples of a frame, of a sample of its vehicles where one is asked for."""
     if params.sample_rows is None or params.sample_rows >= len(frame):
-        return gather_examples([frame], rows=len(frame), stage=NAME).examples
-    chosen = choose_vehicles(tally([frame]), rows=params.sample_rows, seed=params.seed)
-    return gather_examples([frame], rows=params.sample_rows, stage=NAME, chosen=chosen).examples
+        return gather_examples([frame], rows=len(frame), stage=NAME, label=params.label).examples
+    chosen = choose_vehicles(tally([frame], label=params.label), rows=params.sample_rows, seed=params.seed)
+    return gather_examples([frame], rows=params.sample_rows, stage=NAME, chosen=chosen, label=params.label).examples

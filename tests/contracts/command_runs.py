@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from contract_data import config_of
 
 from cdpipe.cli import main
-from cdpipe.training.train import CLASSIFIERS
+from cdpipe.training.classifiers import CLASSIFIERS
 
 TINY = {"trees": 5, "neighbors": 1, "split": "row", "classifiers": [*CLASSIFIERS]}
 """Two vehicles cannot be split by vehicle with a class on each side."""

@@ -16,8 +16,8 @@ from sklearn import metrics as oracle
 from cdpipe import run
 from cdpipe.engine.graph import partition as graph
 from cdpipe.probe.probe import ProbeResult
+from cdpipe.training.classifiers import CLASSIFIERS
 from cdpipe.training.metrics import measure
-from cdpipe.training.train import CLASSIFIERS
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,8 @@ from observing import observing
 
 from cdpipe import run
 from cdpipe.synthetic.generator import SynthParams, synthesize
-from cdpipe.training.train import CLASSIFIERS, TrainParams, train
+from cdpipe.training.classifiers import CLASSIFIERS
+from cdpipe.training.train import TrainParams, train
 
 EVERY_CLASSIFIER = {"classifiers": [*CLASSIFIERS]}
 ATTACK_OF_RUNS = {"kind": "swap_rand"}  # the one that rests on most of what other partitions hold

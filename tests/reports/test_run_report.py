@@ -49,14 +49,20 @@ def test_the_file_is_strict_json_with_null_for_a_rate_over_nothing(tmp_path):
     assert {name: said for name, said in read.items() if name not in (FILES, SEAL)} == report().as_dict()
     classifier = read["training"]["classifiers"][0]
     assert (classifier["precision"], classifier["recall"], classifier["accuracy"]) == (None, None, 1.0)
-    assert set(classifier) == {"name", "fit_s", "predict_s", *DEGENERATE.as_dict()}
+    assert set(classifier) == {"name", "fit_s", "predict_s", "intervals", *DEGENERATE.as_dict()}
     assert read["ledgers"] == [
         {"stage": "clean", "rows_in": 5, "rows_out": 4, "dropped": {"no position": 1}, "notes": {}}
     ]
     assert read["projections"] == [{"what": "streaming", "needed_bytes": 10, "limit_bytes": 20}]
     assert read["absent_columns"] == {"coreData_heading": ["a.csv"]}
     assert read["conventions"] == {
-        "a.csv": {"counted": ["coreData_speed"], "whole_seconds": False, "time_zone": "UTC", "format": "csv"}
+        "a.csv": {
+            "counted": ["coreData_speed"],
+            "whole_seconds": False,
+            "time_zone": "UTC",
+            "format": "csv",
+            "mapped": [],
+        }
     }
     assert read["outputs"] == {"report": "out/report.json"}
 

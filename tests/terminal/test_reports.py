@@ -14,8 +14,9 @@ from cdpipe.stages.gather.conventions import USUAL
 from cdpipe.stages.ledger import Ledger
 from cdpipe.terminal.progress import Progress, TerminalProgress
 from cdpipe.terminal.reports import follow, show_cache, show_report
+from cdpipe.training.classifiers import CLASSIFIERS
 from cdpipe.training.metrics import measure
-from cdpipe.training.train import CLASSIFIERS, Fitted, Trained
+from cdpipe.training.train import Fitted, Trained
 
 MANY = 45_000_000
 METRICS = measure(np.repeat([0, 0, 1, 1], [60, 5, 7, 30]), np.repeat([0, 1, 0, 1], [60, 5, 7, 30]))

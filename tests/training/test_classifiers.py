@@ -3,7 +3,8 @@ import pytest
 from pydantic import ValidationError
 
 from cdpipe.training import classifiers
-from cdpipe.training.train import CLASSIFIERS, TrainParams
+from cdpipe.training.classifiers import CLASSIFIERS
+from cdpipe.training.train import TrainParams
 
 EVERY = tuple(CLASSIFIERS)
 
@@ -16,7 +17,7 @@ def test_the_number_of_threads_changes_no_bit(name, monkeypatch):
     x, y = rng.normal(size=(2_000, 4)).astype(np.float32), rng.integers(0, 2, 2_000).astype(np.int8)
     test = rng.normal(size=(1_000, 4)).astype(np.float32)
     params = TrainParams(trees=30)  # an even number of trees and random labels: many ties
-    labels = [CLASSIFIERS[name](params, x, y, threads)(test) for threads in (1, 2)]
+    labels = [CLASSIFIERS[name](params, x, y, threads)(test).label for threads in (1, 2)]
     assert labels[0].dtype == np.int8
     assert 0 < labels[0].sum() < 1_000
     np.testing.assert_array_equal(*labels)
@@ -29,6 +30,6 @@ def test_an_engine_that_is_not_installed_is_refused_before_anything_runs():
 
 
 def test_more_trees_than_the_fast_engine_grows_are_refused(monkeypatch):
-    monkeypatch.setattr("cdpipe.training.train.has_fast_engine", lambda: True)
+    monkeypatch.setattr("cdpipe.training.params.has_fast_engine", lambda: True)
     with pytest.raises(ValidationError, match=r"train\.trees is 7000 but .*at most 6024; lower it"):
         TrainParams(engine="intelex", trees=7_000)

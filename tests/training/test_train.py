@@ -13,9 +13,10 @@ from sklearn.utils import check_array
 
 from cdpipe import train
 from cdpipe.training import classifiers
+from cdpipe.training.classifiers import CLASSIFIERS
 from cdpipe.training.metrics import measure
 from cdpipe.training.split import SPLITS, split
-from cdpipe.training.train import CLASSIFIERS, TrainParams, train_parts
+from cdpipe.training.train import TrainParams, train_parts
 
 FEATURES = ["x_pos", "y_pos", "coreData_speed"]
 EVERY = tuple(CLASSIFIERS)
@@ -143,7 +144,7 @@ def test_more_neighbours_than_messages_is_an_error_naming_both():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"classifiers": ("SVM",)}, "'SVM' is no classifier here; use any of RandomForest"),
+        ({"classifiers": ("SVM",)}, "'SVM' is no classifier here; use one of RandomForest"),
         ({"test_ratio": 0}, "test_ratio"),
         ({"test_ratio": 1}, "test_ratio"),
         ({"trees": 0}, "trees"),

@@ -40,6 +40,7 @@ _OWNER: Final = "owner.json"
 
 _OBJECT: Final = re.compile(
     rf"{DATASET}/{PARTS}|{re.escape(REJECTS)}|{re.escape(REPORT)}|{re.escape(_OWNER)}|confusion_[A-Za-z]+\.png"
+    r"|evaluation_[a-z]+\.(csv|tex|png)|predictions\.parquet"
 )
 """What a run puts below its prefix."""
 

@@ -35,6 +35,12 @@ CLAIM: Final = 10
 """What a sequence attack claims of a vehicle or a message."""
 KIND: Final = 11
 """Which attack of a mix a vehicle makes."""
+RESAMPLE: Final = 12
+"""Which vehicles are in a resample."""
+FOLD: Final = 13
+"""Order in which vehicles or rows are dealt to folds."""
+PERMUTE: Final = 14
+"""Order in which a feature's values are given to other messages."""
 
 Words = NDArray[np.uint64]
 Floats = NDArray[np.float64]
