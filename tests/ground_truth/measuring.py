@@ -34,10 +34,10 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """`right`, `mixed` or `wrong`."""
+        """`right`, `mixed`, `disturbed` (no class, as others had the cores) or `wrong`."""
         if self.bound in self.workload.accepted:
             return "right"
-        return "mixed" if self.bound is Bound.MIXED else "wrong"
+        return {Bound.MIXED: "mixed", Bound.DISTURBED: "disturbed"}.get(self.bound, "wrong")
 
 
 def read_figures(used: ProbeResult) -> dict[str, float]:

@@ -24,11 +24,13 @@ from .measuring import Outcome, describe_shares, measure
 from .outsiders import keep_core_busy
 from .workloads import WORKLOADS
 
-VERDICTS: Final = ("right", "mixed", "wrong")
+VERDICTS: Final = ("right", "mixed", "disturbed", "wrong")
 _WIDTH: Final = 120
 """Of what is printed where there is no terminal, so that the table of classes fits."""
 
 _LEAST_RIGHT, _MOST_WRONG, _LEAST_AGREED = 0.95, 0.02, 0.9
+_MOST_DISTURBED = 0.01
+"""Of the runs on an idle machine: more, and it was not idle, or the probe sees others where there are none."""
 
 
 def run_all(
@@ -65,6 +67,18 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         row[str(each.bound)] = row.get(str(each.bound), 0) + 1
     workloads = len({each.workload.name for each in outcomes})
     return {"workloads": workloads, **{name: counts[name] for name in VERDICTS}, "confusion": confusion}
+
+
+def are_named(outcomes: Sequence[Outcome]) -> bool:
+    """Return True if enough runs are right, idle and busy each, few are wrong, and few on an idle machine disturbed."""
+    for busy in (False, True):
+        counted = Counter(each.verdict for each in outcomes if each.busy == busy)
+        runs = counted.total()
+        if counted["right"] < _LEAST_RIGHT * runs or counted["wrong"] > _MOST_WRONG * runs:
+            return False
+        if not busy and counted["disturbed"] > _MOST_DISTURBED * runs:
+            return False
+    return True
 
 
 def _expected(workload: Workload) -> str:
@@ -142,10 +156,7 @@ def _run(chosen: Sequence[Workload], checked: Sequence[str], said: argparse.Name
     if cells:
         console.print(causes.sum_up(cells))
     console.print(f"{time.monotonic() - start_s:.0f} s")
-    summary = summarise(outcomes)
-    runs = sum(summary[verdict] for verdict in VERDICTS)
-    named = summary["right"] >= _LEAST_RIGHT * runs and summary["wrong"] <= _MOST_WRONG * runs
-    return bool(named and causes.count_agreed(cells) >= _LEAST_AGREED * len(cells))
+    return bool(are_named(outcomes) and causes.count_agreed(cells) >= _LEAST_AGREED * len(cells))
 
 
 def _write(file: str, outcomes: Sequence[Outcome], skipped: dict[str, str], cells: Sequence[causes.Cell]) -> None:

@@ -68,7 +68,7 @@ def draw_scalings(subject: Subject, name: str, place: str) -> str:
     left = f"<p>Drawn are the {len(chosen)} of {count:,} that grow fastest; the table has all.</p>\n"
     content = fold(f'<div class="plots">\n{plots}\n</div>', len(chosen), "plots")
     told = f"<p>{legend}</p>\n{left if count > len(chosen) else ''}{content}"
-    return head_section(f"Growth on {name}", place, told)
+    return head_section(f"How time and memory grow on {name}", place, told)
 
 
 def _choose(scalings: Sequence[Scaling]) -> Sequence[Scaling]:
