@@ -52,7 +52,7 @@ class InputParams(ConventionParams):
 
 
 class LabelParams(Params):
-    """Labels that the input has: with them nobody is attacked (attack.kind = "given")."""
+    """Labels that the input has: with them nobody is attacked, and attack.kind is given."""
 
     column: str = Field(default="isAttacker", min_length=1, description="the input's column that says who attacks")
     false_column: str | None = Field(
