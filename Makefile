@@ -51,7 +51,7 @@ MINUTES ?= 60
 READER ?=
 KEEP ?=
 
-.PHONY: help test test-all lint bench bench-full compare gate-proof regressions bisect peers ground-truth torture fuzz clean
+.PHONY: help test test-all lint bench bench-full compare gate-proof regressions bisect peers ground-truth torture fuzz docs dist clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -154,5 +154,17 @@ fuzz: $(ENV)  ## coverage-guided fuzzing of the readers: MINUTES=60 READER=csv,j
 	  PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,fuzz]'
 	$(BIN)/python -m tests.fuzz --minutes '$(MINUTES)' --reader '$(READER)' $(if $(KEEP),--keep)
 
+# The documentation site, in .site; a warning is an error.
+docs: $(ENV)  ## the documentation site, in .site/docs
+	@$(BIN)/python -c 'import sphinx, furo' 2>/dev/null || \
+	  PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,docs]'
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs .site/docs
+
+# What a release is: a wheel and a source distribution, checked, and the commands of README from the second.
+dist: $(ENV)  ## wheel and source distribution in dist/, checked
+	@rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+
 clean:  ## remove what make made, environments too
-	@rm -rf .venv .asv cdpipe-out build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .asv .site cdpipe-out build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
