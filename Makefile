@@ -115,6 +115,7 @@ bench-suite: $(ENV)
 	echo "  .asv/results                            the samples"
 	echo "  $(OUT)/run                    one run of the pipeline: report.json, pictures, labelled data"
 	cat $(OUT)/others.txt
+	python -m benchmarks disturbed "$$(git rev-parse HEAD)"
 	exit $$failed
 
 # The verdict's statistics and exit statuses: docs/gate.md. The comment for a pull request is written beside the figures.

@@ -15,6 +15,7 @@ USAGE = (
     "       python -m benchmarks machine [NAME]   register this machine with asv, unless it is known\n"
     "       python -m benchmarks pins             pin in constraints.txt what is installed\n"
     "       python -m benchmarks migrate [RESULTS]  rewrite results of the suite as it was, once (.asv/results)\n"
+    "       python -m benchmarks disturbed COMMIT [RESULTS]  say which timed samples others disturbed (.asv/results)\n"
     "       python -m benchmarks regressions [SITE]  list steps upwards on asv's site; 1 if one is new (.asv/html)\n"
     "       python -m benchmarks bisect BENCHMARK GOOD BAD  name the commit that made a benchmark slower or larger\n"
     "       python -m benchmarks peers [OPTIONS]  hold cdpipe against polars, DuckDB and pandas; --help says how\n"
@@ -80,6 +81,13 @@ def _migrate(results: str = str(_pins.HERE / ".asv" / "results")) -> int:
     return 0
 
 
+def _list_disturbed(commit: str, results: str = str(_pins.HERE / ".asv" / "results")) -> int:
+    from benchmarks import _contention
+
+    sys.stdout.write(_contention.summarise(Path(results) / "contention", commit))
+    return 0
+
+
 def _list_regressions(site: str = str(_pins.HERE / ".asv" / "html")) -> int:
     from benchmarks import _regressions
 
@@ -108,6 +116,7 @@ COMMANDS: Final[dict[str, tuple[Callable[..., int], int, int]]] = {
     "machine": (_register, 0, 1),
     "pins": (_pin, 0, 0),
     "migrate": (_migrate, 0, 1),
+    "disturbed": (_list_disturbed, 1, 2),
     "regressions": (_list_regressions, 0, 1),
     "bisect": (_bisect, 3, 3),
     "peers": (_measure_peers, 0, sys.maxsize),

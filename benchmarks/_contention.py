@@ -153,6 +153,30 @@ def find_notes() -> Path | None:
     return Path(folder) / results / "contention" / f"{commit[:8]}-{environment}.jsonl"
 
 
+def summarise(folder: Path, commit: str) -> str:
+    """Return lines on the samples of a commit that were disturbed: how many, and which benchmarks stayed so."""
+    notes = [note for path in sorted(folder.glob(f"{commit[:8]}-*.jsonl")) for note in read_notes(path)]
+    tries = [sample["tries"] for note in notes for sample in note["samples"]]
+    if not tries:
+        return f"No timed sample of {commit[:8]} is noted in {folder}.\n"
+    stayed: dict[str, list[int]] = {}
+    for note in notes:
+        count = sum(_read_use(sample).disturbance > 1 for sample in note["samples"])
+        if count:
+            name = note["benchmark"] + (f"({', '.join(note['params'])})" if note["params"] else "")
+            stayed.setdefault(f"{name}, round {note['round']}", []).append(count)
+    again = sum(count > 1 for count in tries)
+    lines = [
+        f"{again} of {len(tries)} timed samples were disturbed and measured again; in these some stayed disturbed:"
+    ]
+    lines += [f"  {name}: {sum(counts)} samples" for name, counts in stayed.items()]
+    return "\n".join(lines if stayed else [lines[0].partition(";")[0] + "; none stayed so."]) + "\n"
+
+
+def _read_use(sample: dict[str, Any]) -> Use:
+    return Use(**{name: value for name, value in sample.items() if name != "tries"})
+
+
 def read_notes(path: Path) -> list[dict[str, Any]]:
     """Return the lines of a file that `keep` wrote; one that was cut short by a kill is left out."""
     found = []

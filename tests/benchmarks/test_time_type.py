@@ -9,6 +9,7 @@ from asv_runner.benchmarks import benchmark_types
 from asv_runner.discovery import disc_benchmarks
 
 from benchmarks import _contention, _sizes, _time_type
+from benchmarks.__main__ import main
 from benchmarks._contention import LONG_S, MOST_OTHERS, MOST_WAIT, Stopwatch, Use
 from benchmarks._time_type import MOST_TRIES, PatientTime, PatientTimer, PatientTimeraw, register
 
@@ -185,3 +186,26 @@ def test_a_process_a_sample_is_looked_at_from_outside(monkeypatch):
     ((_name, _params, uses, _tries),) = kept
     assert all(use.seconds > sample for use, sample in zip(uses, samples, strict=True))
     assert all(use.cpu_seconds > 0 for use in uses)
+
+
+def test_what_stayed_disturbed_is_named(tmp_path, capsys):
+    quiet = {"seconds": 0.1, "cpu_seconds": 0.1, "wait_seconds": 0.0, "others_share": 0.0, "tries": 1}
+    disturbed = quiet | {"wait_seconds": 0.05, "tries": 3}
+    notes = [
+        {"benchmark": "a.time_x", "params": ["'1M'"], "round": 1, "samples": [quiet, disturbed, disturbed]},
+        {"benchmark": "a.time_x", "params": ["'1M'"], "round": 2, "samples": [quiet | {"tries": 2}]},
+        {"benchmark": "b.time_y", "params": [], "round": 1, "samples": [quiet]},
+    ]
+    folder = tmp_path / "contention"
+    folder.mkdir()
+    (folder / "c0ffeec0-env.jsonl").write_text("".join(json.dumps(note) + "\n" for note in notes))
+    assert main(["disturbed", "c0ffee" * 6, str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "3 of 5 timed samples were disturbed and measured again; in these some stayed disturbed:",
+        "  a.time_x('1M'), round 1: 2 samples",
+    ]
+    (folder / "c0ffeec0-env.jsonl").write_text(json.dumps(notes[1]) + "\n")
+    main(["disturbed", "c0ffee" * 6, str(tmp_path)])
+    assert capsys.readouterr().out == "1 of 1 timed samples were disturbed and measured again; none stayed so.\n"
+    main(["disturbed", "deadbeef", str(tmp_path)])
+    assert "No timed sample of deadbeef" in capsys.readouterr().out
