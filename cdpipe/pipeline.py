@@ -37,6 +37,7 @@ from cdpipe.reports.evaluation_files import EVALUATION_FILES, write_evaluation
 from cdpipe.reports.run_report import RunReport, describe_machine, describe_versions
 from cdpipe.reports.training_notes import write_notes
 from cdpipe.stages.gather.conventions import describe_conventions
+from cdpipe.training.evaluation.memory import find_need
 from cdpipe.training.params import TrainParams
 from cdpipe.training.train import Trained, train_parts
 
@@ -171,12 +172,16 @@ def _run(config: RunConfig, held: ExitStack, opened: ExitStack, announcer: Annou
 
 def _project_training(config: RunConfig, params: TrainParams, prepared: Prepared, threads: int) -> Projection:
     rows = prepared.entry.manifest.rows
+    features = read_types(prepared.entry.parts[0], known=prepared.entry.written[0]).shape[1]
+    further = find_need(params.evaluation, features=features, classifiers=len(params.classifiers))
     return project_training(
         rows=rows if params.sample_rows is None else min(rows, params.sample_rows),
-        features=read_types(prepared.entry.parts[0], known=prepared.entry.written[0]).shape[1],
+        features=features,
         trees=params.trees if "RandomForest" in params.classifiers else 1,
         threads=threads,
         limit_bytes=own_limit_bytes(config),
+        further_row_bytes=further.row,
+        further_bytes=further.fixed,
     )
 
 

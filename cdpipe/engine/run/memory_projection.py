@@ -114,7 +114,16 @@ def fit_streaming(wish: Fit, *, limit_bytes: int, facts_bytes: int = 0, keep_blo
     return wish
 
 
-def project_training(*, rows: int, features: int, trees: int, limit_bytes: int, threads: int = 1) -> Projection:
+def project_training(
+    *,
+    rows: int,
+    features: int,
+    trees: int,
+    limit_bytes: int,
+    threads: int = 1,
+    further_row_bytes: int = 0,
+    further_bytes: int = 0,
+) -> Projection:
     """Project the peak of training, which holds its rows.
 
     Trees that are fully grown have at most two nodes for each row that they can tell apart, which is what noise as
@@ -132,13 +141,16 @@ def project_training(*, rows: int, features: int, trees: int, limit_bytes: int, 
         Memory that there is.
     threads
         Trees that grow at a time.
+    further_row_bytes, further_bytes
+        What an evaluation needs besides, for each row and in all.
     """
     forest = TREE_ROW_BYTES * max(1.0, BAG_SHARE * trees) + GROWING_ROW_BYTES * min(trees, threads)
-    row = TRAINING_ROW_BYTES + FEATURE_BYTES * features + forest
-    most = max(0, int((limit_bytes - BASE_BYTES) / row))
+    row = TRAINING_ROW_BYTES + FEATURE_BYTES * features + forest + further_row_bytes
+    fixed = BASE_BYTES + further_bytes
+    most = max(0, int((limit_bytes - fixed) / row))
     fewer = f"set train.sample_rows to {most:,} or fewer" if most else "narrow clean.filters"
     way_out = f"{fewer}, or train.trees lower, or train HistGradientBoosting instead of RandomForest"
-    return Projection(f"training on {rows:,} rows", BASE_BYTES + int(rows * row), limit_bytes, way_out)
+    return Projection(f"training on {rows:,} rows", fixed + int(rows * row), limit_bytes, way_out)
 
 
 def require_fit(projection: Projection) -> None:

@@ -19,10 +19,10 @@ MOST_FALSE: Final = 0.01
 LEAST_HONEST: Final = 100
 """Honest messages that a fold must have, for 1 % of them to be one at least."""
 
-_MOST_BINS: Final = 96
-_LEAST_BINS: Final = 16
-_CELLS: Final = 4_000_000
-"""Vehicles x bins that a profile has at most, unless it had fewer bins than the least."""
+MOST_BINS: Final = 96
+LEAST_BINS: Final = 4
+CELLS: Final = 4_000_000
+"""Vehicles x bins that the profiles of all folds have at most, unless they had fewer bins than the least."""
 
 _GRID: Final = np.unique(np.concatenate([np.linspace(0, 1, 101), np.geomspace(1e-4, 0.1, 61)]))
 """Rates at which curves are told."""
@@ -154,13 +154,14 @@ def estimate_rankings(
     values = rank([count_steps(score, label) for score, label, _code in folds])
     if spread is None:
         return {name: estimate(float(values[name]), None, None) for name in RANKINGS}
-    bins = [profile_scores(*each, vehicles=vehicles) for each in folds]
+    cells = CELLS // len(folds)
+    bins = [profile_scores(*each, vehicles=vehicles, cells=cells) for each in folds]
     resampled = rank([as_steps(each) for each in resampler.add_up(bins)], least_honest=0)
     return {name: estimate(float(values[name]), resampled[name], spread) for name in RANKINGS}
 
 
 def profile_scores(
-    score: NDArray[np.floating], label: NDArray[np.int8], code: NDArray[np.intp], *, vehicles: int
+    score: NDArray[np.floating], label: NDArray[np.int8], code: NDArray[np.intp], *, vehicles: int, cells: int = CELLS
 ) -> Profiles:
     """Count each vehicle's messages by bins of the score, the highest bin first.
 
@@ -173,16 +174,18 @@ def profile_scores(
         Of the messages of one fold, shape (n,); code is the place of a message's vehicle among all.
     vehicles
         How many there are.
+    cells
+        Vehicles of the fold x bins that there are at most.
     """
     present = np.flatnonzero(np.bincount(code, minlength=vehicles))
-    most = int(np.clip(_CELLS // max(1, present.size), _LEAST_BINS, _MOST_BINS))
+    most = int(np.clip(cells // max(1, present.size), LEAST_BINS, MOST_BINS))
     edges = np.unique(score)
     if edges.size > most:
         edges = _choose_edges(score, score[label == 0], most)
     place = edges.size - 1 - (np.searchsorted(edges, score, side="right") - 1)
-    cells = np.searchsorted(present, code) * edges.size + place
+    index = np.searchsorted(present, code) * edges.size + place
     sides = [
-        np.bincount(cells[label == value], minlength=present.size * edges.size)
+        np.bincount(index[label == value], minlength=present.size * edges.size)
         .reshape(present.size, edges.size)
         .astype(np.float64)
         for value in (0, 1)
