@@ -30,7 +30,7 @@ class Plant(NamedTuple):
     resources
         Names of those that it takes, any of them is right.
     benchmark
-        Expression of the benchmark that shall see it.
+        Beginning of the name of the benchmark that shall see it: an expression.
     power
         How its cost grows with its amount.
     most
@@ -56,7 +56,7 @@ class Plant(NamedTuple):
 
 
 def _in_gate(stage: str, kind: str, *resources: str, **options: float) -> Plant:
-    return Plant(stage, kind, frozenset(resources), rf"^gate\.{stage.title()}\.", **options)
+    return Plant(stage, kind, frozenset(resources), rf"gate\.{stage.title()}\.", **options)
 
 
 PLANTS: Final = (
@@ -71,8 +71,8 @@ PLANTS: Final = (
     _in_gate("gather", "reread", "read_bytes"),
     _in_gate("job", "reread", "read_bytes"),
     _in_gate("job", "smaller_partitions", "tasks"),
-    Plant("clean", "leak", frozenset({"kept_bytes", "peak_bytes"}), r"^clean\.Spatial\.peakmem_run\('1M'\)"),
-    Plant("clean", "memory_growth", frozenset({"peak_bytes"}), r"^clean\.Spatial\.peakmem_run\('1M'\)"),
+    Plant("clean", "leak", frozenset({"kept_bytes", "peak_bytes"}), r"clean\.Spatial\.peakmem_run\('1M'\)"),
+    Plant("clean", "memory_growth", frozenset({"peak_bytes"}), r"clean\.Spatial\.peakmem_run\('1M'\)"),
 )
 
 

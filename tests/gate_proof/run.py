@@ -17,6 +17,7 @@ import click
 from cdpipe.perf.gate.comparison import compare_commits
 from cdpipe.perf.gate.deciding.verdicts import Criteria
 from cdpipe.perf.gate.measuring.asv_compat import CannotMeasureError
+from cdpipe.perf.gate.measuring.sides import SUBSET, choose_expression
 from cdpipe.perf.gate.reporting.as_data import describe_outcome
 
 from .bursts import burst
@@ -25,18 +26,23 @@ from .plants import PLANTS, Plant
 from .rates import Rate, count_rates
 from .tasks import Records, Task, list_quick_tasks, list_tasks
 
-GATE: Final = r"^gate\."
 SECONDS: Final = 90.0
 """Of measuring, for each benchmark that a comparison has."""
 
 _BENCHMARKS: Final = 6
+_QUICK_BENCHMARKS: Final = 1.3
+"""In a quick proof the six share the time of little more than one: what is open then is open."""
+
+_LONG: Final = 12
 _KEPT: Final = ("benchmark", "verdict", "change", "interval", "pairs", "spread", "floor")
-_QUICK_SECONDS: Final = 600.0
+_QUICK_SECONDS: Final = 240.0
+"""After which a quick proof begins no further comparison; environments and calibration take most of the rest."""
+
 _TRUTH: Final = Criteria(false_alarms=1e-12, tolerance=0.0, most_pairs=100)
 """Undecided to the end: a hundred pairs."""
 
 
-def compare_task(task: Task, clone: Clone, *, seconds: float) -> dict[str, Any]:
+def compare_task(task: Task, clone: Clone, *, seconds: float, benchmarks: float = _BENCHMARKS) -> dict[str, Any]:
     """Make the commits of a task, compare them, and return the record.
 
     Parameters
@@ -47,6 +53,8 @@ def compare_task(task: Task, clone: Clone, *, seconds: float) -> dict[str, Any]:
         Where.
     seconds
         Of measuring, for each benchmark.
+    benchmarks
+        How many times that the whole gate may take.
     """
     planted = next((each for each in PLANTS if each.name == task.plant), None)
     head = clone.make_planted(planted, task.level) if planted else clone.make_equal()
@@ -56,17 +64,35 @@ def compare_task(task: Task, clone: Clone, *, seconds: float) -> dict[str, Any]:
             clone.path / "asv.conf.json",
             clone.base,
             head,
-            expression=planted.benchmark if planted else GATE,
+            expression=choose_benchmarks(clone, planted),
             criteria=_TRUTH if is_long else Criteria(),
             seed=zlib.crc32(task.key.encode()),
-            limit_s=seconds * (12 if is_long else 1 if planted else _BENCHMARKS),
+            limit_s=seconds * (_LONG if is_long else 1 if planted else benchmarks),
             why=task.kind == "planted",
             say=lambda sentence: click.echo(f"  {sentence}", err=True),
         )
     return {"key": task.key, "task": task._asdict(), "date": _now(), "outcome": describe_outcome(outcome)}
 
 
-def run_tasks(tasks: Sequence[Task], clone: Clone, records: Records, *, seconds: float, until: float) -> None:
+def choose_benchmarks(clone: Clone, planted: Plant | None) -> str:
+    """Return the expression of the benchmark that sees a plant, at the size that the gate has; of the gate, if None.
+
+    Raises
+    ------
+    CannotMeasureError
+        If the suite does not say what its gate is.
+    """
+    gate = choose_expression(clone.path / "asv.conf.json", SUBSET)
+    if gate is None:
+        raise CannotMeasureError("`python -m benchmarks select gate` gives nothing")
+    if planted is None:
+        return gate
+    return f"^{planted.benchmark}" if planted.is_of_memory else f"^(?={planted.benchmark}){gate.removeprefix('^')}"
+
+
+def run_tasks(
+    tasks: Sequence[Task], clone: Clone, records: Records, *, seconds: float, benchmarks: float, until: float
+) -> None:
     """Do what is not done yet, until the time is up; what cannot be measured is said, and tried next time."""
     done = {record["key"] for record in records.read()}
     for number, task in enumerate(tasks, start=1):
@@ -77,7 +103,7 @@ def run_tasks(tasks: Sequence[Task], clone: Clone, records: Records, *, seconds:
             return
         click.echo(f"{number}/{len(tasks)} {task.kind} {task.plant} {task.level or ''} {task.side}", err=True)
         try:
-            records.add(compare_task(task, clone, seconds=seconds))
+            records.add(compare_task(task, clone, seconds=seconds, benchmarks=benchmarks))
         except CannotMeasureError as error:
             click.echo(f"  could not be measured: {error}", err=True)
 
@@ -144,9 +170,9 @@ def main() -> None:
     if not tasks:
         parser.error(f"no task has {said.only!r} in its kind or plant")
     if not said.rates:
-        seconds = min(said.seconds, _QUICK_SECONDS / 12) if quick else said.seconds
-        until = time.monotonic() + (_QUICK_SECONDS * 0.7 if quick else said.hours * 3600)
-        run_tasks(tasks, Clone(folder / "clone"), records, seconds=seconds, until=until)
+        until = time.monotonic() + (_QUICK_SECONDS if quick else said.hours * 3600)
+        benchmarks = _QUICK_BENCHMARKS if quick else _BENCHMARKS
+        run_tasks(tasks, Clone(folder / "clone"), records, seconds=said.seconds, benchmarks=benchmarks, until=until)
     found = records.read()
     rates = count_rates(found)
     click.echo(write_rates(rates))

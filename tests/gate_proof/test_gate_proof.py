@@ -15,7 +15,7 @@ from .asv_rules import RULES, calls_worse
 from .clone import ROOT
 from .plants import _FRAMES, PLANTS, plant
 from .rates import Rate, count_rates
-from .run import describe_proof, write_rates
+from .run import choose_benchmarks, describe_proof, write_rates
 from .tasks import Records, Task, list_quick_tasks, list_tasks
 
 
@@ -149,3 +149,26 @@ def test_asv_s_rules_are_asv_s():
     # Thrice as slow, three samples a process: six against six cannot reach its limit, and asv sleeps.
     short, slow = [[3.0, 3.1, 3.05]] * 2, [[9.0, 9.1, 9.05]] * 2
     assert not calls_worse(RULES[0], short, slow)
+
+
+@pytest.mark.parametrize("planted", [None, *PLANTS], ids=lambda planted: planted.name if planted else "none")
+def test_a_plant_is_seen_by_one_benchmark_of_the_suite(planted):
+    """Names and sizes are the suite's: an expression that selects nothing would prove nothing."""
+    import inspect
+    import re
+    from types import SimpleNamespace
+
+    from benchmarks import clean, gate
+
+    expression = choose_benchmarks(SimpleNamespace(path=ROOT), planted)
+    names = [
+        f"{module.__name__.removeprefix('benchmarks.')}.{cls.__name__}.{name}('{rows}')"
+        for module in (gate, clean)
+        for _, cls in inspect.getmembers(module, inspect.isclass)
+        if cls.__module__ == module.__name__ and getattr(cls, "params", None)
+        for name in dir(cls)
+        if name.startswith(("time_run", "peakmem_run"))
+        for rows in cls.params[0]
+    ]
+    selected = [name for name in names if re.search(expression, name)]
+    assert len(selected) == (1 if planted else 6), selected

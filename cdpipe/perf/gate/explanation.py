@@ -1,4 +1,4 @@
-"""Explanation of a change: the resource that moved, the functions that grew, and whether the order of growth did.
+"""Explanation of a change: the resource that moved, the functions that grew, and whether order or class changed.
 
 A few further processes of each side run under the witness, in turns. Every resource has its own ratio; the one that is
 named is specific before it is general: that a stage reads twice explains why it computes more, and not the other way.
@@ -11,6 +11,8 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from cdpipe.perf.analysis.attribution import attribute_all, name_bound
+from cdpipe.perf.analysis.bounds import Bound
 from cdpipe.perf.gate.deciding.series import Series, measure_change
 from cdpipe.perf.gate.deciding.verdicts import Decision
 from cdpipe.perf.gate.measuring.rounds import Side
@@ -34,6 +36,9 @@ class Witnesses(Protocol):
 
     def witness(self, benchmark: str, side: Side) -> Sighting | None:
         """Run one process; None if it gave nothing."""
+
+    def probe(self, benchmark: str, side: Side) -> Mapping[str, float]:
+        """Run one process under the probe and return its figures; none where there is no probe."""
 
     def find_smaller(self, benchmark: str) -> tuple[str, float] | None:
         """Return the same benchmark at the next smaller size, and how many times as many rows this one has."""
@@ -77,6 +82,9 @@ _COMPUTING: Final = _Resource(
 _WAITING: Final = _Resource(
     "wait_seconds", "s", 1e-4, "it waits more", "it waits less", "look for locks, disk, or threads without work"
 )
+_OPEN: Final = frozenset({Bound.MIXED, Bound.INSUFFICIENT, Bound.DISTURBED})
+"""Classes that say nothing of what bounds a benchmark."""
+
 _MEMORY: Final = frozenset({"kept_bytes", "peak_bytes"})
 
 
@@ -101,15 +109,14 @@ def explain(series: Series, decision: Decision, witnesses: Witnesses) -> Explana
     figures = {name: (*values, _unit(name)) for name, values in _take_medians(seen).items()}
     resource = name_resource(seen, change=math.log1p(decision.change), in_bytes=series.unit == "bytes")
     functions = find_functions(seen, grew=decision.change > 0)
-    parts = [_word_resource(resource, figures, more=decision.change > 0)]
-    if functions:
-        parts.append("; ".join(f"{name} took {_seconds(a)}, now {_seconds(b)}" for name, a, b in functions))
-    order = _word_order(series, decision, witnesses)
-    sentence = (
-        f"{', and '.join(filter(None, (parts[0], order)))}: {parts[1]}"
-        if functions
-        else ", and ".join(filter(None, (parts[0], order)))
+    clauses = (
+        _word_resource(resource, figures, more=decision.change > 0),
+        _word_order(series, decision, witnesses),
+        _word_class(series, witnesses),
     )
+    sentence = ", and ".join(filter(None, clauses))
+    if functions:
+        sentence += ": " + "; ".join(f"{name} took {_seconds(a)}, now {_seconds(b)}" for name, a, b in functions)
     if decision.change > 0 and resource is not None:
         sentence += f"; {resource.advice}"
     return Explanation(sentence, resource.name if resource else "", figures, functions)
@@ -217,6 +224,15 @@ def _word_order(series: Series, decision: Decision, witnesses: Witnesses) -> str
     return (
         f"its time grows by rows to the power of {abs(exponent):.2f} {'more' if exponent > 0 else 'less'} than before"
     )
+
+
+def _word_class(series: Series, witnesses: Witnesses) -> str:
+    """Say what bounds the benchmark now and did before, by the probe's shares; `""` where that is the same or open."""
+    probed = [witnesses.probe(series.name, side) for side in (Side.BASE, Side.HEAD)]
+    before, after = attribute_all(probed)
+    if before is None or after is None or {before.bound, after.bound} & _OPEN or before.bound is after.bound:
+        return ""
+    return f"it was {name_bound(before)} and is {name_bound(after)}"
 
 
 def _word_resource(resource: _Resource | None, figures: Mapping[str, tuple[float, float, str]], *, more: bool) -> str:

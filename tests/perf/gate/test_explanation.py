@@ -79,8 +79,8 @@ def test_functions_that_grew_stand_apart_on_all_processes():
 class Witnesses:
     """Sides whose head reads twice; at a tenth of the rows it costs `smaller` times as much."""
 
-    def __init__(self, smaller=None, *, blind=False):
-        self.smaller, self.blind, self.turn = smaller, blind, 0
+    def __init__(self, smaller=None, *, blind=False, shares=()):
+        self.smaller, self.blind, self.turn, self.shares = smaller, blind, 0, dict(shares)
 
     def witness(self, benchmark, side):
         self.turn += 1
@@ -90,6 +90,9 @@ class Witnesses:
         factor = {"a": 1.3, "b": self.smaller}[benchmark] if is_head else 1.0
         figures = {**USUAL, "wall_seconds": factor + self.turn % 3 / 1000, "read_bytes": 6e7 * (1 + is_head)}
         return Sighting(figures, {"stages/clean.py:read": 0.3 if is_head else 0.1})
+
+    def probe(self, benchmark, side):
+        return self.shares.get(side, {})
 
     def find_smaller(self, benchmark):
         return ("b", 10.0) if benchmark == "a" and self.smaller else None
@@ -111,3 +114,23 @@ def test_a_sentence_names_resource_order_function_and_what_to_do(smaller, order)
 def test_what_cannot_be_witnessed_has_no_explanation():
     row = make_row("a", 0.3)
     assert explain(row.series, row.decision, Witnesses(blind=True)) is None
+
+
+COMPUTING = {"share_compute": 0.9, "share_idle": 0.1, "samples": 400.0}
+WAITING = {"share_compute": 0.3, "share_disk": 0.65, "share_idle": 0.05, "samples": 400.0}
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "words"),
+    [
+        (COMPUTING, WAITING, "and it was compute-bound and is disk-bound"),
+        (COMPUTING, COMPUTING, ""),
+        (COMPUTING, {}, ""),
+        ({"share_compute": 0.5, "share_idle": 0.45, "share_disk": 0.05, "samples": 3.0}, WAITING, ""),
+    ],
+)
+def test_a_class_that_changed_is_said_where_both_are_named(base, head, words):
+    row = make_row("a", 0.3)
+    sentence = explain(row.series, row.decision, Witnesses(shares={Side.BASE: base, Side.HEAD: head})).sentence
+    assert words in sentence
+    assert ("bound" in sentence) == bool(words)

@@ -47,6 +47,7 @@ _BRANCHES: Final = ("origin/HEAD", "origin/main", "origin/master", "main", "mast
 _FOLDER: Final = "gate"
 _CANARY: Final = Path(__file__).with_name("canary_work.py")
 _WITNESS: Final = Path(__file__).with_name("witness.py")
+_PROBE: Final = "cdpipe.probe"
 _WITNESSED: Final[Mapping[str, Any]] = {"repeat": 4, "warmup_time": 0}
 
 
@@ -108,9 +109,18 @@ class AsvWitnesses:
 
     def witness(self, benchmark: str, side: Side) -> Sighting | None:
         """Run one process; None if it gave nothing."""
+        return self._see(benchmark, side, probe="")
+
+    def probe(self, benchmark: str, side: Side) -> Mapping[str, float]:
+        """Run one process under cdpipe's probe and return its figures; none where the commit has no probe."""
+        seen = self._see(benchmark, side, probe=_PROBE)
+        return {} if seen is None else seen.figures
+
+    def _see(self, benchmark: str, side: Side, *, probe: str) -> Sighting | None:
         with tempfile.TemporaryDirectory(prefix="cdpipe-witness-") as folder:
             out = Path(folder) / "seen.json"
-            os.environ["CDPIPE_WITNESS"] = json.dumps({"out": str(out), "hook": HOOK, "package": self._sides.package})
+            settings = {"out": str(out), "hook": HOOK, "package": self._sides.package, "probe": probe}
+            os.environ["CDPIPE_WITNESS"] = json.dumps(settings)
             try:
                 cell = self._sides.find_cell(benchmark)
                 outcome = self._sides.processes[side].run(cell, attributes=_WITNESSED, script=_WITNESS)

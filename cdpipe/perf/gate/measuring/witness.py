@@ -1,7 +1,8 @@
 """The witness: a script that runs asv's own and notes what the benchmarked function uses, and where its time goes.
 
 It runs in the environment of the commit, with the standard library alone. `CDPIPE_WITNESS` holds JSON: `out`, the file
-that it writes; `hook`, the method that runs a benchmark; `package`, whose functions are of interest.
+that it writes; `hook`, the method that runs a benchmark; `package`, whose functions are of interest; and `probe`, a
+package with cdpipe's probe, where that shall measure instead.
 """
 
 import contextlib
@@ -26,6 +27,10 @@ WAITING: Final = frozenset({"threading.py", "queue.py", "selectors.py", "socket.
 """Files of the standard library in which threads wait."""
 
 PICKLING: Final = ("pickle.py", "cloudpickle", "distributed/protocol", "multiprocessing/reduction")
+
+
+Run = Callable[[Any], Any]
+"""The method that runs a benchmark."""
 
 
 class Witness:
@@ -200,26 +205,53 @@ def read_small(path: str) -> str:
         return ""
 
 
-def main() -> None:
-    """Run asv's script, which is the first argument, with the benchmark watched; write what was seen."""
-    settings = json.loads(os.environ.pop("CDPIPE_WITNESS"))
-    sys.path.pop(0)  # this script's folder holds nothing for benchmarks
+def watch_calls(run: Run, settings: dict[str, Any]) -> tuple[Run, Callable[[], dict[str, Any]]]:
+    """Return a method that runs a benchmark with its function watched, and what describes it afterwards."""
     witness = Witness(settings["package"])
-    module, _, place = settings["hook"].partition(":")
-    cls_name, _, method = place.partition(".")
-    cls = getattr(importlib.import_module(module), cls_name)
-    run = getattr(cls, method)
 
     def run_watched(benchmark: Any) -> Any:  # noqa: ANN401
         benchmark.func = witness.watch(benchmark.func)
         return run(benchmark)
 
+    return run_watched, witness.describe
+
+
+def watch_shares(run: Run, settings: dict[str, Any]) -> tuple[Run, Callable[[], dict[str, Any]]]:
+    """Return a method that runs a benchmark under cdpipe's probe; a commit without one gives no figures."""
+    figures: dict[str, float] = {}
+
+    def run_watched(benchmark: Any) -> Any:  # noqa: ANN401
+        try:
+            parts = (importlib.import_module(f"{settings['probe']}.{name}") for name in ("local", "probe", "benchmark"))
+            local, probing, naming = parts
+        except ImportError:
+            return run(benchmark)
+        with probing.probe(local.LocalSession(slots=None)) as used:
+            made = run(benchmark)
+        found = naming.flatten_result(used)
+        figures.update({name: value for name, value in found.items() if isinstance(value, int | float)})
+        return made
+
+    return run_watched, lambda: {"calls": 0, "figures": figures, "functions": {}}
+
+
+def main() -> None:
+    """Run asv's script, which is the first argument, with the benchmark watched; write what was seen."""
+    settings = json.loads(os.environ.pop("CDPIPE_WITNESS"))
+    sys.path.pop(0)  # this script's folder holds nothing for benchmarks
+    watch = watch_calls if not settings.get("probe") else watch_shares
+    module, _, place = settings["hook"].partition(":")
+    cls_name, _, method = place.partition(".")
+    cls = getattr(importlib.import_module(module), cls_name)
+    run = getattr(cls, method)
+
+    run_watched, describe = watch(run, settings)
     setattr(cls, method, run_watched)
     sys.argv = sys.argv[1:]
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")
     finally:
-        Path(settings["out"]).write_text(json.dumps(witness.describe()), encoding="utf-8")
+        Path(settings["out"]).write_text(json.dumps(describe()), encoding="utf-8")
 
 
 if __name__ == "__main__":

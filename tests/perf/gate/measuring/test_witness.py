@@ -5,10 +5,14 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
+import cdpipe
 from cdpipe.perf.gate.measuring import witness
+
+ROOT = Path(cdpipe.__file__).parents[1]
 
 _RUNNER = """
 class Benchmark:
@@ -71,14 +75,14 @@ def witnessed(tmp_path_factory):
     (folder / "data").write_bytes(bytes(5_000_000))
     (folder / "made" / "work.py").write_text(textwrap.dedent(_MODULE).replace("FOLDER", repr(str(folder))))
 
-    def run(name):
+    def run(name, probe=""):
         script, out = folder / f"{name}.py", folder / f"{name}.json"
         script.write_text(_WORK.replace("FOLDER", repr(str(folder))).replace("NAME", name))
-        settings = {"out": str(out), "hook": "runner:Benchmark.do_run", "package": "made"}
-        variables = {**os.environ, "CDPIPE_WITNESS": json.dumps(settings), "PYTHONPATH": str(folder)}
+        settings = {"out": str(out), "hook": "runner:Benchmark.do_run", "package": "made", "probe": probe}
+        variables = {**os.environ, "CDPIPE_WITNESS": json.dumps(settings), "PYTHONPATH": f"{folder}:{ROOT}"}
         subprocess.run([sys.executable, witness.__file__, str(script)], env=variables, check=True)
         seen = json.loads(out.read_text())
-        assert seen["calls"] == 3
+        assert seen["calls"] == (0 if probe else 3)
         return seen["figures"], seen["functions"]
 
     return run
@@ -108,3 +112,13 @@ def test_memory_that_stays_is_told_from_memory_that_goes(witnessed):
     assert abs(grown["kept_bytes"]) < 5e6
     assert grown["peak_bytes"] > 4e7
     assert grown["page_faults"] > 5_000
+
+
+def test_the_probe_measures_instead_where_the_commit_has_one(witnessed):
+    figures, functions = witnessed("spin", probe="cdpipe.probe")
+    assert functions == {}
+    if figures["samples"]:  # a system that has nothing to measure with gives no shares
+        shares = [value for name, value in figures.items() if name.startswith("share_")]
+        assert sum(shares) == pytest.approx(1.0, abs=0.05)
+        assert figures["share_compute"] > 0
+    assert witnessed("spin", probe="nowhere.probe") == ({}, {})
