@@ -1,7 +1,7 @@
 """The pipeline: gather -> clean -> attack -> features -> train -> metrics, in one function."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -124,16 +124,16 @@ def _run(config: RunConfig, held: ExitStack, opened: ExitStack, announcer: Annou
             announcer=announcer,
         )
         results = place.results(scratch)
-        publish = partial(_collect, results, config.output, announcer)
+        moves = not config.cache.enabled  # then the parts are this run's alone, and need no copy
+        publish = partial(_collect, results, config.output, announcer, moves=moves)
         train = partial(_train, config, session, projections, announcer)
         prepared = runner.prepare(sources)
         check_interrupt()
-        prepared, _ = runner.use(prepared, sources, publish)
-        trained, failure = None, None
-        try:
-            prepared, trained = runner.use(prepared, sources, train)
-        except (ValueError, MemoryError) as error:
-            failure = error  # the messages are there, so they are put in place first
+        if not moves:  # a disk that is full is noticed before training
+            prepared, _ = runner.use(prepared, sources, publish)
+        prepared, trained, failure = _train_if_wanted(partial(runner.use, sources=sources, what=train), prepared)
+        if moves:  # who trains reads them where they were written
+            prepared, _ = runner.use(prepared, sources, publish)
     pictures = _write_pictures(trained, results)
     is_empty = not prepared.entry.manifest.rows
     names = {DATASET: DATASET, "rejects": REJECTS, **pictures, "report": REPORT}
@@ -205,7 +205,7 @@ def _open_store(config: RunConfig, opened: ExitStack, scratch: Path) -> tuple[St
     """Open what takes the stages' outputs, and say whose stay; with no cache it goes with the scratch folder."""
     if config.cache.enabled:
         return opened.enter_context(Store(config.cache)), config.cache.stages
-    return opened.enter_context(Store(CacheParams(directory=scratch / "stages", limit_gb=1e9))), ()
+    return opened.enter_context(Store(CacheParams(directory=scratch / "stages", limit_gb=1e9), durable=False)), ()
 
 
 def _name_remedy(config: RunConfig) -> str:
@@ -215,6 +215,16 @@ def _name_remedy(config: RunConfig) -> str:
     if isinstance(config.output.directory, Path):
         return "set output.directory to"
     return "set cache.enabled = true, and cache.directory to"
+
+
+def _train_if_wanted(
+    use: Callable[[Prepared], tuple[Prepared, Trained | None]], prepared: Prepared
+) -> tuple[Prepared, Trained | None, Exception | None]:
+    """Train, and give back why that failed: the messages are there, so they are put in place before it is told."""
+    try:
+        return *use(prepared), None
+    except (ValueError, MemoryError) as error:
+        return prepared, None, error
 
 
 def _train(
@@ -270,12 +280,14 @@ def _name_results(config: RunConfig) -> list[str]:
     return [*dataset, REJECTS, REPORT, *map(picture_name, classifiers), *evaluation]
 
 
-def _collect(results: OutputResults, output: OutputParams, announcer: Announcer, prepared: Prepared) -> None:
-    """Copy the rejected records, and the labelled data set if it is wanted and there is a message."""
+def _collect(
+    results: OutputResults, output: OutputParams, announcer: Announcer, prepared: Prepared, *, moves: bool
+) -> None:
+    """Copy the rejected records, and copy or move the labelled data set if it is wanted and there is a message."""
     with announcer.part("publish"):
         results.add_rejects(prepared.entry.attached(REJECTS))
         if output.dataset and prepared.entry.manifest.rows:
-            results.add_dataset(prepared.entry.kept_parts, partition_by=output.partition_by)
+            results.add_dataset(prepared.entry.kept_parts, partition_by=output.partition_by, moves=moves)
 
 
 def _write_pictures(trained: Trained | None, results: OutputResults) -> dict[str, str]:

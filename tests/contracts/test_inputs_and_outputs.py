@@ -253,10 +253,10 @@ def test_gathering_into_a_folder_is_whole_or_not_at_all(dirty_csv, tmp_path, mon
     target, params = tmp_path / "gathered", GatherParams(block_mb=block_mb(dirty_csv, 16))
     write = graph.write_part
 
-    def failing(frame, path):
+    def failing(frame, path, **how):
         if path.name == "part-000007.parquet":
             raise BrokenDiskError(28, "No space left on device (injected)")
-        return write(frame, path)
+        return write(frame, path, **how)
 
     with monkeypatch.context() as patch:
         patch.setattr(graph, "write_part", failing)

@@ -5,12 +5,10 @@ chunks as JSON, the length of that list (4 bytes) and four letters, as a Parquet
 """
 
 import json
-import os
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -19,8 +17,7 @@ from numpy.typing import NDArray
 
 from cdpipe.columns import TIME, VEHICLE
 from cdpipe.engine.files.digests import DamageError, HashingFile, hash_bytes, reading
-from cdpipe.engine.files.parts import Written, read_footer, table_to_frame, to_arrow
-from cdpipe.oserrors import naming
+from cdpipe.engine.files.parts import Flush, Written, read_footer, table_to_frame, to_arrow, writing_beside
 from cdpipe.stages.order import Key
 
 SUFFIX: Final = ".buckets"
@@ -62,20 +59,13 @@ def number_buckets(vehicle: NDArray[np.uint64], buckets: int) -> NDArray[np.int6
     return ((high * np.uint64(buckets)) >> np.uint64(32)).astype(np.int64)
 
 
-def write_buckets(frame: pd.DataFrame, path: Path, *, buckets: int) -> Written:
+def write_buckets(frame: pd.DataFrame, path: Path, *, buckets: int, flush: Flush = "now") -> Written:
     """Write ordered messages (`stages.order.apply`) by buckets, as `parts.write_part` writes a part."""
-    beside = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with naming(beside), HashingFile(beside) as stream:
-            listed = json.dumps({"chunks": _write_chunks(frame, stream, buckets)}).encode()
-            footer = listed + len(listed).to_bytes(_LENGTH_BYTES, "little") + _END
-            stream.write(footer)
-            os.fsync(stream.fileno())
-            written = Written(len(frame), stream.tell(), stream.digest, hash_bytes(footer))
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return written
+    with writing_beside(path, flush=flush) as stream:
+        listed = json.dumps({"chunks": _write_chunks(frame, stream, buckets)}).encode()
+        footer = listed + len(listed).to_bytes(_LENGTH_BYTES, "little") + _END
+        stream.write(footer)
+        return Written(len(frame), stream.tell(), stream.digest, hash_bytes(footer))
 
 
 def _write_chunks(frame: pd.DataFrame, stream: HashingFile, buckets: int) -> list[Any]:

@@ -80,6 +80,15 @@ class Entry(NamedTuple):
 class Draft:
     """An entry being written: workers write its parts, the process that began it commits or drops it.
 
+    Parameters
+    ----------
+    key
+        Key of the entry to be.
+    drafts
+        The folder of drafts.
+    durable
+        Whether it is to be there after a crash of the machine: then all of it is on the disk before it is complete.
+
     Attributes
     ----------
     key
@@ -88,13 +97,13 @@ class Draft:
         Where the parts go: hand this, or `part_path`, to the workers.
     """
 
-    def __init__(self, key: str, drafts: Path) -> None:
-        self.key = key
+    def __init__(self, key: str, drafts: Path, *, durable: bool = True) -> None:
+        self.key, self._durable = key, durable
         self.directory = drafts / f"{key[:16]}.{uuid4().hex}"
         self._owner = HeldLock(self.directory / OWNER)
 
     def part_path(self, index: int, suffix: str = ".parquet") -> Path:
-        """Return where part `index` (from 0) goes; write it beside, fsync, then rename, as `parts.write_part` does."""
+        """Return where part `index` (from 0) goes; write it beside, then rename, as `parts.write_part` does."""
         return self.directory / f"part-{index:06d}{suffix}"
 
     def complete(
@@ -107,7 +116,7 @@ class Draft:
         written: Sequence[Written] | None = None,
         suffix: str = ".parquet",
     ) -> Manifest:
-        """Check that every part is there, flush all to the disk and write the manifest.
+        """Check that every part is there, flush all to the disk (if it is durable) and write the manifest.
 
         What was `written` as each part is noted; where that is not known, what each has now. The parts' names end with
         the `suffix`.
@@ -126,7 +135,7 @@ class Draft:
             if not path.is_file():
                 raise DamageError(f"{path.name} of {len(part_rows)} parts was never written")
             known = note_part(path, rows) if written is None else written[index]._replace(rows=rows)
-            if _flush(path) != known.bytes:
+            if self._settle(path) != known.bytes:
                 raise DamageError(f"{path.name} has not the {known.bytes} bytes that were written there", path)
             parts.append(Part(name=path.name, **known._asdict()))
         attachments = self._attach({part.name for part in parts})
@@ -143,9 +152,13 @@ class Draft:
             cdpipe_version=__version__,
         )
         (self.directory / MANIFEST).write_bytes(seal(manifest))
-        _flush(self.directory / MANIFEST)
-        _flush(self.directory)
+        self._settle(self.directory / MANIFEST)
+        self._settle(self.directory)
         return manifest
+
+    def _settle(self, path: Path) -> int:
+        """Have a file on the disk, if it must be there; return its bytes."""
+        return _flush(path) if self._durable else path.stat().st_size
 
     def _attach(self, parts: set[str]) -> tuple[File, ...]:
         attachments = []
@@ -155,7 +168,7 @@ class Draft:
             if path.name.startswith((".", "part-")):
                 path.unlink()
             else:
-                attachments.append(File(name=path.name, bytes=_flush(path), digest=hash_file(path)))
+                attachments.append(File(name=path.name, bytes=self._settle(path), digest=hash_file(path)))
         return tuple(attachments)
 
     def publish(self, place: Path) -> None:
@@ -163,7 +176,7 @@ class Draft:
         self._owner.release()
         place.parent.mkdir(exist_ok=True)
         self.directory.rename(place)
-        _flush(place.parent)
+        self._settle(place.parent)
 
     def drop(self) -> None:
         """Remove what was written; nothing is left to remove once it is published."""

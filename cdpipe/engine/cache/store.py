@@ -86,6 +86,9 @@ class Store:
     ----------
     params
         Whether, where and how much to keep. Turned off, nothing is looked up and nothing is made on disk.
+    durable
+        Whether entries outlive a crash of the machine. Those in a folder that goes with the run need not: nothing of
+        them waits for the disk.
 
     Raises
     ------
@@ -93,8 +96,8 @@ class Store:
         If the folder cannot be made or written to, or holds what is no cache of cdpipe.
     """
 
-    def __init__(self, params: CacheParams | None = None) -> None:
-        self.params = params or CacheParams()
+    def __init__(self, params: CacheParams | None = None, *, durable: bool = True) -> None:
+        self.params, self.durable = params or CacheParams(), durable
         try:
             self.directory = (self.params.directory or default_directory()).expanduser().absolute()
         except RuntimeError:  # pathlib's, of a home that there is none of
@@ -202,7 +205,7 @@ class Store:
         """
         self._open_pins()
         with self._explained():
-            return Draft(key, self.directory / DRAFTS)
+            return Draft(key, self.directory / DRAFTS, durable=self.durable)
 
     def commit(
         self,

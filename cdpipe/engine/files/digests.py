@@ -1,6 +1,8 @@
 """Digests: that bytes read from disk are those that were written there."""
 
+import ctypes
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,10 @@ DIGEST: Final = r"^[0-9a-f]{32}$"
 
 _CHUNK_BYTES: Final = 1 << 20
 """So much is hashed at once: it is still in the processor's cache when it is."""
+
+_SYNC_FILE_RANGE_WRITE: Final = 2
+_FICLONE: Final = 0x40049409
+"""Of Linux's `include/uapi/linux/fs.h`."""
 
 _OUT_OF: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """Failures to read that say nothing of the file."""
@@ -66,6 +72,12 @@ class HashingFile(FileIO):
             done += super().write(view[done:])
         return len(view)
 
+    def begin_flush(self) -> None:
+        """Have the kernel begin to put it on the disk, without waiting; a kernel without such a call does it later."""
+        begin = getattr(ctypes.CDLL(None), "sync_file_range", None)
+        if begin is not None:
+            begin(self.fileno(), ctypes.c_int64(0), ctypes.c_int64(0), _SYNC_FILE_RANGE_WRITE)
+
     @property
     def digest(self) -> str:
         """Digest of what was written so far."""
@@ -107,7 +119,14 @@ def read_kept(file: Kept) -> bytes:
 
 
 def copy_kept(file: Kept, target: Path) -> None:
-    """Copy what was written to a file, and flush the copy to the disk; errors as of `require_kept`."""
+    """Copy what was written to a file, and flush the copy to the disk; errors as of `require_kept`.
+
+    Where the file system can, the copy shares its blocks until either is written to.
+    """
+    if _clone(file.path, target):
+        with reading(file.path):
+            _require_same(file, hash_file(target))
+        return
     with naming(target), HashingFile(target) as copy:
         with reading(file.path):
             chunks = _read_chunks(file.path)
@@ -118,6 +137,31 @@ def copy_kept(file: Kept, target: Path) -> None:
                 chunk = next(chunks, None)
         os.fsync(copy.fileno())
     _require_same(file, copy.digest)
+
+
+def move_kept(file: Kept, target: Path) -> None:
+    """Give a file another name when it is on the disk and has what was written there; errors as of `require_kept`."""
+    require_kept(file)
+    with naming(target):
+        descriptor = os.open(file.path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        file.path.rename(target)
+
+
+def _clone(path: Path, target: Path) -> bool:
+    """Make a copy that shares its blocks with a file, and flush it; False where there can be none."""
+    with reading(path):
+        source = path.open("rb", buffering=0)
+    with source, naming(target), target.open("wb", buffering=0) as copy:
+        try:
+            fcntl.ioctl(copy.fileno(), _FICLONE, source.fileno())
+        except OSError:
+            return False
+        os.fsync(copy.fileno())
+    return True
 
 
 @contextmanager

@@ -2,11 +2,12 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from io import FileIO
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from uuid import uuid4
 
 import numpy as np
@@ -23,6 +24,12 @@ from cdpipe.stages.frames.pandas_compat import iterate_arrays
 _KNOWN_TYPES: Final = 64
 _FOOTER_END_BYTES: Final = 8
 """A Parquet file ends with the length of its footer, four bytes, and `PAR1`."""
+
+Flush = Literal["now", "soon", "never"]
+"""When a part goes to the disk: before it has its name, while others are written, or when the kernel likes.
+
+Who says "soon" flushes it before anybody relies on it; "never" is for what goes when the run ends, however it ends.
+"""
 
 _NOTE: Final = b"cdpipe.nulls"
 """Says that cdpipe wrote the file, and how many nulls each column has: Parquet's own notes are not made of all."""
@@ -45,21 +52,31 @@ class Written(NamedTuple):
     footer: str
 
 
-def write_part(frame: pd.DataFrame, path: Path) -> Written:
-    """Write a frame beside `path`, flush it to the disk, and only then give it that name; return what was written.
+def write_part(frame: pd.DataFrame, path: Path, *, flush: Flush = "now") -> Written:
+    """Write a frame beside `path`, and only then give it that name; return what was written.
 
     A task done again (its worker died) writes the same bytes over its own earlier ones.
     """
+    with writing_beside(path, flush=flush) as stream:
+        pq.write_table(to_arrow(frame), stream, row_group_size=max(1, len(frame)), **_encode(frame))
+        size = stream.tell()
+        return Written(len(frame), size, stream.digest, hash_bytes(_footer(stream)))
+
+
+@contextmanager
+def writing_beside(path: Path, *, flush: Flush) -> Iterator[HashingFile]:
+    """Open a file to be written, which gets its name when all is in it, and goes if that fails."""
     beside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         with naming(beside), HashingFile(beside) as stream:
-            pq.write_table(to_arrow(frame), stream, row_group_size=max(1, len(frame)), **_encode(frame))
-            os.fsync(stream.fileno())
-            written = Written(len(frame), stream.tell(), stream.digest, hash_bytes(_footer(stream)))
+            yield stream
+            if flush == "now":
+                os.fsync(stream.fileno())
+            elif flush == "soon":
+                stream.begin_flush()
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-    return written
 
 
 def note_part(path: Path, rows: int) -> Written:

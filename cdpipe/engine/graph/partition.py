@@ -12,11 +12,13 @@ from dask.task_spec import TaskRef
 
 from cdpipe.columns import GENERATED_AT, RECEIVED_AT, ROW_NUMBER
 from cdpipe.engine.buckets.chunks import SUFFIX, Chunk, find_place, join_chunks, read_chunk, write_buckets
-from cdpipe.engine.files.parts import Written, read_part, read_types, write_part
+from cdpipe.engine.files.parts import Flush, Written, read_part, read_types, write_part
 from cdpipe.engine.files.rejects import write_rejects
 from cdpipe.engine.files.sources import Block, read_block
 from cdpipe.engine.graph.global_step import survey
 from cdpipe.engine.graph.layers import Layer
+from cdpipe.engine.graph.passing_parts import SUFFIX as PASSING
+from cdpipe.engine.graph.passing_parts import read_passing, write_passing
 from cdpipe.engine.graph.row_numbers import FIRST, Start, add_starts
 from cdpipe.engine.graph.simplify import hands_on
 from cdpipe.stages import BY_NAME, order
@@ -118,11 +120,17 @@ class Keep(NamedTuple):
     by_file
         Number its rows from the first of their file on there: then the part serves wherever the file stands among
         others. A stored part of gathering is one already, and is not written.
+    passes
+        Write it as Arrow has it, for the next pass alone.
+    flush
+        When it goes to the disk.
     """
 
     stage: str
     folder: Path
     by_file: bool = False
+    passes: bool = False
+    flush: Flush = "now"
 
 
 class Scatter(NamedTuple):
@@ -132,10 +140,13 @@ class Scatter(NamedTuple):
     ----------
     folder, buckets
         Where they go, and how many buckets there are.
+    flush
+        When they go to the disk.
     """
 
     folder: Path
     buckets: int
+    flush: Flush = "now"
 
     @property
     def stage(self) -> str:
@@ -186,14 +197,14 @@ class Outcome(NamedTuple):
     state: Mapping[str, Any] = {}
 
 
-def part_name(index: int) -> str:
+def part_name(index: int, suffix: str = ".parquet") -> str:
     """Return the file name of a partition: names sort as the rows do."""
-    return f"part-{index:06d}.parquet"
+    return f"part-{index:06d}{suffix}"
 
 
 def bucket_name(index: int) -> str:
     """Return the name of the file of buckets that is made of a partition."""
-    return f"part-{index:06d}{SUFFIX}"
+    return part_name(index, SUFFIX)
 
 
 def lay_chain(
@@ -277,17 +288,18 @@ def run_chain(
                 if source.known is not None:
                     written[stage] = source.known
                 continue
-            case Keep(stage, folder, True):
-                written[stage] = write_part(_shift(frame, -before), folder / part_name(index))
+            case Keep(stage, by_file=True):
+                written[stage] = _write(_shift(frame, -before), step, index)
             case Apply(stage, params):
                 given = (state or {}).get(stage)
                 frame, ledger, left[stage] = _apply(stage, frame, params, facts.get(stage), source, given)
                 ledgers[stage] = add_ledgers([ledger, ledgers[stage]]) if stage in ledgers else ledger
-            case Keep(stage, folder):
-                written[stage] = write_part(frame, folder / part_name(index))
-            case Scatter(folder, buckets):
+            case Keep(stage):
+                written[stage] = _write(frame, step, index)
+            case Scatter(folder, buckets, flush):
                 frame, ledgers[order.NAME] = order.apply(frame)
-                written[order.NAME] = write_buckets(frame, folder / bucket_name(index), buckets=buckets)
+                path = folder / bucket_name(index)
+                written[order.NAME] = write_buckets(frame, path, buckets=buckets, flush=flush)
             case Look(stage, params):
                 found = survey(stage, frame, params)
         seconds[step.stage] = seconds.get(step.stage, 0.0) + clock() - start
@@ -311,6 +323,12 @@ def _apply(
     if resume is None or (state is None and until is None):
         return *BY_NAME[stage].apply(frame, params, facts), None
     return resume(frame, params, facts, state, until)
+
+
+def _write(frame: pd.DataFrame, keep: Keep, index: int) -> Written:
+    if keep.passes:
+        return write_passing(frame, keep.folder / part_name(index, PASSING), flush=keep.flush)
+    return write_part(frame, keep.folder / part_name(index), flush=keep.flush)
 
 
 def _shift(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
@@ -377,7 +395,7 @@ def _load(source: Source, index: int, first: Start) -> tuple[Outcome, pd.DataFra
         ledgers = {ledger.stage: ledger for ledger in known}
         if source.dropped is not None:
             return Outcome(ledgers, {}, source.dropped.rows_in, 0), read_types(source.path, known=source.known)
-        frame = _shift(read_part(source.path, source.columns, known=source.known), first.rows_before_file)
+        frame = _shift(_read(source), first.rows_before_file)
         size = source.path.stat().st_size if source.known is None else source.known.bytes
         return Outcome(ledgers, {}, len(frame), size), frame
     gathered = read_raw(source, first)
@@ -418,6 +436,12 @@ def _state(outcome: Outcome) -> Mapping[str, Any]:
 @hands_on
 def _stateless(outcome: Outcome) -> Outcome:
     return outcome._replace(state={})
+
+
+def _read(source: Stored) -> pd.DataFrame:
+    if source.path.suffix == PASSING and source.known is not None:
+        return read_passing(source.path, source.columns, known=source.known)
+    return read_part(source.path, source.columns, known=source.known)
 
 
 @hands_on

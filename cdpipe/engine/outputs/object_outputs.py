@@ -218,15 +218,15 @@ class ObjectResults:
         """Where files of it are written; the data set is sent at once."""
         self.folder.mkdir()
 
-    def add_dataset(self, parts: Sequence[Kept], *, partition_by: Sequence[str] = ()) -> None:
+    def add_dataset(self, parts: Sequence[Kept], *, partition_by: Sequence[str] = (), moves: bool = False) -> None:
         """Send the parts of the data set, instead of those sent before.
 
         Each is checked in memory, and what was checked is sent; four at a time.
 
         Parameters
         ----------
-        parts, partition_by
-            As of `Results.add_dataset`.
+        parts, partition_by, moves
+            As of `Results.add_dataset`; nothing is moved to another machine.
 
         Raises
         ------
@@ -235,6 +235,7 @@ class ObjectResults:
         OutputError
             If the store does not take it, or there would be too many folders.
         """
+        del moves
         with _explaining():
             self._place.remove(_Named(self._place.run, [*self._sent]))
         self._sent.clear()

@@ -4,14 +4,15 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from cdpipe.engine.files.byte_ranges import local_path
-from cdpipe.engine.files.digests import Kept, copy_kept
+from cdpipe.engine.files.digests import Kept, copy_kept, move_kept
 from cdpipe.engine.files.locks import TakenError, sole
 from cdpipe.engine.files.own_folders import own_folder
 from cdpipe.engine.files.partitions import PARTS, split_part
@@ -32,6 +33,9 @@ _FOLDERS: Final = {DATASET: re.compile(PARTS), FAILED: re.compile(rf"{re.escape(
 _SCRATCH: Final = ".scratch-"
 _BESIDE: Final = re.compile(r"\.(report\.json|profile\.(txt|md|json)|dask-report\.html)\.[0-9a-f]{32}")
 """What is left of a file that was being written beside its place."""
+
+_PUTTERS: Final = 4
+"""Parts that are put in place at once."""
 
 _LOCK: Final = ".cdpipe-lock"
 
@@ -174,8 +178,8 @@ class Results:
         """Where files of it are written."""
         self.folder.mkdir()
 
-    def add_dataset(self, parts: Sequence[Kept], *, partition_by: Sequence[str] = ()) -> None:
-        """Copy the parts of the data set, instead of those copied before, and flush them to the disk.
+    def add_dataset(self, parts: Sequence[Kept], *, partition_by: Sequence[str] = (), moves: bool = False) -> None:
+        """Copy or move the parts of the data set, instead of those there before, and flush them to the disk.
 
         Parameters
         ----------
@@ -183,6 +187,8 @@ class Results:
             The parts, in order.
         partition_by
             Columns whose values name folders that the rows are laid into, the outermost first.
+        moves
+            Whether nobody else needs the parts where they are: then they are moved here, if they can be as they are.
 
         Raises
         ------
@@ -195,12 +201,13 @@ class Results:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         folders: set[str] = set()
-        for part in parts:
-            if partition_by:
+        if partition_by:
+            for part in parts:
                 for _ in split_part(part, partition_by, folder, folders=folders):
                     pass
-            else:
-                _copy(part, folder / part.path.name)
+        else:
+            put = _move if moves else _copy
+            _do_all(lambda part: put(part, folder / part.path.name), parts)
         flush(folder)
 
     def add_rejects(self, rejects: Kept) -> None:
@@ -277,6 +284,21 @@ def _find_foreign(folder: Path, ours: re.Pattern[str]) -> list[Path]:
     return [path for path in there if path not in own and (path not in above or path.is_symlink())]
 
 
+def _do_all(put: Callable[[Kept], None], parts: Sequence[Kept]) -> None:
+    """Put all parts where they go: while one waits for the disk, another is read."""
+    putters = ThreadPoolExecutor(_PUTTERS)
+    try:
+        for _ in putters.map(put, parts):
+            pass
+    finally:
+        putters.shutdown(cancel_futures=True)
+
+
 def _copy(file: Kept, target: Path) -> None:
     with naming(target):
         copy_kept(file, target)
+
+
+def _move(file: Kept, target: Path) -> None:
+    with naming(target):
+        move_kept(file, target)

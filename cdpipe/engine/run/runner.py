@@ -11,6 +11,7 @@ from cdpipe.engine.buckets.chunks import SUFFIX, list_chunks, read_schema
 from cdpipe.engine.cache.manifest import OutdatedError
 from cdpipe.engine.cache.store import CacheError, Draft, Entry, Store, key
 from cdpipe.engine.files.digests import DamageError, require_kept
+from cdpipe.engine.files.parts import Flush
 from cdpipe.engine.files.rejects import REJECTS, join_rejects, share_rejects
 from cdpipe.engine.graph.bucket_plan import cut_group, group_buckets, lay_bounds
 from cdpipe.engine.graph.global_step import lay_facts
@@ -30,6 +31,7 @@ from cdpipe.engine.graph.partition import (
     split_outcomes,
     sum_outcomes,
 )
+from cdpipe.engine.graph.passing_parts import SUFFIX as PASSING
 from cdpipe.engine.run.gathered_files import account_files, load_entry, take_files, write_files
 from cdpipe.engine.run.observer import Announcer, PartitionDone, PartitionsBegan, RunObserver
 from cdpipe.engine.sessions.base import Session
@@ -128,7 +130,7 @@ class Runner:
             raise ValueError(f"cache.stages: there is no stage {unknown[0]!r}; choose among {', '.join(ORDER)}")
         self._kept = set(kept) & set(self._chain)
         ends = {names[-1] for names in self._passes(0)}
-        self._passing = {name: key("passing", 1, {}, self._keys[name]) for name in ends - self._kept}
+        self._passing = {name: key("passing", 2, {}, self._keys[name]) for name in ends - self._kept}
         self._keys |= self._passing
         self._cache: dict[str, str] = {}
         self._ledgers: dict[str, Ledger] = {}
@@ -351,13 +353,37 @@ class Runner:
         steps: list[Step] = []
         for name in names:
             if name == ORDERING:
-                steps.append(Scatter(drafts[name].directory, self._buckets or max(1, blocks // _BLOCKS_A_BUCKET)))
+                buckets = self._buckets or max(1, blocks // _BLOCKS_A_BUCKET)
+                steps.append(Scatter(drafts[name].directory, buckets, self._flush(name)))
                 continue
             if name != GATHER:
                 steps.append(Apply(name, self._params[name]))
             if name in drafts:
-                steps.append(Keep(name, drafts[name].directory, by_file=name == GATHER))
+                steps.append(
+                    Keep(
+                        name,
+                        drafts[name].directory,
+                        by_file=name == GATHER,
+                        passes=self._passes_on(name),
+                        flush=self._flush(name),
+                    )
+                )
         return steps
+
+    def _passes_on(self, name: str) -> bool:
+        """Return True if a stage's output is read by the next pass, and by nobody else."""
+        return name in self._passing and name not in (GATHER, ORDERING, ORDER[-1])
+
+    def _suffix(self, name: str) -> str:
+        if name == ORDERING:
+            return SUFFIX
+        return PASSING if self._passes_on(name) else ".parquet"
+
+    def _flush(self, name: str) -> Flush:
+        """Say when parts go to the disk: from a task elsewhere at once, for nobody here can do it later."""
+        if not self._session.runs_here:
+            return "now"
+        return "soon" if self._store.durable or name == ORDER[-1] else "never"
 
     def _survey(self, name: str, entry: Entry | None) -> Facts:
         """Survey the kept output that a stage starts from, reading only the columns it needs."""
@@ -391,7 +417,7 @@ class Runner:
                 ledger={"stages": [self._ledgers[stage].as_dict() for stage in upstream]},
                 series=self._series() if name == GATHER else None,
                 lasting=name not in self._passing,
-                suffix=SUFFIX if name == ORDERING else ".parquet",
+                suffix=self._suffix(name),
             )
             rejects = entry.directory / REJECTS
         if entry is None:

@@ -251,8 +251,8 @@ def test_damage_that_comes_while_an_output_is_used_makes_it_anew(prepare):
 def test_a_disk_that_breaks_whatever_is_written_ends_in_one_sentence(prepare, monkeypatch):
     written = []
 
-    def broken(frame, path):
-        known = write_part(frame, path)
+    def broken(frame, path, **how):
+        known = write_part(frame, path, **how)
         flip(path, 100)
         written.append(path.name)
         return known

@@ -1,6 +1,7 @@
 """Files whose bytes are hashed as they are written, and checked as they are read."""
 
 import errno
+import os
 import pickle
 import resource
 from pathlib import Path
@@ -8,7 +9,17 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from cdpipe.engine.files.digests import DamageError, HashingFile, Kept, copy_kept, hash_file, read_kept, require_kept
+from cdpipe.engine.files import digests
+from cdpipe.engine.files.digests import (
+    DamageError,
+    HashingFile,
+    Kept,
+    copy_kept,
+    hash_file,
+    move_kept,
+    read_kept,
+    require_kept,
+)
 from cdpipe.oserrors import StorageError
 
 DATA = bytes(range(256)) * 9_000  # more than is read at once
@@ -16,6 +27,7 @@ READERS = {
     "require": require_kept,
     "read": read_kept,
     "copy": lambda file: copy_kept(file, file.path.with_name("copy")),
+    "move": lambda file: move_kept(file, file.path.with_name("moved")),
 }
 
 
@@ -123,3 +135,43 @@ def test_a_copy_that_cannot_be_written_is_no_damage(file, tmp_path):
 def test_damage_found_by_a_worker_names_the_file_here_too(file):
     damage = pickle.loads(pickle.dumps(DamageError("wrong", file.path)))
     assert (str(damage), damage.path) == ("wrong", file.path)
+
+
+def test_a_moved_file_is_there_and_on_the_disk_before(file, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(digests.os, "fsync", lambda _: seen.append([path.name for path in tmp_path.iterdir()]))
+    move_kept(file, tmp_path / "moved")
+    assert seen == [["file"]]
+    assert [path.name for path in tmp_path.iterdir()] == ["moved"]
+    assert (tmp_path / "moved").read_bytes() == DATA
+
+
+def test_a_file_that_is_damaged_is_not_moved(file, tmp_path):
+    file.path.write_bytes(DATA[:-1])
+    with pytest.raises(DamageError, match="other bytes than were written"):
+        move_kept(file, tmp_path / "moved")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_clone_is_taken_where_there_can_be_one_and_checked(file, tmp_path, monkeypatch):
+    """Stands in for a file system that shares blocks; of others every call here fails, and the file is copied."""
+
+    def clone(target, request, source):
+        assert request == 0x40049409
+        os.write(target, os.pread(source, len(DATA), 0))
+
+    monkeypatch.setattr(digests.fcntl, "ioctl", clone)
+    monkeypatch.setattr(HashingFile, "write", None)
+    copy_kept(file, tmp_path / "clone")
+    assert (tmp_path / "clone").read_bytes() == DATA
+    file.path.write_bytes(DATA[:-1])
+    with pytest.raises(DamageError, match="other bytes than were written"):
+        copy_kept(file, tmp_path / "clone")
+
+
+def test_a_file_may_be_flushed_while_others_are_written(tmp_path):
+    with HashingFile(tmp_path / "file") as stream:
+        stream.write(DATA)
+        stream.begin_flush()
+        stream.write(DATA)
+    assert (tmp_path / "file").read_bytes() == DATA * 2

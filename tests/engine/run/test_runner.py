@@ -172,7 +172,7 @@ def test_every_stage_can_be_kept_and_is_found_again(prepare):
 def test_nothing_is_kept_where_nothing_is_to_be(source, prepare, tmp_path):
     first, frame, *_ = prepare(kept=())
     assert first.cache == {}
-    assert not list((tmp_path / "cache").rglob("*.parquet"))
+    assert not list((tmp_path / "cache").rglob("part-*"))
     pd.testing.assert_frame_equal(frame, expected(source)[0])
 
 
@@ -187,7 +187,7 @@ def test_a_run_goes_on_where_one_that_failed_stopped_and_then_keeps_nothing_for_
     pd.testing.assert_frame_equal(changed, expected(source, attack=SwapRand(seed=7))[0])
     for attacking in (SwapRand(), SwapRand(seed=7)):
         assert len(prepare(kept=(), attack=attacking)[2]) == len(rejects) == 1
-    assert not list((tmp_path / "cache").rglob("*.parquet"))
+    assert not list((tmp_path / "cache").rglob("part-*"))
 
 
 def test_what_is_kept_only_to_go_on_is_nobody_elses(prepare, tmp_path):
@@ -203,7 +203,7 @@ def test_what_a_live_run_goes_on_from_stays_when_another_one_succeeds(prepare, t
         prepare(kept=())
         assert all(path.is_file() for path in entry.parts)
     prepare(kept=())
-    assert not list((tmp_path / "cache").rglob("*.parquet"))
+    assert not list((tmp_path / "cache").rglob("part-*"))
 
 
 def test_what_is_kept_only_to_go_on_counts_toward_the_limit(prepare, tmp_path):
