@@ -78,7 +78,7 @@ def test_gather_does_not_touch_a_folder_that_is_there(source, tmp_path):
 
 
 def test_gather_that_fails_leaves_nothing(source, tmp_path, monkeypatch):
-    def full(*_):
+    def full(*_, **_how):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("cdpipe.engine.graph.partition.write_part", full)
