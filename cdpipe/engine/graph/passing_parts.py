@@ -1,6 +1,6 @@
 """Parts between passes: a partition as Arrow has it in memory, for the next pass of the same run and nobody else.
 
-Nothing is encoded, and no bounds are noted: nobody else reads it (docs/adr/0026). A part is read whole, hashed and
+Nothing is encoded, and no bounds are noted: nobody else reads it (docs/adr/0027). A part is read whole, hashed and
 decoded there: what was checked is what is used. A file that is cut short while it is mapped would end the process.
 """
 
