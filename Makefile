@@ -111,7 +111,7 @@ bench-suite: $(ENV)
 	echo
 	echo "Made in $$SECONDS s, of commit $$(git rev-parse --short HEAD):"
 	echo "  .asv/html                               the site: asv preview, then open the address that it prints"
-	echo "  .asv/html/bottlenecks/bottlenecks.md    the report above (index.html and .json beside it)"
+	echo "  .asv/html/bottlenecks/bottlenecks.md    the whole report (index.html and .json beside it)"
 	echo "  .asv/results                            the samples"
 	echo "  $(OUT)/run                    one run of the pipeline: report.json, pictures, labelled data"
 	cat $(OUT)/others.txt

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -220,3 +222,32 @@ def test_the_light_distribution_stands_alone(writer, tmp_path):
     done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "disk-bound" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_example_is_measured_and_reported(tmp_path):
+    """As its README says, by asv itself: each benchmark in its class, unless this machine is too busy to tell."""
+    folder = tmp_path / "suite"
+    shutil.copytree(EXAMPLE, folder)
+    who = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t"}
+    environment = {**os.environ, **who, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+
+    def call(*command):
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "one"]):
+        call("git", *command)
+    asv = (sys.executable, "-m", "asv")
+    call(*asv, "machine", "--yes")
+    once = ("-a", "rounds=1", "-a", "repeat=2")
+    call(*asv, "run", "--python=same", "--set-commit-hash", call("git", "rev-parse", "HEAD"), *once)
+    report = build_report(folder / ".asv" / "results")
+    expected = {"Digest": Bound.COMPUTE, "Answer": Bound.WAITING, "HalfIdle": Bound.PARALLELISM}
+    for finding in report.subjects[0].findings:
+        name = finding.cell.stage.removeprefix("sorting.")
+        assert finding.bound in {expected[name], Bound.DISTURBED}, finding.attribution
+    assert "D1 digest 2 MB" in texts_of(report)[0]
+    call(*asv, "publish", "--no-pull")
+    assert "https://" not in (folder / ".asv" / "html" / "bottlenecks" / "index.html").read_text()

@@ -111,6 +111,8 @@ def _growth(subjects: Sequence[Subject]) -> str:
     steep = [pair for pair in times if (interval := pair[0].fit.interval) and interval[0] > 1]
     if not steep:
         sure = sum(scaling.fit.interval is not None for scaling, _ in times)
+        if not sure and not faster:
+            return ""
         return f"{first}no time is surely steeper than its size ({sure} of {len(times)} have an interval)."
     scaling, subject = max(steep, key=lambda pair: pair[0].fit.exponent)
     law = f"time as {scaling.size_name}^{scaling.fit.text}"

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from cdpipe.figures import CONTENTION, PERCENTS, PREFIX, UNITS
 from cdpipe.perf.results.model import Benchmark, Measurement, Run, State
 from cdpipe.perf.results.sizes import ROWS, parse_rows, unquote
-from cdpipe.perf.wording.units import list_units
+from cdpipe.perf.wording.units import format_count, list_units
 
 FAILED: Final = "failed"
 SKIPPED: Final = "skipped"
@@ -143,10 +143,9 @@ def collect_cells(run: Run) -> tuple[tuple[Cell, ...], tuple[Trouble, ...]]:
 
 
 def _make_cell(place: Place, of: Benchmark, figures: Mapping[str, Figure]) -> Cell:
-    rows = parse_rows(place.rows_text)
-    return Cell(
-        place.stage, place.variant, rows, place.rows_text, figures, size_name=of.size_name, scheduler=of.scheduler
-    )
+    rows, text = parse_rows(place.rows_text), place.rows_text
+    text = format_count(rows) if rows is not None and text.isdecimal() else text
+    return Cell(place.stage, place.variant, rows, text, figures, size_name=of.size_name, scheduler=of.scheduler)
 
 
 def _read_figure(measurement: Measurement, name: str, scale: float) -> Figure:

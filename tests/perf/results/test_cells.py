@@ -250,6 +250,6 @@ def test_rows_of_numpy_are_sizes(writer):
     writer.run({"b": row([1.0, 5.0], params=params)})
     cells, _ = collect(writer)
     assert [(cell.rows, cell.rows_text, cell.size_name) for cell in cells] == [
-        (1000, "1000", "rows"),
-        (5000, "5000", "rows"),
+        (1000, "1k", "rows"),
+        (5000, "5k", "rows"),
     ]
