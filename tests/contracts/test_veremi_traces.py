@@ -190,8 +190,9 @@ def test_positions_of_the_receiver_are_messages_if_they_are_asked_for(tmp_path):
     made = dataset(tmp_path / "out")
     assert made[["x_pos", "isAttacker", "isFalse", "time_us"]].to_numpy().tolist() == [[9, 1, 0, 3.5e6], [0, 1, 1, 5e6]]
     assert len(set(made["vehicle"])) == 1
-    with pytest.raises(ConfigError, match=r"\[input\]: messages.*'own'"):
-        configure(["a.json"], tmp_path / "out", input={"messages": ["mine"]})
+    for wrong in (["mine"], []):
+        with pytest.raises(ConfigError, match=r"^configuration: \[input\]: messages = .*received, sent, own$"):
+            configure(["a.json"], tmp_path / "out", input={"messages": wrong})
 
 
 def test_what_cannot_be_read_is_rejected_with_its_line_and_value(tmp_path):

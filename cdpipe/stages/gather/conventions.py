@@ -62,10 +62,16 @@ class ConventionParams(Params):
 
     messages: tuple[MessageKind, ...] = Field(
         default=USUAL_MESSAGES,
-        min_length=1,
         description="which records of VeReMi's traces are messages: received (type 3), sent (type 4, unless a trace is "
         "read beside it), own (type 2, true positions of the receiver)",
     )
+
+    @field_validator("messages")
+    @classmethod
+    def _has_some(cls, kinds: tuple[MessageKind, ...]) -> tuple[MessageKind, ...]:
+        if not kinds:
+            raise ValueError("names no record; use any of received, sent, own")
+        return kinds
 
     @field_validator("time_zone")
     @classmethod
