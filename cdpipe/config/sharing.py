@@ -8,6 +8,7 @@ from cdpipe.columns import BY_NAME, GENERATED_AT, GIVEN, SOURCE, VEHICLE_ID, can
 from cdpipe.config.layouts import share_layout
 from cdpipe.config.messages import as_table
 from cdpipe.stages import STAGES
+from cdpipe.stages.attacks import SEQUENCES
 from cdpipe.stages.features import SETS
 from cdpipe.stages.history.columns import HEADING, SPEED
 
@@ -40,7 +41,7 @@ def share_values(given: dict[str, Any]) -> dict[str, Any]:
         shared["train"] = train
     shared["attack"] = attack
     shared["features"] = _share_features(as_table(given.get("features")), clean)
-    shared["clean"] = _keep_features(clean, shared["features"])
+    shared["clean"] = _keep_features(clean, shared["features"], attack)
     return shared
 
 
@@ -65,7 +66,14 @@ def _share_attack(attack: dict[str, Any], clean: dict[str, Any], given: dict[str
         attack.setdefault("seed", given["seed"])
 
 
-def _keep_features(clean: dict[str, Any], features: dict[str, Any]) -> dict[str, Any]:
+def _name_claimed(attack: dict[str, Any]) -> list[str]:
+    """Return the columns that an attack, or those of a mix, change."""
+    given = attack.get("kinds", ()) if attack.get("kind") == "mix" else (attack,)
+    kinds = {each.get("kind") if isinstance(each, dict) else each for each in given if isinstance(each, dict | str)}
+    return [name for each in SEQUENCES if each.model_fields["kind"].default in kinds for name in each.claimed]
+
+
+def _keep_features(clean: dict[str, Any], features: dict[str, Any], attack: dict[str, Any]) -> dict[str, Any]:
     """Make cleaning keep the source columns that attacks, splits and features rest on."""
     default = STAGES[0].default().model_dump()["columns"]
     chosen = features.get("columns", STAGES[-1].default().model_dump()["columns"])
@@ -75,7 +83,7 @@ def _keep_features(clean: dict[str, Any], features: dict[str, Any]) -> dict[str,
     if not lists or not all(isinstance(name, str) for name in (*kept, *names)):
         return clean  # validation says what is wrong
     history = HISTORY_INPUTS if features.get("history") or features.get("checks") else ()
-    needed = [canonical(name) for name in (GENERATED_AT, VEHICLE_ID, *names, *history)]
+    needed = [canonical(name) for name in (GENERATED_AT, VEHICLE_ID, *names, *history, *_name_claimed(attack))]
     extra = [name for name in needed if name in _SOURCE_NAMES or name not in BY_NAME]
     return {**clean, "columns": tuple(dict.fromkeys([*map(canonical, kept), *extra]))}
 

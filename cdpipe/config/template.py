@@ -10,8 +10,9 @@ from pydantic.fields import FieldInfo
 
 from cdpipe.config.model import RunConfig
 from cdpipe.stages import STAGES
-from cdpipe.stages.attacks import ATTACKS, KINDS
+from cdpipe.stages.attacks import ATTACKS, KINDS, SEQUENCES, AttackParams, Mix
 
+_ATTACKS: Final[tuple[type[AttackParams], ...]] = (*ATTACKS, *SEQUENCES, Mix)
 _SAMPLES: Final[dict[str, str]] = {
     "paths": '["bsm.csv"]',
     "centre": "{ latitude = 41.5430216, longitude = -106.0831353 }",
@@ -80,8 +81,8 @@ def _attacks(path: str) -> list[str]:
 
 def _users(name: str, field: FieldInfo) -> str:
     """Say which kinds of attack take a key, unless all do, and which of them have another default."""
-    users = [each for each in ATTACKS if name in each.model_fields]
-    if len(users) == len(ATTACKS):
+    users = [each for each in _ATTACKS if name in each.model_fields]
+    if len(users) == len(_ATTACKS):
         return ""
     others = [(each, _default(each.model_fields[name])) for each in users]
     named = (f"{_kind(each)}: {value}" if value != _default(field) else _kind(each) for each, value in others)

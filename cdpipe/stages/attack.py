@@ -1,6 +1,6 @@
 """Attack: clean messages -> messages where some vehicles claim false positions, and which messages those are."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -20,16 +20,19 @@ from cdpipe.columns import (
     X_POS,
     Y_POS,
 )
-from cdpipe.kernels.buffers.allocation import allot
-from cdpipe.kernels.buffers.selection import Kept, look_up, put, take
+from cdpipe.kernels.buffers.selection import Kept, look_up, take
 from cdpipe.kernels.draws.bottom_k import draw_smallest, mark_smallest
 from cdpipe.kernels.draws.keyed import ATTACKER, POOL
 from cdpipe.kernels.draws.thresholds import NOBODY, choose_rows, choose_threshold, distinct, is_chosen
-from cdpipe.stages.attacks import AttackParams, Given, Pool, Positions, Targets
+from cdpipe.stages.attacks import AttackParams, Given, Mix, Pool, SequenceAttack
+from cdpipe.stages.attacks.base import Heard
+from cdpipe.stages.attacks.displacing import displace_messages
+from cdpipe.stages.attacks.each_kind import Sources, attack_each, name_kinds
 from cdpipe.stages.attacks.given import INPUTS as GIVEN_INPUTS
 from cdpipe.stages.attacks.given import find_attackers, mark, take_labels
-from cdpipe.stages.attacks.sequence import SequenceAttack
-from cdpipe.stages.attacks.streaming import State, attack_streams
+from cdpipe.stages.attacks.hearing import HEARD_ROW_BYTES, HEARD_ROWS, By, hear, join_heard
+from cdpipe.stages.attacks.hearing import INPUTS as HEARD_INPUTS
+from cdpipe.stages.attacks.streaming import State
 from cdpipe.stages.frames.interop import Vehicles, number_plainly, require_columns, view_vehicles
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.order import Key
@@ -45,9 +48,6 @@ _POOLS_AT_ONCE: Final = 8
 """Full pools that a process holds while surveys merge: two merges at a time, each of two pools with their copies."""
 
 _NO_HASHES: Final = np.empty(0, np.uint64)
-_ROWS_AT_ONCE: Final = 1 << 16
-"""What is worked out of this many rows stays in the processor's cache, and in memory that is used again."""
-
 _NO_POOL: Final = Pool(np.empty(0, np.int64), np.empty(0, np.uint32), np.empty(0), np.empty(0))
 
 
@@ -60,10 +60,13 @@ class Survey(NamedTuple):
         Distinct hashes of vehicle ids, ascending.
     pool
         The messages with the smallest keys, at most `POOL_ROWS`.
+    heard
+        What attackers hear of others, by how that is drawn.
     """
 
     vehicles: NDArray[np.uint64]
     pool: Pool
+    heard: Mapping[By, Heard] = {}
 
 
 class Facts(NamedTuple):
@@ -79,6 +82,8 @@ class Facts(NamedTuple):
         Positions for swaps; None: not needed.
     named
         Hashes of the vehicles that attack, ascending, where the input says which; None: `threshold` does.
+    heard
+        What attackers hear of others, by how that is drawn.
     """
 
     vehicles: int
@@ -86,18 +91,21 @@ class Facts(NamedTuple):
     threshold: tuple[int, int]
     pool: Pool | None
     named: NDArray[np.uint64] | None = None
+    heard: Mapping[By, Heard] = {}
 
 
 def needs_survey(params: AttackParams | Given) -> bool:
     """Say whether the attack must first look at all messages."""
-    return params.choose_by == "vehicle" or (not isinstance(params, Given) and params.uses_pool)
+    return params.choose_by == "vehicle" or (not isinstance(params, Given) and _uses_pool(params))
 
 
 def inputs(params: AttackParams | Given) -> tuple[str, ...]:
     """Return the columns that the survey reads."""
     if isinstance(params, Given):
         return GIVEN_INPUTS
-    return (ROW_NUMBER, VEHICLE_ID, X_POS, Y_POS) if params.uses_pool else (ROW_NUMBER, VEHICLE_ID)
+    heard = HEARD_INPUTS if _listens(params) else ()
+    pool = (ROW_NUMBER, VEHICLE_ID, X_POS, Y_POS) if _uses_pool(params) else (ROW_NUMBER, VEHICLE_ID)
+    return tuple(dict.fromkeys((*pool, *heard)))
 
 
 def survey(frame: pd.DataFrame, params: AttackParams | Given) -> Survey:
@@ -106,12 +114,13 @@ def survey(frame: pd.DataFrame, params: AttackParams | Given) -> Survey:
         require_columns(frame, GIVEN_INPUTS, stage=NAME)
         return Survey(find_attackers(frame), _NO_POOL)
     vehicles = view_vehicles(frame[VEHICLE_ID]).present() if params.choose_by == "vehicle" else _NO_HASHES
-    if not params.uses_pool:
-        return Survey(vehicles, _NO_POOL)
+    heard = {by: hear(frame, by=by, seed=params.seed) for by in _listens(params)}
+    if not _uses_pool(params):
+        return Survey(vehicles, _NO_POOL, heard)
     row_number = frame[ROW_NUMBER].to_numpy(np.int64)
     rows, keys = draw_smallest(row_number, seed=params.seed, purpose=POOL, k=POOL_ROWS)
     x, y = (frame[name].to_numpy(np.float64) for name in (X_POS, Y_POS))
-    return Survey(vehicles, _sort(Pool(take(row_number, rows), keys, take(x, rows), take(y, rows))))
+    return Survey(vehicles, _sort(Pool(take(row_number, rows), keys, take(x, rows), take(y, rows))), heard)
 
 
 def merge(first: Survey, second: Survey, params: AttackParams | Given) -> Survey:
@@ -123,25 +132,28 @@ def merge(first: Survey, second: Survey, params: AttackParams | Given) -> Survey
     if keys.size > POOL_ROWS:
         of_one, of_other = np.split(mark_smallest(keys, rows, k=POOL_ROWS), [one.key.size])
         one, other = Pool(*Kept(of_one).of_all(one)), Pool(*Kept(of_other).of_all(other))
-    return Survey(vehicles, _sort(_each(np.concatenate, zip(one, other, strict=True))))
+    heard = {by: join_heard(each, second.heard[by]) for by, each in first.heard.items()}
+    return Survey(vehicles, _sort(_each(np.concatenate, zip(one, other, strict=True))), heard)
 
 
 def conclude(whole: Survey, params: AttackParams | Given) -> Facts:
     """Decide, from the survey of all messages, exactly round(ratio x vehicles) attackers, or those given."""
     if isinstance(params, Given):
         return Facts(0, whole.vehicles.size, NOBODY, None, whole.vehicles)
-    pool = whole.pool if params.uses_pool else None
+    pool = whole.pool if _uses_pool(params) else None
     if params.choose_by == "row":
         return Facts(0, 0, NOBODY, pool)
     attackers = round(params.ratio * whole.vehicles.size)
     threshold = choose_threshold(whole.vehicles, seed=params.seed, purpose=ATTACKER, count=attackers)
-    return Facts(whole.vehicles.size, attackers, threshold, pool)
+    return Facts(whole.vehicles.size, attackers, threshold, pool, heard=whole.heard)
 
 
 def held_bytes(params: AttackParams | Given) -> int:
     """Return how many bytes surveys and facts take at most in a process (hashes of vehicles are few beside them)."""
-    uses_pool = not isinstance(params, Given) and params.uses_pool
-    return _POOLS_AT_ONCE * POOL_ROWS * _POOL_ROW_BYTES if uses_pool else 0
+    if isinstance(params, Given):
+        return 0
+    pool = POOL_ROWS * _POOL_ROW_BYTES if _uses_pool(params) else 0
+    return _POOLS_AT_ONCE * (pool + len(_listens(params)) * HEARD_ROWS * HEARD_ROW_BYTES)
 
 
 def apply(frame: pd.DataFrame, params: AttackParams | Given, facts: Facts | None) -> tuple[pd.DataFrame, Ledger]:
@@ -175,7 +187,7 @@ def apply(frame: pd.DataFrame, params: AttackParams | Given, facts: Facts | None
     """
     if isinstance(params, Given):
         return _take_given(frame, params, facts)
-    if isinstance(params, SequenceAttack):
+    if isinstance(params, SequenceAttack | Mix):
         return resume(frame, params, facts, None, None)[:2]
     _refuse_labels(frame)
     require_columns(frame, (ROW_NUMBER, VEHICLE_ID, X_POS, Y_POS), stage=NAME)
@@ -183,16 +195,8 @@ def apply(frame: pd.DataFrame, params: AttackParams | Given, facts: Facts | None
     row_number = frame[ROW_NUMBER].to_numpy(np.int64)
     pool = facts.pool if facts else None
     hit, notes = _spare_lone(_choose(row_number, vehicles, params, facts), row_number, pool)
-    rows = Kept(hit).places
-    x, y = (_copy(frame[name].to_numpy(np.float64)) for name in (X_POS, Y_POS))
-    moved = np.zeros(len(frame), np.bool_)
-    for some in np.array_split(rows, -(-rows.size // _ROWS_AT_ONCE) or 1):
-        targets = Targets(some, row_number=row_number, vehicles=vehicles, x=x, y=y)
-        claimed = params.displace(targets, pool)
-        moved[some] = _find_moved(targets.position(), claimed)
-        for values, into in zip(claimed, (x, y), strict=True):
-            put(values, some, into)
-    ledger = Ledger(NAME, len(frame), len(frame), notes={_ATTACKING: rows.size, **notes})
+    x, y, moved = displace_messages(frame, params, hit, pool, vehicles)
+    ledger = Ledger(NAME, len(frame), len(frame), notes={_ATTACKING: int(np.count_nonzero(hit)), **notes})
     # Pandas copies arrays that it is given, and Series not.
     columns = {X_POS: x, Y_POS: y, IS_ATTACKER: hit.view(np.int8), IS_FALSE: moved.view(np.int8)}
     series = {name: pd.Series(values, index=frame.index, copy=False) for name, values in columns.items()}
@@ -206,14 +210,6 @@ def _refuse_labels(frame: pd.DataFrame) -> None:
                 f"the messages have a column {name!r} already, which an attack would overwrite; take it as it is with "
                 'attack.kind = "given", or rename it'
             )
-
-
-def _find_moved(true: Positions, claimed: Positions) -> NDArray[np.bool_]:
-    """Return which claims differ from the truth, shape (n,); nobody can tell of a position that is not known."""
-    moved = np.zeros(true[0].size, np.bool_)
-    for was, said in zip(true, claimed, strict=True):
-        moved |= (said != was) & ~np.isnan(was)
-    return moved
 
 
 def _take_given(frame: pd.DataFrame, params: Given, facts: Facts | None) -> tuple[pd.DataFrame, Ledger]:
@@ -237,7 +233,15 @@ def _take_given(frame: pd.DataFrame, params: Given, facts: Facts | None) -> tupl
 
 def is_ordered(params: AttackParams | Given) -> bool:
     """Return True if the attack must see a vehicle's messages one after the other."""
-    return not isinstance(params, Given) and params.is_ordered
+    return not isinstance(params, Given) and any(each.is_ordered for each in name_kinds(params))
+
+
+def _uses_pool(params: AttackParams) -> bool:
+    return any(each.uses_pool for each in name_kinds(params))
+
+
+def _listens(params: AttackParams) -> tuple[By, ...]:
+    return tuple(sorted({each.listens for each in name_kinds(params)} - {""}))
 
 
 def resume(
@@ -262,24 +266,22 @@ def resume(
     state
         For the next piece.
     """
-    if not isinstance(params, SequenceAttack):  # history alone asked for order: pieces are nothing to it
+    if not isinstance(params, SequenceAttack | Mix):  # history alone asked for order: pieces are nothing to it
         return *apply(frame, params, facts), None
     _refuse_labels(frame)
-    require_columns(frame, (ROW_NUMBER, VEHICLE_ID, VEHICLE, TIME, *params.claimed), stage=NAME)
+    keys = (VEHICLE, TIME) if is_ordered(params) else ()
+    claimed = (name for each in name_kinds(params) if isinstance(each, SequenceAttack) for name in each.claimed)
+    require_columns(frame, (ROW_NUMBER, VEHICLE_ID, *keys, X_POS, Y_POS, *claimed), stage=NAME)
     frame = number_plainly(frame)
     hit = _choose(frame[ROW_NUMBER].to_numpy(np.int64), view_vehicles(frame[VEHICLE_ID]), params, facts)
     labels = {IS_ATTACKER: hit.view(np.int8), IS_FALSE: np.zeros(len(frame), np.int8)}
-    labelled = frame.assign(**labels)
-    made = attack_streams(labelled, params, hit, facts.pool if facts else None, state=state, until=until)
-    notes = {_ATTACKING: int(np.count_nonzero(hit)), "messages attacked": made.active}
-    added = {params.kind: made.added} if made.added else {}
-    return made.frame, Ledger(NAME, len(frame), len(made.frame), notes=notes, added=added), made.state
+    made = attack_each(frame.assign(**labels), params, _find_sources(facts), state=state, until=until)
+    notes = {_ATTACKING: int(np.count_nonzero(hit)), **made.notes}
+    return made.frame, Ledger(NAME, len(frame), len(made.frame), notes=notes, added=made.added), made.state
 
 
-def _copy(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    copied = allot(values.size, np.float64)
-    np.copyto(copied, values)
-    return copied
+def _find_sources(facts: Facts | None) -> Sources:
+    return Sources(None, {}) if facts is None else Sources(facts.pool, facts.heard)
 
 
 def _choose(

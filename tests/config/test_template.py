@@ -6,12 +6,14 @@ from pydantic import BaseModel
 
 from cdpipe.config.model import RunConfig, parse_config
 from cdpipe.config.template import example_config
-from cdpipe.stages.attacks import ATTACKS
+from cdpipe.stages.attacks import ATTACKS as POSITIONS
+from cdpipe.stages.attacks import SEQUENCES, Mix
 
 TEXT = example_config()
 DEFAULT = parse_config({"input": {"paths": ["bsm.csv"]}})
 ENTRY = re.compile(r"# (\w+) = (\S.*?)  # ")
 USERS = r"\(((?:\w+(?:: [\d.]+)?(?:, )?)+)\)$"
+ATTACKS = (*POSITIONS, *SEQUENCES)
 KINDS = [kind.model_fields["kind"].default for kind in ATTACKS]
 
 
@@ -80,7 +82,7 @@ def test_nothing_is_in_it_twice_or_that_no_model_has():
     shown = list(written())
     assert len(set(shown)) == len(shown)
     known = {(path, name) for path, model in models(RunConfig) for name in model.model_fields}
-    known |= {("attack", name) for kind in ATTACKS for name in kind.model_fields}
+    known |= {("attack", name) for kind in (*ATTACKS, Mix) for name in kind.model_fields}
     assert set(shown) <= known
 
 
@@ -99,7 +101,10 @@ def test_every_kind_of_attack_says_which_keys_it_takes_and_their_defaults(kind):
         users = re.search(USERS, shown[name])
         assert users is None or kind in users[1]
         own = re.search(rf"\b{kind}: ([\d.]+)", shown[name])
-        assert str(getattr(config.attack, name)) == (own[1] if own else ENTRY.match(shown[name])[2].strip('"')), name
+        value = getattr(config.attack, name)
+        assert (str(value).lower() if isinstance(value, bool) else str(value)) == (
+            own[1] if own else ENTRY.match(shown[name])[2].strip('"')
+        ), name
     for name in set(shown) - set(type(config.attack).model_fields):
         assert not re.search(rf"\b{kind}\b", re.search(USERS, shown[name])[1]), name
 

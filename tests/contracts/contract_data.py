@@ -5,7 +5,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from cdpipe.config.template import example_config
 from cdpipe.engine.api.stages import apply_stage
 from cdpipe.engine.files.parts import read_part
 from cdpipe.stages import STAGES
-from cdpipe.stages.attacks import ATTACKS
+from cdpipe.stages.attacks import ATTACKS, SEQUENCES, Mix
 from cdpipe.stages.clean import CleanParams, Filters
 from cdpipe.stages.features import SETS, FeatureParams
 from cdpipe.stages.filters import FILTERS
@@ -54,10 +54,10 @@ def attack_variants():
     """Every registered attack, in degrees and in metres, by vehicle and by row."""
     return [
         Variant("attack", kind(coordinates=coordinates, centre=CENTRE, choose_by=by), f"{name}-{coordinates}-{by}")
-        for kind in ATTACKS
+        for kind in (*ATTACKS, *SEQUENCES, Mix)
         for name in (kind.model_fields["kind"].default,)
         for coordinates in ("geographic", "local")
-        for by in ("vehicle", "row")
+        for by in get_args(kind.model_fields["choose_by"].annotation)
     ]
 
 

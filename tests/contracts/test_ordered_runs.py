@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from contract_data import assert_identical, join
+from contract_data import CENTRE, assert_identical, join
 from echo_attack import Echo, Freeze
 from observing import observing
 
@@ -13,13 +13,23 @@ from cdpipe.engine.cache.store import CacheParams, CacheWarning, Store
 from cdpipe.engine.files.parts import read_part
 from cdpipe.engine.run.observer import Announcer
 from cdpipe.engine.run.runner import Runner
+from cdpipe.stages.attacks import SEQUENCES, Mix
 from cdpipe.stages.attacks.offset_const import OffsetConst
+from cdpipe.stages.attacks.sequences import Dos
 from cdpipe.stages.clean import CleanParams
 from cdpipe.stages.features import FeatureParams
 from cdpipe.stages.gather.gather import GatherParams
 from cdpipe.synthetic.generator import SynthParams, synthesize
 
+KINDS = {
+    kind.model_fields["kind"].default: kind(ratio=0.5, onset_s=3.0, active_share=0.7, episode_s=2.0)
+    for kind in SEQUENCES
+}
+MIX = Mix(ratio=0.8, centre=CENTRE, kinds=("offset_rand", "dos", "stale", "replay", "sybil", "swap_rand"))
 ATTACKS = {
+    **KINDS,
+    "mix": MIX,
+    "random dos": Dos(ratio=0.5, content="random", made_ids=True, spacing_ms=400.0),
     "echo": Echo(ratio=0.5),
     "late echo": Echo(ratio=0.5, delay_s=40.0, onset_s=3.0),
     "freeze": Freeze(ratio=0.5, onset_s=5.0, active_share=0.6, episode_s=2.0),
@@ -103,7 +113,7 @@ def expected(source, attacking):
 
 
 @pytest.mark.parametrize(
-    "name", ["late echo", "memory", *(pytest.param(name, marks=SLOW) for name in ("echo", "freeze"))]
+    "name", [name if name in ("late echo", "mix") else pytest.param(name, marks=SLOW) for name in ATTACKS]
 )
 @pytest.mark.parametrize(
     ("blocks", "buckets"),

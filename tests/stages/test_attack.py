@@ -33,7 +33,7 @@ def test_whoever_changes_what_swaps_draw_from_changes_the_version_too():
 @pytest.mark.parametrize("at_once", [1, 7, 599])
 def test_however_many_rows_are_worked_out_at_once_the_attack_is_the_same(kind, at_once, monkeypatch):
     whole, _hit, _ledger = attacked(kind)
-    monkeypatch.setattr("cdpipe.stages.attack._ROWS_AT_ONCE", at_once)
+    monkeypatch.setattr("cdpipe.stages.attacks.displacing.ROWS_AT_ONCE", at_once)
     pd.testing.assert_frame_equal(attacked(kind)[0], whole, check_exact=True)
 
 

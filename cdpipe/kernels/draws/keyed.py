@@ -41,6 +41,8 @@ FOLD: Final = 13
 """Order in which vehicles or rows are dealt to folds."""
 PERMUTE: Final = 14
 """Order in which a feature's values are given to other messages."""
+HEARD: Final = 15
+"""Which messages attackers hear."""
 
 Words = NDArray[np.uint64]
 Floats = NDArray[np.float64]

@@ -76,6 +76,31 @@ class Pool(NamedTuple):
     y: NDArray[np.float64]
 
 
+class Heard(NamedTuple):
+    """Messages of other vehicles that an attacker may have heard, ascending by key, time and row number.
+
+    Shape (k,) each: the messages with the smallest keys of all.
+
+    Attributes
+    ----------
+    key
+        A draw by row number, or by vehicle: then the first vehicles' messages are all here, the last one's in part.
+    time_us, row_number, vehicle
+        When each was sent, its place in the whole input, and whose it is.
+    x, y, speed, heading
+        What it says; nan where it says nothing.
+    """
+
+    key: NDArray[np.uint64]
+    time_us: NDArray[np.int64]
+    row_number: NDArray[np.int64]
+    vehicle: NDArray[np.uint64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    speed: NDArray[np.float64]
+    heading: NDArray[np.float64]
+
+
 class AttackParams(Params):
     """Who attacks, and in which coordinates; each kind adds how.
 
@@ -85,10 +110,13 @@ class AttackParams(Params):
         Whether the attack takes positions from other messages.
     is_ordered
         Whether it must see a vehicle's messages one after the other.
+    hears
+        What it takes of other vehicles: single "messages", or all messages of some "vehicles"; "" for nothing.
     """
 
     uses_pool: ClassVar[bool] = False
     is_ordered: ClassVar[bool] = False
+    hears: ClassVar[Literal["", "messages", "vehicles"]] = ""
 
     kind: str = Field(description="which attack")
     ratio: float = Field(default=0.3, ge=0, le=1, description="share of vehicles (exactly) or of rows that attack")
@@ -102,6 +130,11 @@ class AttackParams(Params):
     centre: Centre | None = Field(
         default=None, description="centre of the study, for the override attacks; a run takes clean.centre"
     )
+
+    @property
+    def listens(self) -> Literal["", "messages", "vehicles"]:
+        """What these parameters take of other vehicles."""
+        return self.hears
 
     def displace(self, targets: Targets, pool: Pool | None) -> Positions:
         """Return the positions that the attackers claim, shape (n,) each; a call is for some of them only."""

@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Final, Literal, NamedTuple
+from typing import Any, ClassVar, Final, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cdpipe.columns import ROW_NUMBER, VEHICLE, X_POS, Y_POS
-from cdpipe.kernels.draws.keyed import EPISODE, keys
-from cdpipe.stages.attacks.base import AttackParams, Pool, Positions
+from cdpipe.kernels.draws.keyed import CLAIM, EPISODE, integers_below, keys, uniform_pairs
+from cdpipe.stages.attacks.base import AttackParams, Heard, Positions
 
 SPEED: Final = "coreData_speed"
 HEADING: Final = "coreData_heading"
+_HALF: Final = 0.5
+_TURNS: Final = 8
 _SECOND_US: Final = 1_000_000
 _STRIDE: Final = np.uint64(0x9E3779B97F4A7C15)
 """Odd and without a pattern: a vehicle's hash plus multiples of it is as good as a hash of both."""
@@ -141,6 +143,28 @@ class Stream:
         return self.column(X_POS), self.column(Y_POS)
 
 
+def find_latest(begin: Places, time_us: Places, wanted_us: Places, *, stop: Places | None = None) -> Places:
+    """Return for each of n moments the place of the last message that is not later; the first one if all are.
+
+    Parameters
+    ----------
+    begin
+        Where the messages that each may find begin, shape (n,).
+    time_us
+        When messages were sent, shape (m,): within what one may find it never falls.
+    wanted_us
+        The moments, shape (n,).
+    stop
+        Where the messages that each may find end, shape (n,); None: m = n, and each finds none behind its own place.
+    """
+    low, high = begin.copy(), (np.arange(begin.size) if stop is None else stop - 1).copy()
+    while (low < high).any():
+        middle = (low + high + 1) // 2
+        fits = time_us[middle] <= wanted_us
+        low, high = np.where(fits, middle, low), np.where(fits, high, np.maximum(low, middle - 1))
+    return low
+
+
 class SequenceAttack(AttackParams):
     """An attack on a vehicle's own stream of messages, from an onset on, all the time or in episodes.
 
@@ -174,6 +198,54 @@ class SequenceAttack(AttackParams):
         """How far back an attack looks beyond the onset's message, microseconds."""
         return 0
 
-    def claim(self, stream: Stream, pool: Pool | None) -> Claims:
+    def claim(self, stream: Stream, heard: Heard | None) -> Claims:
         """Return what the attackers claim, a function of seed, vehicle and messages."""
         raise NotImplementedError
+
+    def draw(self, counters: NDArray[np.uint64], low: float, high: float) -> Floats:
+        """Return a number for each counter, shape (n,), uniform between two bounds."""
+        share, _ = uniform_pairs(counters, seed=self.seed, purpose=CLAIM)
+        return low + share * (high - low)
+
+
+class SpeedRange(SequenceAttack):
+    """Speeds drawn uniformly from a range."""
+
+    claimed: ClassVar[tuple[str, ...]] = (SPEED,)
+
+    min_mps: float = Field(0.0, ge=0, le=1000, description="least speed, metres per second")
+    max_mps: float = Field(40.0, ge=0, le=1000, description="greatest speed, metres per second")
+
+    @model_validator(mode="after")
+    def _speeds_in_order(self) -> Self:
+        if self.min_mps > self.max_mps:
+            raise ValueError(f"min_mps {self.min_mps} is greater than max_mps {self.max_mps}; swap them")
+        return self
+
+    def change(self, true: Floats, counters: NDArray[np.uint64]) -> Floats:
+        """Return true speeds, shape (n,), changed by an amount of the range, up or down alike; none below 0."""
+        share, side = uniform_pairs(counters, seed=self.seed, purpose=CLAIM)
+        amount = self.min_mps + share * (self.max_mps - self.min_mps)
+        return np.maximum(0.0, true + np.where(side < _HALF, -amount, amount))
+
+
+def take_heard(heard: Heard | None, places: Places, names: tuple[str, ...]) -> dict[str, Floats]:
+    """Return by column what heard messages say, at some places; nothing where none was heard."""
+    if heard is None or not heard.key.size:
+        return {}
+    says = {X_POS: heard.x, Y_POS: heard.y, SPEED: heard.speed, HEADING: heard.heading}
+    return {name: says[name][places] for name in names}
+
+
+def hear_others(vehicle: NDArray[np.uint64], counters: NDArray[np.uint64], heard: Heard, *, seed: int) -> Places:
+    """Draw for each counter, shape (n,), the place of a heard message that is not its own vehicle's.
+
+    Own messages are drawn again, and what is own after that gives -1: hardly anything, unless nobody else was heard.
+    """
+    places = np.full(vehicle.size, -1)
+    for turn in range(_TURNS if heard.key.size else 0):
+        left = np.flatnonzero(places < 0)
+        again = number_within(counters[left], np.full(left.size, turn))
+        drawn = integers_below(again, seed=seed, purpose=CLAIM, bound=heard.key.size)
+        places[left] = np.where(heard.vehicle[drawn] == vehicle[left], -1, drawn)
+    return places

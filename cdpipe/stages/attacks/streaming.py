@@ -11,7 +11,7 @@ from cdpipe.kernels.draws.keyed import IDENTITY, keys
 from cdpipe.kernels.sequences.sorting import raise_times
 from cdpipe.kernels.text.calendar import calendar_parts
 from cdpipe.stages import order
-from cdpipe.stages.attacks.base import Pool
+from cdpipe.stages.attacks.base import Heard
 from cdpipe.stages.attacks.sequence import Added, SequenceAttack, Stream, number_within
 from cdpipe.stages.frames.assembly import join_rows
 from cdpipe.stages.frames.interop import take_rows
@@ -66,7 +66,7 @@ def attack_streams(
     frame: pd.DataFrame,
     params: SequenceAttack,
     hit: NDArray[np.bool_],
-    pool: Pool | None,
+    heard: Heard | None,
     *,
     state: State | None = None,
     until: Key | None = None,
@@ -81,8 +81,8 @@ def attack_streams(
         The attack.
     hit
         Which messages are attackers', shape (n,).
-    pool
-        What the attack draws from.
+    heard
+        What attackers take of others.
     state, until
         What the piece before left, and where the next begins.
     """
@@ -90,7 +90,7 @@ def attack_streams(
     own = take_rows(frame, rows)
     before = state.before if state is not None else own.iloc[:0]
     stream = _view_stream(before, own, params, state)
-    claims = params.claim(stream, pool)
+    claims = params.claim(stream, heard)
     active = stream.active[len(before) :]
     claimed = {name: value[len(before) :][active] for name, value in claims.claimed.items()}
     made = _replace(frame, rows[active], claimed)
@@ -214,5 +214,6 @@ def _leave(
     if mine.size:
         wanted[max(0, int(np.argmax(wanted)) - 1) if wanted.any() else -1 :] = True
         wanted |= mine == stream.onset[mine[0]]
+        wanted[0] = True  # the vehicle's first message, which an attack may fall back on
     kept = mine[wanted]
     return State(until.vehicle, first_us, take_rows(stream.frame, kept), stream.time_us[kept], pending)

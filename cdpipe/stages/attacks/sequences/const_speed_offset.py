@@ -1,0 +1,21 @@
+"""Speed offset, constant: an attacker is always as much too fast or too slow."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from cdpipe.stages.attacks.base import Heard
+from cdpipe.stages.attacks.sequence import SPEED, Claims, SpeedRange, Stream
+
+
+class ConstSpeedOffset(SpeedRange):
+    """The true speed and an amount drawn by vehicle, up or down; never below 0."""
+
+    kind: Literal["const_speed_offset"] = "const_speed_offset"
+    min_mps: float = Field(2.0, ge=0, le=1000, description="least speed, metres per second")
+    max_mps: float = Field(10.0, ge=0, le=1000, description="greatest speed, metres per second")
+
+    def claim(self, stream: Stream, heard: Heard | None) -> Claims:
+        """Return what the attackers claim."""
+        del heard
+        return Claims({SPEED: self.change(stream.column(SPEED), stream.vehicle)})
