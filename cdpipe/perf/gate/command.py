@@ -9,11 +9,14 @@ from rich.text import Text
 
 from cdpipe.perf.gate.comparison import compare_commits, compare_results
 from cdpipe.perf.gate.deciding.verdicts import Criteria
+from cdpipe.perf.gate.measuring.asv_compat import CannotMeasureError
 from cdpipe.perf.gate.measuring.contention import QUIET
-from cdpipe.perf.gate.outcome import Outcome
+from cdpipe.perf.gate.outcome import Commit, Outcome
 from cdpipe.perf.gate.reporting.as_data import render_data
 from cdpipe.perf.gate.reporting.comment import render_comment
 from cdpipe.perf.gate.reporting.table import print_outcome
+from cdpipe.perf.results.commits import resolve_commit
+from cdpipe.perf.results.model import ResultsError
 from cdpipe.plain import show_plain
 
 _MINUTES: Final = 10.0
@@ -50,17 +53,41 @@ def run_command(options: Options, *, format_: str, console: Console, progress: C
     CannotMeasureError, ResultsError
         If a commit cannot be built, or there is nothing to compare.
     """
-    outcome = _compare(options, progress)
-    if options.markdown is not None:
-        options.markdown.write_text(render_comment(outcome), encoding="utf-8")
-    if options.json_ is not None:
-        options.json_.write_text(render_data(outcome), encoding="utf-8")
+    try:
+        outcome = _compare(options, progress)
+    except (CannotMeasureError, ResultsError) as error:
+        # Whoever posts the comment has most to say when nothing could be built.
+        output = getattr(error, "output", "")
+        for line in output.splitlines():
+            progress.print(Text(show_plain(line)))
+        failed = _describe_failure(options, str(error), output)
+        _write_files(options, failed)
+        if format_ != "text":
+            console.file.write(_render(failed, format_))
+        raise
+    _write_files(options, outcome)
     if format_ == "text":
         print_outcome(outcome, console)
     else:
-        text = render_comment(outcome) if format_ == "md" else render_data(outcome)
-        console.file.write(text)
+        console.file.write(_render(outcome, format_))
     return int(outcome.status)
+
+
+def _render(outcome: Outcome, format_: str) -> str:
+    return render_comment(outcome) if format_ == "md" else render_data(outcome)
+
+
+def _write_files(options: Options, outcome: Outcome) -> None:
+    for path, format_ in ((options.markdown, "md"), (options.json_, "json")):
+        if path is not None:
+            path.write_text(_render(outcome, format_), encoding="utf-8")
+
+
+def _describe_failure(options: Options, error: str, output: str) -> Outcome:
+    base, head = (
+        Commit(resolve_commit(name), name) if name else Commit("", "") for name in (options.base, options.head)
+    )
+    return Outcome(base=base, head=head, rows=(), criteria=Criteria(), error=error, output=output)
 
 
 def _compare(options: Options, progress: Console) -> Outcome:

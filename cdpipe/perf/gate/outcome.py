@@ -104,6 +104,8 @@ class Outcome:
         What else a reader must know: trailers that name nothing, for instance.
     invalid
         Why nothing of it counts, `""` if it does.
+    error, output
+        Why nothing could be measured at all, `""` if something could; the end of what the failing command wrote.
     canary
         The canary's verdict; None where there was none.
     pairs
@@ -122,6 +124,8 @@ class Outcome:
     design: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     invalid: str = ""
+    error: str = ""
+    output: str = ""
     canary: Decision | None = None
     pairs: tuple[Pair, ...] = ()
     seconds: float | None = None
@@ -146,7 +150,7 @@ class Outcome:
             return f"{_count(len(regressions), 'benchmark')} got worse"
         if self.status is Status.NOT_MEASURED:
             if not self.rows:
-                return "Nothing was measured"
+                return f"Nothing was measured: {self.error}" if self.error else "Nothing was measured"
             if not self.failures:
                 return "Nothing could be decided: more pairs, or a quieter machine, are needed"
             return f"{_count(len(self.failures), 'benchmark')} could not be measured"

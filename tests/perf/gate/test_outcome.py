@@ -22,6 +22,7 @@ FAILED = (Failure("x", Side.HEAD, "ImportError: planted"),)
         ([make_row("a", 0.3)], {"failures": FAILED}, 1, "1 benchmark got worse"),
         ([make_row("a")], {"failures": FAILED}, 2, "1 benchmark could not be measured"),
         ([], {}, 2, "Nothing was measured"),
+        ([], {"error": "no build"}, 2, "Nothing was measured: no build"),
         ([], {"failures": FAILED}, 2, "Nothing was measured"),
         ([make_row("a", wild=True)], {}, 2, "Nothing could be decided: more pairs, or a quieter machine, are needed"),
         ([make_row("a", 0.3)], {"invalid": "others"}, 3, "Invalid run, which says nothing of the change: others"),

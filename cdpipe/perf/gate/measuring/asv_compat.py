@@ -28,7 +28,11 @@ HOOK: Final = "asv_runner.benchmarks._base:Benchmark.do_run"
 
 
 class CannotMeasureError(ValueError):
-    """Nothing was measured, or not all of it: what failed, and the end of what the failing command wrote."""
+    """Nothing was measured: what failed, and in `output` the end of what the failing command wrote."""
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super().__init__(message)
+        self.output = output
 
 
 class Cell(NamedTuple):
@@ -280,7 +284,8 @@ def explaining(what: str) -> Iterator[None]:
         yield
     except util.ProcessError as error:
         written = "\n".join(filter(None, (str(error.stdout or "").strip(), str(error.stderr or "").strip())))
-        raise CannotMeasureError(f"{what}: {error}\n{_shorten(written)}".rstrip()) from error
+        command = f"{what}: a command of asv ended with status {error.retcode}"
+        raise CannotMeasureError(command, _shorten(f"{error}\n{written}")) from error
     except (util.UserError, RuntimeError, environment.EnvironmentUnavailable) as error:
         raise CannotMeasureError(f"{what}: {error}") from error
 

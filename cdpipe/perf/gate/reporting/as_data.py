@@ -25,6 +25,8 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
         "result": outcome.status.name.lower(),
         "headline": outcome.headline,
         "invalid": outcome.invalid or None,
+        "error": outcome.error or None,
+        "output": outcome.output or None,
         "base": {"hash": outcome.base.hash, "name": outcome.base.name},
         "head": {"hash": outcome.head.hash, "name": outcome.head.name},
         "criteria": asdict(outcome.criteria),

@@ -14,6 +14,9 @@ MARK: Final = "<!-- cdpipe compare -->"
 """Stands in the first line, by which the comment is found again and edited in place."""
 
 _LONGEST: Final = 600
+_FENCE: Final = 200
+"""Characters around a part that unfolds."""
+
 _SIGNS: Final = {
     Status.PASSED: ":white_check_mark:",
     Status.REGRESSION: ":x:",
@@ -56,6 +59,10 @@ def render_comment(outcome: Outcome, *, limit: int = LIMIT) -> str:
     ):
         taken, room = _take(part, room)
         lines += [*taken, ""] if taken else []
+    if outcome.output:
+        text = outcome.output.replace("```", "~~~")[-max(1, room - _FENCE) :]
+        lines += _fold("What the failing command wrote", ["```", text, "```"])
+        room -= len(text) + _FENCE
     if rest:
         table, room = _take(_tabulate(rest), room)
         lines += _fold(f"{len(rest)} without a change", table)

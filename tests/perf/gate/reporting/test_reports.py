@@ -99,3 +99,14 @@ def test_data_have_every_pair_and_are_json(outcome):
 )
 def test_changes_are_percents_and_large_ones_factors(change, text):
     assert format_change(change) == text
+
+
+def test_a_failed_build_has_a_comment_with_its_output():
+    outcome = make_outcome(error="commit aaaaaaaa: cannot be built", output="x" * 90_000 + "\n```\nlast line")
+    text = render_comment(outcome)
+    assert len(text) <= LIMIT
+    assert "### :grey_question: Nothing was measured: commit aaaaaaaa: cannot be built" in text
+    assert "last line\n```\n" in text
+    assert text.count("```") == 2
+    data = json.loads(render_data(outcome))
+    assert (data["status"], data["error"]) == (2, "commit aaaaaaaa: cannot be built")
