@@ -32,6 +32,9 @@ _CANARY_KNOWN: Final = 4
 _CANARY_RECENT: Final = 9
 """Readings that the median is of: a machine that has become slower for good is the new measure after five of them."""
 
+_GUESSED_PROCESS_S: Final = 5.0
+"""What a process takes, before one was measured."""
+
 _TRIES_A_PAIR: Final = 2
 """Pairs begun for each pair that is wanted, before a benchmark is given up."""
 
@@ -210,6 +213,8 @@ class Rounds:
 
     def _try_all(self) -> float:
         """Run each benchmark once a side and drop those without figures; return the seconds of one round."""
+        guess = len(self._known) * len(Side) * _GUESSED_PROCESS_S
+        self._say(f"{len(self._known)} benchmarks are tried on both sides first: {guess / 60:.1f} min, as a guess")
         total = 0.0
         for name in list(self._known):
             for side in Side:

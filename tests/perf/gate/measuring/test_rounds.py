@@ -172,7 +172,10 @@ def test_the_time_it_will_take_is_said_beforehand():
     said = []
     measure(SimulatedSides({}), ["a"], say=said.append, limit_s=600)
     times = "6 to 24 rounds take 0.0 to 0.0 min, and no longer than 10 min"
-    assert said == [f"1 benchmarks, 0 s a round: {times}; order drawn by seed 1"]
+    assert said == [
+        "1 benchmarks are tried on both sides first: 0.2 min, as a guess",
+        f"1 benchmarks, 0 s a round: {times}; order drawn by seed 1",
+    ]
 
 
 def test_memory_and_counts_are_judged_like_times():
