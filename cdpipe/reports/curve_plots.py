@@ -12,8 +12,8 @@ CURVE_FILES: Final = ("evaluation_roc.png", "evaluation_pr.png")
 """Names of the files."""
 
 _KINDS: Final = (
-    ("roc_auc", "false positive rate", "true positive rate"),
-    ("average_precision", "recall", "precision"),
+    ("roc_auc", "ROC", "false positive rate", "true positive rate"),
+    ("average_precision", "precision and recall", "recall", "precision"),
 )
 
 
@@ -33,7 +33,7 @@ def plot_curves(evaluation: Evaluation, folder: Path) -> list[str]:
     drawn = [each for each in evaluation.classifiers if each.curves is not None]
     if not drawn:
         return []
-    for place, (name, (area, across, up)) in enumerate(zip(CURVE_FILES, _KINDS, strict=True)):
+    for place, (name, (area, title, across, up)) in enumerate(zip(CURVE_FILES, _KINDS, strict=True)):
         figure = Figure(figsize=(5.2, 4.6), dpi=150)
         FigureCanvasAgg(figure)
         axes = figure.add_axes((0.12, 0.11, 0.84, 0.82))
@@ -42,7 +42,7 @@ def plot_curves(evaluation: Evaluation, folder: Path) -> list[str]:
             axes.plot(curve.x, curve.y, lw=1.4, label=f"{each.classifier}: {format_cell(each.rankings[area])}")
         chance = ((0, 1), (0, 1)) if place == 0 else ((0, 1), (evaluation.positive_share,) * 2)
         axes.plot(*chance, lw=0.8, ls=":", color="grey", label="by chance")
-        axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel=across, ylabel=up, title=f"area with its interval of 95 %: {area}")
+        axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel=across, ylabel=up, title=f"{title}: area [interval of 95 %]")
         axes.legend(loc="lower right" if place == 0 else "lower left", fontsize=7)
         content = BytesIO()
         figure.savefig(content, format="png")

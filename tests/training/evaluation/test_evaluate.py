@@ -170,6 +170,25 @@ def test_one_attacker_cannot_be_tested_by_folds_and_that_is_said():
         evaluated(frame)
 
 
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_label_alone_is_an_error_that_names_it(label):
+    with pytest.raises(
+        ValueError, match=rf"all \d+ training messages, of \d+ vehicles, have isAttacker = {label}; change"
+    ):
+        evaluated(messages().assign(isAttacker=np.int8(label)))
+
+
+def test_vehicles_of_both_labels_have_intervals_too():
+    frame = messages(told=0.0)
+    label = (np.random.default_rng(4).random(len(frame)) < 0.3).astype(np.int8)  # attackers by row
+    found = evaluated(frame.assign(isAttacker=label), importance=False, ladder=[]).evaluation
+    assert found.attackers == found.vehicles == 30
+    mcc = found.classifiers[0].rates["mcc"]
+    assert mcc.low < mcc.value < mcc.high
+    assert mcc.holds(0)
+    assert found.classifiers[0].vehicles.decisions["specificity"].value is None
+
+
 def test_a_rung_that_cannot_be_tested_says_why():
     frame = messages().drop(columns=["x_pos"])
     ladder = {each.rung: each for each in evaluated(frame, importance=False).evaluation.classifiers[0].ladder}
