@@ -18,6 +18,10 @@ _PANDAS: Final = r"baseline\.|imports\.timeraw_import_pandas"
 ONE_A_UNIT: Final = ("tree_peak_bytes", "cpu_share", "wall_seconds", "tasks")
 """Of the figures of a probed run, what stands for those of its unit where each benchmark is tried once."""
 
+ATTACKS: Final = ("offset_rand", "swap_rand")
+"""Of the attacks, those that the quick suite measures in full: one that takes each message by itself, one that mixes
+them. The others are timed."""
+
 _SCALE: Final = {"": 1, "k": 1_000, "M": 1_000_000}
 
 
@@ -121,9 +125,9 @@ def select(suite: str) -> str:
     asv matches it against `name(param, param)`, each parameter as its `repr`, `rows` first:
     `clean.Spatial.time_run('1M')`, `clean.Spatial.track_bytes('1M', 'read_bytes')`. All but `full` take of sizes
     below a family's largest the time alone: peak memory costs a process each, and so does each figure that is tracked.
-    `smoke` takes one figure of each unit. `compare` leaves out what says nothing of a commit's speed: asv takes any
-    change of a `track_` by a tenth for a regression if it is upwards, busier processors too, and pandas is not ours,
-    whether it works or is imported.
+    `quick` takes memory and tracked figures of two attacks, `smoke` one figure of each unit. `compare` leaves out what
+    says nothing of a commit's speed: asv takes any change of a `track_` by a tenth for a regression if it is upwards,
+    busier processors too, and pandas is not ours, whether it works or is imported.
     """
     choices = []
     for name, family in FAMILIES.items():
@@ -139,6 +143,8 @@ def select(suite: str) -> str:
     only = ""
     if suite == "compare":
         only = rf"(?!{_PANDAS})(?=[\w.]*\.(time|timeraw|peakmem)_)"
+    elif suite == "quick":
+        only = rf"(?!attack\.Attack\.(?!time_)\w+\('\w+', '(?!{'|'.join(ATTACKS)}))"
     elif suite == "smoke":
         only = rf"(?![\w.]+\.track_(bytes|share|seconds|count)\((?!.*'({'|'.join(ONE_A_UNIT)})'\)))"
     return f"^{only}({'|'.join(choices)})"

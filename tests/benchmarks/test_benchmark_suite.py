@@ -281,6 +281,9 @@ def selected(described: list[dict[str, Any]], suite: str) -> set[tuple[str, str]
         if suite == "smoke" and "figure" in chosen[name]["param_names"]:
             assert {params[index][-1].strip("'") for index in indices} <= set(_sizes.ONE_A_UNIT)
             continue
+        if suite == "quick" and name.startswith("attack.") and ".time_" not in name:
+            assert {params[index][1].strip("'") for index in indices} == set(_sizes.ATTACKS) <= set(attack.KINDS)
+            continue
         # of each size, all values of any other parameter
         assert len(indices) == len(set(indices)) == sum(1 for each in params if (name, each[0].strip("'")) in found)
     return found
