@@ -18,18 +18,29 @@ def register(name: str = "") -> str:
         If `~/.asv-machine.json` cannot be written.
     """
     from asv.machine import Machine, MachineCollection
-    from asv.util import UserError
 
     name = name or Machine.get_unique_machine_name()
+    found = Machine.get_defaults()
+    if not found.keys() <= find(name).keys():
+        MachineCollection.save(name, tidy(found | {"machine": name}))
+    return name
+
+
+def find(name: str) -> dict[str, str]:
+    """Return what asv knows of a machine here; nothing if it does not know it."""
+    from asv.machine import MachineCollection
+    from asv.util import UserError
+
     try:
         known = MachineCollection.load(name)
     except UserError:  # there is no such machine, or no file yet
-        known = {}
-    found = Machine.get_defaults()
-    if known.get("machine") != name or not found.keys() <= known.keys():
-        tidy = {"machine": name, "os": found["os"].split()[0], "cpu": shorten(found["cpu"])}
-        MachineCollection.save(name, found | tidy)
-    return name
+        return {}
+    return dict(known) if known.get("machine") == name else {}  # asv takes the only one it knows for any
+
+
+def tidy(machine: dict[str, str]) -> dict[str, str]:
+    """Return a machine without what changes, or is long: its kernel's release, trade marks of its processor."""
+    return machine | {"os": machine["os"].partition(" ")[0], "cpu": shorten(machine["cpu"])}
 
 
 def shorten(cpu: str) -> str:

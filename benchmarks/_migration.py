@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from benchmarks import _pins
+from benchmarks import _machine, _pins
 from benchmarks._old_names import rename
 
 KEPT: Final = "-before-migration"
@@ -153,8 +153,16 @@ def _place(data: Mapping[str, Any]) -> dict[str, Any]:
         "requirements": {},
         "env_vars": {_pins.MATRIX_KEY: digest},
         "env_name": get_env_name(tool, data["python"], {}, {("build", _pins.MATRIX_KEY): digest}),
-        "params": {key: value for key, value in data["params"].items() if key not in data["requirements"]},
+        "params": _describe_machine({k: v for k, v in data["params"].items() if k not in data["requirements"]}),
     }
+
+
+def _describe_machine(params: dict[str, str]) -> dict[str, str]:
+    """Return what a file says of its machine as it is registered here, or as it would be: asv keys graphs by it too."""
+    known = _machine.find(params["machine"])
+    if known:
+        return params | {key: known[key] for key in params.keys() & known.keys()}
+    return _machine.tidy(params) if params.keys() >= {"os", "cpu"} else params
 
 
 def _combine(parts: list[tuple[str, Row]], described: Mapping[str, Any]) -> Row:

@@ -18,7 +18,7 @@ COLUMNS = [
     "result", "params", "version", "started_at", "duration", "stats_ci_99_a", "stats_ci_99_b", "stats_q_25",
     "stats_q_75", "stats_number", "stats_repeat", "samples", "profile",
 ]  # fmt: skip
-MACHINE = {"machine": "box", "os": "Linux", "arch": "x86_64", "cpu": "A CPU of some name", "num_cpu": "2", "ram": "8"}
+MACHINE = {"machine": "box", "os": "Linux", "arch": "x86_64", "cpu": "Some name", "num_cpu": "2", "ram": "8"}
 ROWS = ["'100k'", "'1M'"]
 OLD = "0123456789abcdef" * 4
 """A version as asv makes it: a digest of the source."""
@@ -151,6 +151,19 @@ def test_environment_is_that_of_today_where_versions_are(migrated):
     assert migrated["params"] == {**MACHINE, "python": "3.11"}
     assert migrated["env_vars"] == {_pins.MATRIX_KEY: digest}
     assert migrated["env_name"] == f"virtualenv-py3.11-{_pins.MATRIX_KEY}{digest}"
+
+
+@pytest.mark.parametrize("known", [None, {"os": "Linux 5", "cpu": "The CPU as it was"}])
+def test_the_machine_is_said_as_it_is_registered(tmp_path, monkeypatch, known):
+    monkeypatch.setattr(_migration._machine, "find", lambda name: known and {"machine": name, **known})
+    path = write(tmp_path / "results", "a" * 40, old_results())
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["params"] |= {"os": "Linux 6.1.0-amd64", "cpu": "Intel(R) Xeon(R) CPU @ 2.20GHz"}
+    path.write_text(json.dumps(data))
+    (migrated,) = migrate(tmp_path / "results")
+    wanted = known or {"os": "Linux", "cpu": "Intel Xeon"}
+    assert {key: migrated["params"][key] for key in wanted} == wanted
+    assert migrated["params"].keys() == {*MACHINE, "python"}
 
 
 @pytest.mark.parametrize(("pins", "is_today"), [({"numpy": None}, True), ({"numpy": "1.0"}, False)])
