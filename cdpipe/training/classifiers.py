@@ -38,6 +38,7 @@ Fit = Callable[["TrainParams", Matrix, Labels, int], Judge]
 FAST_TREES: Final = 6_024
 """Trees that scikit-learn-intelex grows at most; with more it would quietly leave the work to scikit-learn."""
 
+_HALF: Final = 0.5
 _BLOCK_ROWS: Final = 1 << 16
 """Rows predicted at a time: what a block needs beside them stays in the caches, and memory does not grow with rows."""
 
@@ -98,6 +99,47 @@ CLASSIFIERS: Final[dict[str, Fit]] = {
 }
 """By name: fits on x, float32 of shape (n, features) in C order and without nulls, and y, int8 of shape (n,), with at
 most as many threads as told. The result never depends on the number of threads."""
+
+THRESHOLD: Final = "Threshold"
+"""A detector that learns nothing: it alarms where a plausibility check of a message is below one half."""
+
+NAMES: Final = (*CLASSIFIERS, THRESHOLD)
+"""What `train.classifiers` may name."""
+
+_CHECK: Final = "check_"
+
+
+def fit(name: str, params: "TrainParams", x: Matrix, y: Labels, threads: int, names: tuple[str, ...] = ()) -> Judge:
+    """Fit a classifier, or make the threshold detector.
+
+    Parameters
+    ----------
+    name
+        One of `NAMES`.
+    params, x, y, threads
+        As for `CLASSIFIERS`.
+    names
+        Of the features, in order; only the threshold detector needs them.
+
+    Raises
+    ------
+    ValueError
+        If the detector has no check to look at, or as the classifier does.
+    """
+    if name != THRESHOLD:
+        return CLASSIFIERS[name](params, x, y, threads)
+    checks = [place for place, feature in enumerate(names) if feature.startswith(_CHECK)]
+    if not checks:
+        raise ValueError(
+            f"{THRESHOLD} looks at plausibility checks, and none is a feature; set features.checks = true, or take "
+            f"{THRESHOLD} out of train.classifiers"
+        )
+    return partial(_judge_by_checks, checks)
+
+
+def _judge_by_checks(checks: list[int], rows: Matrix) -> Verdict:
+    score = 1.0 - rows[:, checks].min(axis=1) if len(rows) else np.empty(0, np.float32)
+    return Verdict((score > _HALF).astype(np.int8), score.astype(np.float32))
 
 
 def has_fast_engine() -> bool:

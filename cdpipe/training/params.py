@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from cdpipe.columns import IS_ATTACKER
 from cdpipe.spelling import word_choice
 from cdpipe.stages.params import Params
-from cdpipe.training.classifiers import CLASSIFIERS, FAST_TREES, has_fast_engine
+from cdpipe.training.classifiers import FAST_TREES, NAMES, has_fast_engine
 from cdpipe.training.evaluation.params import EvaluationParams
 from cdpipe.training.split import SplitBy
 
@@ -17,7 +17,7 @@ class TrainParams(Params):
 
     classifiers: tuple[str, ...] = Field(
         default=("RandomForest", "DecisionTree", "KNeighbors"),
-        description="any of " + ", ".join(CLASSIFIERS) + "; [] for none",
+        description="any of " + ", ".join(NAMES) + "; [] for none",
     )
     label: Literal["isAttacker", "isFalse"] = Field(
         default=IS_ATTACKER,
@@ -49,8 +49,8 @@ class TrainParams(Params):
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
-            if name not in CLASSIFIERS:
-                raise ValueError(f"{name!r} is no classifier here; {word_choice(name, CLASSIFIERS)}")
+            if name not in NAMES:
+                raise ValueError(f"{name!r} is no classifier here; {word_choice(name, NAMES)}")
         return tuple(dict.fromkeys(names))
 
     @field_validator("engine")

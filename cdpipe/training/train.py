@@ -222,7 +222,7 @@ def _train_once(
         if tell is not None:
             tell(name, number, len(params.classifiers))
         _judge, verdict, fit_s, predict_s = fit_and_judge(
-            name, params, sides.train_x, sides.train_y, sides.test_x, threads=threads
+            name, params, sides.train_x, sides.train_y, sides.test_x, threads=threads, names=names
         )
         estimates = _estimate(verdict.label, sides, params)
         fitted.append(Fitted(name, measure(sides.test_y, verdict.label), fit_s, predict_s, estimates))

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cdpipe.training.classifiers import CLASSIFIERS, Labels, Matrix
-from cdpipe.training.examples import Examples, gather_examples
+from cdpipe.training.classifiers import Labels, Matrix, fit
+from cdpipe.training.examples import Gathered, gather_examples
 from cdpipe.training.metrics import Metrics, measure
 from cdpipe.training.params import TrainParams
 from cdpipe.training.sampling import choose_vehicles, tally
@@ -20,10 +20,11 @@ Test = Callable[[pd.DataFrame], Metrics]
 
 
 class Side(NamedTuple):
-    """Messages of one side: features, shape (n, features), and labels, shape (n,)."""
+    """Messages of one side: features, shape (n, features), labels, shape (n,), and the features' names."""
 
     matrix: Matrix
     label: Labels
+    names: tuple[str, ...]
 
 
 def train_for_transfer(frame: pd.DataFrame, params: TrainParams, *, threads: int) -> Test:
@@ -52,7 +53,7 @@ def train_for_transfer(frame: pd.DataFrame, params: TrainParams, *, threads: int
     learnt = _take_side(frame, params, tests=False)
     if np.unique(learnt.label).size == 1:
         raise ValueError(f"all {learnt.label.size} training messages have one label; change attack.ratio")
-    judge = CLASSIFIERS[params.classifiers[0]](params, learnt.matrix, learnt.label, threads)
+    judge = fit(params.classifiers[0], params, learnt.matrix, learnt.label, threads, learnt.names)
 
     def test(other: pd.DataFrame) -> Metrics:
         side = _take_side(other, params, tests=True)
@@ -62,7 +63,8 @@ def train_for_transfer(frame: pd.DataFrame, params: TrainParams, *, threads: int
 
 
 def _take_side(frame: pd.DataFrame, params: TrainParams, *, tests: bool) -> Side:
-    examples = _gather(frame, params)
+    gathered = _gather(frame, params)
+    examples = gathered.examples
     testing: NDArray[np.bool_] = split(
         by=params.split,
         test_ratio=params.test_ratio,
@@ -73,12 +75,12 @@ def _take_side(frame: pd.DataFrame, params: TrainParams, *, tests: bool) -> Side
         coarse=examples.coarse,
     )
     chosen = testing if tests else ~testing
-    return Side(examples.matrix[chosen], examples.label[chosen])
+    return Side(examples.matrix[chosen], examples.label[chosen], gathered.names)
 
 
-def _gather(frame: pd.DataFrame, params: TrainParams) -> Examples:
+def _gather(frame: pd.DataFrame, params: TrainParams) -> Gathered:
     """Return the examples of a frame, of a sample of its vehicles where one is asked for."""
     if params.sample_rows is None or params.sample_rows >= len(frame):
-        return gather_examples([frame], rows=len(frame), stage=NAME, label=params.label).examples
+        return gather_examples([frame], rows=len(frame), stage=NAME, label=params.label)
     chosen = choose_vehicles(tally([frame], label=params.label), rows=params.sample_rows, seed=params.seed)
-    return gather_examples([frame], rows=params.sample_rows, stage=NAME, chosen=chosen, label=params.label).examples
+    return gather_examples([frame], rows=params.sample_rows, stage=NAME, chosen=chosen, label=params.label)

@@ -70,7 +70,7 @@ def evaluate(
     permuted = Permuted(names, examples.row_number, seed=params.seed) if how.importance else None
     see = None if permuted is None else permuted.see
     found = [
-        judge_folds(examples, fold, params, threads=threads, see=see if place == 0 else None, tell=tell)
+        judge_folds(examples, fold, params, threads=threads, names=names, see=see if place == 0 else None, tell=tell)
         for place, fold in enumerate(repeats)
     ]
     judged = {name: [each[name] for each in found] for name in params.classifiers}

@@ -68,7 +68,7 @@ def climb(
                 judged = known[rung]
             else:
                 fold = deal_by(rung, examples, vehicles, names, folds=folds, seed=params.seed)
-                judged = judge_folds(examples, fold, params, threads=threads, tell=tell)
+                judged = judge_folds(examples, fold, params, threads=threads, names=names, tell=tell)
         except ValueError as error:
             for alarms in found.values():
                 alarms[rung] = str(error)

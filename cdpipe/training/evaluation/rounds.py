@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cdpipe.training.classifiers import CLASSIFIERS, Judge, Matrix, Verdict
+from cdpipe.training.classifiers import Judge, Matrix, Verdict, fit
 from cdpipe.training.evaluation.folds import Folds
 from cdpipe.training.examples import Examples
 from cdpipe.training.split import require_both_labels
@@ -51,6 +51,7 @@ def judge_folds(
     params: "TrainParams",
     *,
     threads: int,
+    names: tuple[str, ...] = (),
     see: See | None = None,
     tell: Tell | None = None,
 ) -> dict[str, Judged]:
@@ -66,6 +67,8 @@ def judge_folds(
         Which classifiers; theirs.
     threads
         To use at most; results do not depend on it.
+    names
+        Of the features, in order.
     see
         Is shown each that was fitted.
     tell
@@ -92,7 +95,7 @@ def judge_folds(
         for place, (name, judged) in enumerate(found.items(), 1):
             if tell is not None:
                 tell(name, number * len(found) + place, len(found) * (int(fold.max()) + 1))
-            judge, verdict, fit_s, predict_s = fit_and_judge(name, params, x, y, test_x, threads=threads)
+            judge, verdict, fit_s, predict_s = fit_and_judge(name, params, x, y, test_x, threads=threads, names=names)
             judged.alarm[tested], judged.score[tested] = verdict
             judged.fit_s += fit_s
             judged.predict_s += predict_s
@@ -102,11 +105,18 @@ def judge_folds(
 
 
 def fit_and_judge(
-    name: str, params: "TrainParams", x: Matrix, y: NDArray[np.int8], test_x: Matrix, *, threads: int
+    name: str,
+    params: "TrainParams",
+    x: Matrix,
+    y: NDArray[np.int8],
+    test_x: Matrix,
+    *,
+    threads: int,
+    names: tuple[str, ...] = (),
 ) -> tuple[Judge, Verdict, float, float]:
     """Fit one classifier and have it judge; also return the seconds of both."""
     start = time.perf_counter()
-    judge = CLASSIFIERS[name](params, x, y, threads)
+    judge = fit(name, params, x, y, threads, names)
     fitted = time.perf_counter()
     verdict = judge(test_x)
     return judge, verdict, fitted - start, time.perf_counter() - fitted
