@@ -25,6 +25,7 @@ from cdpipe.perf.gate.measuring.asv_compat import (
     open_repository,
 )
 from cdpipe.perf.gate.measuring.contention import Stopwatch
+from cdpipe.perf.gate.measuring.notes import Notes
 from cdpipe.perf.gate.measuring.rounds import Reading, Side
 from cdpipe.perf.gate.measuring.sighting import Sighting
 from cdpipe.perf.results.sizes import parse_rows
@@ -70,8 +71,10 @@ class AsvSides:
         processes: Mapping[Side, Processes],
         attributes: Mapping[str, Any],
         package: str,
+        notes: Mapping[Side, Notes] | None = None,
     ) -> None:
         self.cells, self.processes, self._attributes, self.package = cells, processes, attributes, package
+        self._notes = notes or {}
 
     def find_cell(self, benchmark: str) -> Cell:
         """Return a benchmark at one of its sizes, whether it was selected or not."""
@@ -84,14 +87,18 @@ class AsvSides:
 
     def measure(self, benchmark: str, side: Side) -> Reading:
         """Run one benchmark in a fresh process of one side."""
-        watch = Stopwatch()
-        cell = self.cells[benchmark]
+        cell, notes = self.cells[benchmark], self._notes.get(side)
         own = {} if cell.benchmark.get("repeat") else ATTRIBUTES
+        if notes is not None:
+            notes.skip()
+        watch = Stopwatch()
         outcome = self.processes[side].run(cell, attributes={**own, **self._attributes})
         watch.stop()
-        return Reading(
-            outcome.samples, watch.others, watch.seconds, watch.cpu_seconds, outcome.is_skipped, outcome.output
-        )
+        samples, others = outcome.samples, watch.others
+        calm = notes.choose_calm(cell.benchmark["name"], cell.params, samples) if notes and samples else None
+        if calm is not None:
+            samples, others = calm
+        return Reading(samples, others, watch.seconds, watch.cpu_seconds, outcome.is_skipped, outcome.output)
 
     def watch_canary(self, side: Side) -> Reading:
         """Run the canary with one side's Python."""
@@ -196,7 +203,12 @@ def open_sides(
         cells = discover(config, repository, environments[Side.HEAD], head, expression)
         processes = {side: stack.enter_context(Processes(config, env)) for side, env in environments.items()}
         package = str(config.project).lower().replace("-", "_")
-        yield AsvSides({cell.name: cell for cell in cells}, processes, attributes, package)
+        results = Path(config.results_dir).resolve() / "contention"
+        notes = {
+            side: Notes(results / f"{commit[:8]}-{environments[side].name}.jsonl")
+            for side, commit in ((Side.BASE, base), (Side.HEAD, head))
+        }
+        yield AsvSides({cell.name: cell for cell in cells}, processes, attributes, package, notes)
 
 
 def choose_expression(config_path: Path, subset: str) -> str | None:

@@ -1,0 +1,98 @@
+"""Notes on contention: what a suite's own benchmark types wrote of each sample, so that calm samples alone count.
+
+A burst of another program is shorter than a process. A suite that reads the counters around each sample says which of
+them it met; the file is `contention/<commit>-<environment>.jsonl` in asv's results, a line a process.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from cdpipe.perf.gate.measuring.contention import QUIET
+
+FEWEST: Final = 2
+"""Calm samples that a process must have to stand for its side."""
+
+LONG_S: Final = 0.2
+"""A shorter sample is judged by what its threads waited: counters of the machine go by ticks of 10 ms."""
+
+_MOST_WAIT: Final = 0.05
+
+
+class Calm(NamedTuple):
+    """The samples of a process that nothing disturbed, and the share of the processors that others had during them."""
+
+    samples: tuple[float, ...]
+    others: float
+
+
+class Notes:
+    """The notes on one commit in one environment, which grow by a line with each process.
+
+    Parameters
+    ----------
+    path
+        The file; it need not exist, now or ever: other suites write none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._size = self._measure()
+
+    def skip(self) -> None:
+        """Pass over all that was written so far."""
+        self._size = self._measure()
+
+    def choose_calm(self, name: str, params: Sequence[str], samples: Sequence[float]) -> Calm | None:
+        """Return the calm samples of the process that has just ended.
+
+        Parameters
+        ----------
+        name, params
+            The benchmark, and asv's texts of its parameters.
+        samples
+            As asv has them, in order.
+
+        Returns
+        -------
+        Calm or None
+            None where nothing was noted, the note is on other samples, or too few were calm.
+        """
+        note = self._read_last(name, params)
+        uses = note.get("samples", []) if note else []
+        if len(uses) != len(samples):
+            return None
+        try:
+            shares = [_measure_share(use) for use in uses]
+        except (KeyError, TypeError, ZeroDivisionError):
+            return None
+        calm = [(sample, share) for sample, share in zip(samples, shares, strict=True) if share <= QUIET]
+        if len(calm) < min(FEWEST, len(samples)):
+            return None
+        return Calm(tuple(sample for sample, _ in calm), sum(share for _, share in calm) / len(calm))
+
+    def _measure(self) -> int:
+        return self._path.stat().st_size if self._path.exists() else 0
+
+    def _read_last(self, name: str, params: Sequence[str]) -> Mapping[str, Any] | None:
+        if self._measure() <= self._size:
+            return None
+        with self._path.open("rb") as file:
+            file.seek(self._size)
+            lines = file.read().decode("utf-8", errors="replace").splitlines()
+        for line in reversed(lines):
+            try:
+                note = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(note, dict) and (note.get("benchmark"), note.get("params")) == (name, list(params)):
+                return note
+        return None
+
+
+def _measure_share(use: Mapping[str, float]) -> float:
+    """Return the share that others took of a sample; of a short one what its threads waited, on the same scale."""
+    if use["seconds"] >= LONG_S:
+        return float(use["others_share"])
+    return float(use["wait_seconds"] / use["seconds"] / _MOST_WAIT * QUIET)
