@@ -146,6 +146,8 @@ VEHICLE: Final = "vehicle"
 TIME: Final = "time_us"
 COARSE: Final = "time_is_coarse"
 COPY: Final = "copy"
+PLACE: Final = "place"
+SIDE: Final = "is_test"
 
 _META, _CORE = "metadata.", "payload.data.coreData."
 _ACCEL, _ACCURACY = _CORE + "accelSet.", _CORE + "accuracy."
@@ -216,6 +218,8 @@ DERIVED: Final[tuple[Column, ...]] = (
     Column(VEHICLE, "hash", "", "XXH64 of the id, spelt in one form (spell_ids): one number a vehicle"),
     Column(TIME, "count", "us", "generatedAt since 1970, a whole second refined by secMark"),
     Column(COARSE, "flag", "", "1 where the time is known to the whole second only, else 0"),
+    Column(PLACE, "flag", "", "which of clean.filters.places the message was sent from, from 1"),
+    Column(SIDE, "flag", "", "1 where an attack that differs by side took the message for one that tests, else 0"),
     Column(COPY, "count", "", "0 for a record's own message; from 1 on those that an attack made of it"),
 )
 """What the stages add."""

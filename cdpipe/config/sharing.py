@@ -34,6 +34,7 @@ def share_values(given: dict[str, Any]) -> dict[str, Any]:
     attack.setdefault("kind", "offset_rand")
     if attack["kind"] != "given":
         _share_attack(attack, clean, given)
+        _share_sides(attack, given)
     if given.get("train", {}) is not None:
         train = as_table(given.get("train"))
         if "seed" in given:
@@ -73,6 +74,17 @@ def _name_claimed(attack: dict[str, Any]) -> list[str]:
     return [name for each in SEQUENCES if each.model_fields["kind"].default in kinds for name in each.claimed]
 
 
+def _share_sides(attack: dict[str, Any], given: dict[str, Any]) -> None:
+    """Give an attack that differs by side what training says of sides."""
+    train = as_table(given.get("train"))
+    if attack.get("test_ratio") is None or train.get("split", "vehicle") not in ("row", "vehicle", "place"):
+        return
+    said: dict[str, Any] = {name: train[name] for name in ("test_ratio", "seed", "test_places") if name in train}
+    if "seed" in given:
+        said.setdefault("seed", given["seed"])
+    attack.setdefault("sides", {"by": train.get("split", "vehicle"), **said})
+
+
 def _keep_features(clean: dict[str, Any], features: dict[str, Any], attack: dict[str, Any]) -> dict[str, Any]:
     """Make cleaning keep the source columns that attacks, splits and features rest on."""
     default = STAGES[0].default().model_dump()["columns"]
@@ -90,4 +102,7 @@ def _keep_features(clean: dict[str, Any], features: dict[str, Any], attack: dict
 
 def is_shared(place: tuple[int | str, ...], given: dict[str, Any]) -> bool:
     """Say whether a value at fault is one that its table took from another, where it is named already."""
-    return any(key in place[1:] and key not in as_table(given.get(str(place[0]))) for key in ("seed", "centre"))
+    own = as_table(given.get(str(place[0]))) if place else {}
+    if place[:1] == ("attack",) and "sides" in place[1:]:
+        return "sides" not in own
+    return any(key in place[1:] and key not in own for key in ("seed", "centre"))

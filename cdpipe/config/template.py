@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -26,6 +26,8 @@ _SAMPLES: Final[dict[str, str]] = {
     "first": "2019-07-01",
     "last": "2019-07-31",
     "sample_rows": "1000000",
+    "centres": "[{ latitude = 41.54, longitude = -106.08, radius_m = 2000 }, "
+    "{ latitude = 41.15, longitude = -104.66, radius_m = 2000 }]",
 }
 """Values for keys that have no default, so that the lines can be uncommented as they stand."""
 
@@ -106,6 +108,8 @@ def _default(field: FieldInfo) -> Any:  # noqa: ANN401
 
 
 def _model_of(field: FieldInfo) -> type[BaseModel] | None:
+    if get_origin(field.annotation) is tuple:  # a list of tables is a value
+        return None
     choices = (field.annotation, *getattr(field.annotation, "__args__", ()))
     return next((each for each in choices if isinstance(each, type) and issubclass(each, BaseModel)), None)
 

@@ -181,6 +181,7 @@ def _training(trained: Trained) -> dict[str, Any]:
                 "fit_s": each.fit_s,
                 "predict_s": each.predict_s,
                 **each.metrics.as_dict(),
+                **({"chosen": each.chosen} if each.chosen else {}),
                 "intervals": {name: describe_interval(estimate) for name, estimate in each.estimates.items()},
             }
             for each in trained.fitted

@@ -14,6 +14,7 @@ from cdpipe.columns import (
     IS_FALSE,
     LABELS,
     ROW_NUMBER,
+    SIDE,
     TIME,
     VEHICLE,
     VEHICLE_ID,
@@ -36,6 +37,7 @@ from cdpipe.stages.attacks.streaming import State
 from cdpipe.stages.frames.interop import Vehicles, number_plainly, require_columns, view_vehicles
 from cdpipe.stages.ledger import Ledger
 from cdpipe.stages.order import Key
+from cdpipe.stages.sides import SideFacts, choose_by_side, conclude_sides, find_tests
 
 NAME: Final = "attack"
 VERSION: Final = 5
@@ -84,6 +86,8 @@ class Facts(NamedTuple):
         Hashes of the vehicles that attack, ascending, where the input says which; None: `threshold` does.
     heard
         What attackers hear of others, by how that is drawn.
+    sides
+        Who attacks in training and in testing, where that differs.
     """
 
     vehicles: int
@@ -92,11 +96,18 @@ class Facts(NamedTuple):
     pool: Pool | None
     named: NDArray[np.uint64] | None = None
     heard: Mapping[By, Heard] = {}
+    sides: SideFacts | None = None
 
 
 def needs_survey(params: AttackParams | Given) -> bool:
     """Say whether the attack must first look at all messages."""
-    return params.choose_by == "vehicle" or (not isinstance(params, Given) and _uses_pool(params))
+    if isinstance(params, Given):
+        return params.choose_by == "vehicle"
+    return _needs_vehicles(params) or _uses_pool(params)
+
+
+def _needs_vehicles(params: AttackParams) -> bool:
+    return params.choose_by == "vehicle" or params.differs_by_vehicle
 
 
 def inputs(params: AttackParams | Given) -> tuple[str, ...]:
@@ -113,7 +124,7 @@ def survey(frame: pd.DataFrame, params: AttackParams | Given) -> Survey:
     if isinstance(params, Given):
         require_columns(frame, GIVEN_INPUTS, stage=NAME)
         return Survey(find_attackers(frame), _NO_POOL)
-    vehicles = view_vehicles(frame[VEHICLE_ID]).present() if params.choose_by == "vehicle" else _NO_HASHES
+    vehicles = view_vehicles(frame[VEHICLE_ID]).present() if _needs_vehicles(params) else _NO_HASHES
     heard = {by: hear(frame, by=by, seed=params.seed) for by in _listens(params)}
     if not _uses_pool(params):
         return Survey(vehicles, _NO_POOL, heard)
@@ -141,11 +152,12 @@ def conclude(whole: Survey, params: AttackParams | Given) -> Facts:
     if isinstance(params, Given):
         return Facts(0, whole.vehicles.size, NOBODY, None, whole.vehicles)
     pool = whole.pool if _uses_pool(params) else None
+    sides = conclude_sides(whole.vehicles, params) if _needs_vehicles(params) else None
     if params.choose_by == "row":
-        return Facts(0, 0, NOBODY, pool)
+        return Facts(0, 0, NOBODY, pool, sides=sides)
     attackers = round(params.ratio * whole.vehicles.size)
     threshold = choose_threshold(whole.vehicles, seed=params.seed, purpose=ATTACKER, count=attackers)
-    return Facts(whole.vehicles.size, attackers, threshold, pool, heard=whole.heard)
+    return Facts(whole.vehicles.size, attackers, threshold, pool, heard=whole.heard, sides=sides)
 
 
 def held_bytes(params: AttackParams | Given) -> int:
@@ -194,11 +206,13 @@ def apply(frame: pd.DataFrame, params: AttackParams | Given, facts: Facts | None
     vehicles = view_vehicles(frame[VEHICLE_ID])
     row_number = frame[ROW_NUMBER].to_numpy(np.int64)
     pool = facts.pool if facts else None
-    hit, notes = _spare_lone(_choose(row_number, vehicles, params, facts), row_number, pool)
+    chosen, tests = _choose(frame, row_number, vehicles, params, facts)
+    hit, notes = _spare_lone(chosen, row_number, pool)
     x, y, moved = displace_messages(frame, params, hit, pool, vehicles)
     ledger = Ledger(NAME, len(frame), len(frame), notes={_ATTACKING: int(np.count_nonzero(hit)), **notes})
     # Pandas copies arrays that it is given, and Series not.
     columns = {X_POS: x, Y_POS: y, IS_ATTACKER: hit.view(np.int8), IS_FALSE: moved.view(np.int8)}
+    columns |= {} if tests is None else {SIDE: tests.view(np.int8)}
     series = {name: pd.Series(values, index=frame.index, copy=False) for name, values in columns.items()}
     return frame.assign(**series), ledger
 
@@ -273,8 +287,10 @@ def resume(
     claimed = (name for each in name_kinds(params) if isinstance(each, SequenceAttack) for name in each.claimed)
     require_columns(frame, (ROW_NUMBER, VEHICLE_ID, *keys, X_POS, Y_POS, *claimed), stage=NAME)
     frame = number_plainly(frame)
-    hit = _choose(frame[ROW_NUMBER].to_numpy(np.int64), view_vehicles(frame[VEHICLE_ID]), params, facts)
+    row_number = frame[ROW_NUMBER].to_numpy(np.int64)
+    hit, tests = _choose(frame, row_number, view_vehicles(frame[VEHICLE_ID]), params, facts)
     labels = {IS_ATTACKER: hit.view(np.int8), IS_FALSE: np.zeros(len(frame), np.int8)}
+    labels |= {} if tests is None else {SIDE: tests.view(np.int8)}
     made = attack_each(frame.assign(**labels), params, _find_sources(facts), state=state, until=until)
     notes = {_ATTACKING: int(np.count_nonzero(hit)), **made.notes}
     return made.frame, Ledger(NAME, len(frame), len(made.frame), notes=notes, added=made.added), made.state
@@ -285,6 +301,21 @@ def _find_sources(facts: Facts | None) -> Sources:
 
 
 def _choose(
+    frame: pd.DataFrame,
+    row_number: NDArray[np.int64],
+    vehicles: Vehicles,
+    params: AttackParams,
+    facts: Facts | None,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """Return which messages are attackers', and where that differs by side, which will test; shape (n,) each."""
+    if params.test_ratio is None:
+        return _choose_alike(row_number, vehicles, params, facts), None
+    sides = facts.sides if facts else None
+    tests = find_tests(frame, row_number, vehicles, params, sides)
+    return choose_by_side(tests, row_number, vehicles, params, sides), tests
+
+
+def _choose_alike(
     row_number: NDArray[np.int64], vehicles: Vehicles, params: AttackParams, facts: Facts | None
 ) -> NDArray[np.bool_]:
     if params.choose_by == "row":

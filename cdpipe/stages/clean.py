@@ -14,6 +14,7 @@ from cdpipe.columns import (
     GENERATED_AT,
     LATITUDE,
     LONGITUDE,
+    PLACE,
     POINT,
     POSITION_X,
     POSITION_Y,
@@ -258,6 +259,9 @@ def _assemble(rows: Rows, params: CleanParams, carried: tuple[str, ...]) -> pd.D
         lon0, lat0 = params.centre.longitude, params.centre.latitude
         lon, lat = (rows.raw(name).to_numpy() for name in (X_POS, Y_POS))
         data[X_POS], data[Y_POS] = to_local(lon, lat, lon0=lon0, lat0=lat0)
+    if params.filters.places is not None:  # type: ignore[attr-defined] # made of the registry
+        lon, lat = (rows.raw(name).to_numpy() for name in (X_POS, Y_POS))
+        data[PLACE] = params.filters.places.number(lon, lat)  # type: ignore[attr-defined]
     if params.timestamp_parts:
         data |= calendar_parts(rows.raw(GENERATED_AT).to_numpy().view(np.int64))._asdict()
     return make_frame(data, len(rows))

@@ -17,7 +17,9 @@ from cdpipe.columns import (
     IS_ATTACKER,
     IS_FALSE,
     LABELS,
+    PLACE,
     ROW_NUMBER,
+    SIDE,
     TIME,
     VEHICLE,
     VEHICLE_ID,
@@ -46,7 +48,7 @@ from cdpipe.stages.params import Params
 
 NAME: Final = "features"
 VERSION: Final = 4
-KEYS: Final = (ROW_NUMBER, COPY, VEHICLE, TIME, COARSE)
+KEYS: Final = (ROW_NUMBER, COPY, VEHICLE, TIME, COARSE, PLACE, SIDE)
 """Kept beside the features, never learnt from: splits and the order of rows rest on them."""
 
 _NO_FEATURES: Final = frozenset((*KEYS, *LABELS, GIVEN_ATTACKER, GIVEN_FALSE))
@@ -214,6 +216,7 @@ def resume(
         ROW_NUMBER: _number(frame[ROW_NUMBER]).astype(np.int64),
         **({COPY: frame[COPY]} if COPY in frame.columns else {}),
         **_tell_keys(frame, ids, codes, notes),
+        **{name: frame[name] for name in (PLACE, SIDE) if name in frame.columns},
     }
     for name in chosen:
         data[name] = _hex_ids(ids, codes, notes) if name == VEHICLE_ID else _number(frame[name])

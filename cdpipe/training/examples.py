@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cdpipe.columns import COARSE, IS_ATTACKER, LABELS, ROW_NUMBER, TIME, VEHICLE
+from cdpipe.columns import COARSE, IS_ATTACKER, LABELS, PLACE, ROW_NUMBER, SIDE, TIME, VEHICLE
 from cdpipe.stages.features import KEYS
 from cdpipe.stages.ledger import Ledger
 from cdpipe.training.sampling import is_sampled
@@ -21,7 +21,13 @@ _KEY_TYPES: Final = {
     VEHICLE: np.uint64,
     TIME: np.int64,
     COARSE: np.int8,
+    PLACE: np.int8,
+    SIDE: np.int8,
 }
+
+
+_ABSENT: Final = {COARSE: 0, PLACE: 0, SIDE: -1}
+"""What stands for keys that a frame need not have."""
 
 
 class Examples(NamedTuple):
@@ -33,6 +39,8 @@ class Examples(NamedTuple):
         Features, float32 in C order, shape (n, features), all finite.
     row_number, vehicle, time_us, coarse, label
         Keys and label (0 or 1) of each, shape (n,); coarse is 1 where the time is known to the whole second only.
+    place, side
+        Place of each, from 1 (0: unknown); 1 where it tests, 0 where it trains (-1: that is not said yet).
     """
 
     matrix: NDArray[np.float32]
@@ -40,6 +48,8 @@ class Examples(NamedTuple):
     vehicle: NDArray[np.uint64]
     time_us: NDArray[np.int64]
     coarse: NDArray[np.int8]
+    place: NDArray[np.int8]
+    side: NDArray[np.int8]
     label: NDArray[np.int8]
 
 
@@ -114,7 +124,7 @@ def _take(
 ) -> tuple[Examples, dict[str, int]]:
     """Return one partition's examples, in its own order, and how many messages are dropped, by reason."""
     keys: list[Any] = [
-        np.zeros(len(frame), kind) if name == COARSE and name not in frame.columns else frame[name].to_numpy(kind)
+        frame[name].to_numpy(kind) if name in frame.columns or name not in _ABSENT else _fill(len(frame), name)
         for name, kind in _KEY_TYPES.items()
     ]
     keys.append(frame[label].to_numpy(np.int8))
@@ -131,6 +141,10 @@ def _take(
     if kept.all():
         return Examples(matrix, *keys), dropped
     return select(Examples(matrix, *keys), kept), dropped
+
+
+def _fill(rows: int, name: str) -> NDArray[np.int8]:
+    return np.full(rows, _ABSENT[name], np.int8)
 
 
 def _in_order(examples: Examples) -> Examples:

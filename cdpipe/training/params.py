@@ -1,6 +1,6 @@
 """Parameters of training: which classifiers learn what, and how they are tested."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -23,9 +23,25 @@ class TrainParams(Params):
         default=IS_ATTACKER,
         description="what is learnt: isAttacker (its vehicle attacks) or isFalse (this message is false)",
     )
-    split: SplitBy = Field(
+    split: SplitBy | Literal["place", "all_data"] = Field(
         default="vehicle",
-        description="row, vehicle (none on both sides; by row flatters every score) or time (the last test)",
+        description="row, vehicle (none on both sides; by row flatters every score), time (the last test), place "
+        "(test_places test) or all_data (all train, and all test: what was learnt is recalled, no more)",
+    )
+    test_places: tuple[Annotated[int, Field(ge=1, le=100)], ...] | None = Field(
+        default=None, min_length=1, description="split 'place': numbers of those of clean.filters.places that test"
+    )
+    place_shares: tuple[Annotated[float, Field(ge=0, le=1)], ...] | None = Field(
+        default=None,
+        min_length=2,
+        description="shares of messages that each of clean.filters.places has; default: as they are",
+    )
+    train_rows: int | None = Field(
+        default=None, ge=1, le=10**15, description="split 'row', with test_rows: exactly as many messages train"
+    )
+    test_rows: int | None = Field(default=None, ge=1, le=10**15, description="the same: exactly as many test")
+    grid_search: bool = Field(
+        default=False, description="choose trees and neighbors by folds of the vehicles that train, among a few values"
     )
     test_ratio: float = Field(default=0.2, gt=0, lt=1, description="share that tests")
     seed: int = Field(default=42, ge=0, lt=2**63, description="seed of the sample, of the split and of the classifiers")
@@ -44,6 +60,20 @@ class TrainParams(Params):
     )
 
     evaluation: EvaluationParams = Field(default_factory=EvaluationParams)
+
+    @model_validator(mode="after")
+    def _has_sides(self) -> "TrainParams":
+        if (self.split == "place") != (self.test_places is not None):
+            raise ValueError("split = 'place' and test_places go together: set both, or none of the two")
+        if (self.train_rows is None) != (self.test_rows is None):
+            raise ValueError("train_rows and test_rows go together: set both, or none of the two")
+        if self.train_rows is not None and self.split != "row":
+            raise ValueError(f"train_rows and test_rows are of split = 'row', not of {self.split!r}; set it")
+        if self.place_shares is not None and abs(sum(self.place_shares) - 1) > 1e-9:
+            raise ValueError(f"place_shares add up to {sum(self.place_shares):g}; they must to 1")
+        if self.evaluation.enabled and (self.grid_search or self.split == "all_data"):
+            raise ValueError("an evaluation goes neither with grid_search nor with split = 'all_data'; leave one out")
+        return self
 
     @field_validator("classifiers")
     @classmethod

@@ -18,11 +18,13 @@ from cdpipe.training.evaluation.intervals import Estimate, estimate_rates, find_
 from cdpipe.training.evaluation.resampling import Resampler
 from cdpipe.training.evaluation.result import Evaluation
 from cdpipe.training.evaluation.rounds import Judged, Tell, fit_and_judge
-from cdpipe.training.examples import Examples, Gathered, gather_examples
+from cdpipe.training.examples import Examples, Gathered, gather_examples, select
 from cdpipe.training.metrics import Metrics, count_confusion, measure, summarise
 from cdpipe.training.params import TrainParams
 from cdpipe.training.sampling import choose_vehicles, tally
-from cdpipe.training.split import require_both_labels, split
+from cdpipe.training.sides import Sides, choose_sides
+from cdpipe.training.split import require_both_labels
+from cdpipe.training.tuning import name_chosen, tune
 
 __all__ = ["Fitted", "TrainParams", "Trained", "train", "train_parts"]
 
@@ -47,6 +49,8 @@ class Fitted:
         Seconds to fit and to predict.
     estimates
         By name, each rate with its interval of 95 %, by resampling vehicles.
+    chosen
+        By key of training, what a grid search has chosen; empty where there was none.
     """
 
     classifier: str
@@ -54,6 +58,7 @@ class Fitted:
     fit_s: float
     predict_s: float
     estimates: dict[str, Estimate] = field(default_factory=dict, hash=False)
+    chosen: dict[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,37 +175,31 @@ def _require_label(read: Read, params: TrainParams) -> None:
         )
 
 
-def _split(examples: Examples, params: TrainParams) -> NDArray[np.bool_]:
-    """Say which examples test; the others train, and have both labels."""
-    test = split(
-        by=params.split,
-        test_ratio=params.test_ratio,
-        seed=params.seed,
-        row_number=examples.row_number,
-        vehicle=examples.vehicle,
-        time_us=examples.time_us,
-        coarse=examples.coarse,
-    )
-    require_both_labels(examples.label[~test], vehicle=examples.vehicle[~test], params=params)
-    return test
+def _split(examples: Examples, params: TrainParams) -> Sides:
+    """Say which examples train, with both labels, and which test."""
+    sides = choose_sides(examples, params)
+    require_both_labels(examples.label[sides.trains], vehicle=examples.vehicle[sides.trains], params=params)
+    return sides
 
 
 class _Sides(NamedTuple):
-    """What trains and what tests, and the vehicles of the latter."""
+    """What trains and what tests, and the vehicles of both."""
 
     train_x: Matrix
     train_y: Labels
+    train_vehicle: NDArray[np.uint64]
     test_x: Matrix
     test_y: Labels
     vehicles: Vehicles
 
 
 def _split_sides(examples: Examples, params: TrainParams) -> _Sides:
-    test = _split(examples, params)
+    trains, test = _split(examples, params)
     label = examples.label[test]
     return _Sides(
-        examples.matrix[~test],
-        examples.label[~test],
+        examples.matrix[trains],
+        examples.label[trains],
+        examples.vehicle[trains],
         examples.matrix[test],
         label,
         find_vehicles(examples.vehicle[test], label),
@@ -221,11 +220,13 @@ def _train_once(
     for number, name in enumerate(params.classifiers, 1):
         if tell is not None:
             tell(name, number, len(params.classifiers))
+        tuned = tune(name, params, sides.train_x, sides.train_y, sides.train_vehicle, threads=threads)
         _judge, verdict, fit_s, predict_s = fit_and_judge(
-            name, params, sides.train_x, sides.train_y, sides.test_x, threads=threads, names=names
+            name, tuned, sides.train_x, sides.train_y, sides.test_x, threads=threads, names=names
         )
         estimates = _estimate(verdict.label, sides, params)
-        fitted.append(Fitted(name, measure(sides.test_y, verdict.label), fit_s, predict_s, estimates))
+        measured = measure(sides.test_y, verdict.label)
+        fitted.append(Fitted(name, measured, fit_s, predict_s, estimates, name_chosen(name, tuned)))
     share = float(sides.test_y.mean())
     return Trained(
         tuple(fitted),
@@ -252,7 +253,11 @@ def _estimate(alarm: Labels, sides: _Sides, params: TrainParams) -> dict[str, Es
 def _train_folds(gathered: Gathered, params: TrainParams, *, threads: int, tell: Tell | None) -> Trained:
     """Fit and measure the classifiers fold by fold, or as `folds = 1` has it on one split, and evaluate them."""
     examples, once = gathered.examples, params.folds == 1
-    split_once = np.where(_split(examples, params), 0, -1).astype(np.int16) if once else None
+    split_once = None
+    if once:
+        sides = _split(examples, params)
+        kept = sides.trains | sides.tests
+        examples, split_once = select(examples, kept), np.where(sides.tests[kept], 0, -1).astype(np.int16)
     found = evaluate(examples, gathered.names, params, split=split_once, threads=threads, tell=tell)
     share, tests = found.evaluation.positive_share, found.evaluation.messages
     rounds = found.evaluation.folds

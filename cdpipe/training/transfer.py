@@ -12,18 +12,20 @@ from cdpipe.training.examples import Gathered, gather_examples
 from cdpipe.training.metrics import Metrics, measure
 from cdpipe.training.params import TrainParams
 from cdpipe.training.sampling import choose_vehicles, tally
-from cdpipe.training.split import split
+from cdpipe.training.sides import choose_sides
 from cdpipe.training.train import NAME
+from cdpipe.training.tuning import tune
 
 Test = Callable[[pd.DataFrame], Metrics]
 """Tests a classifier on the test side of a frame."""
 
 
 class Side(NamedTuple):
-    """Messages of one side: features, shape (n, features), labels, shape (n,), and the features' names."""
+    """Messages of one side: features, shape (n, features), labels and hashes of vehicles, shape (n,), and names."""
 
     matrix: Matrix
     label: Labels
+    vehicle: NDArray[np.uint64]
     names: tuple[str, ...]
 
 
@@ -53,7 +55,9 @@ def train_for_transfer(frame: pd.DataFrame, params: TrainParams, *, threads: int
     learnt = _take_side(frame, params, tests=False)
     if np.unique(learnt.label).size == 1:
         raise ValueError(f"all {learnt.label.size} training messages have one label; change attack.ratio")
-    judge = fit(params.classifiers[0], params, learnt.matrix, learnt.label, threads, learnt.names)
+    (name,) = params.classifiers
+    tuned = tune(name, params, learnt.matrix, learnt.label, learnt.vehicle, threads=threads)
+    judge = fit(name, tuned, learnt.matrix, learnt.label, threads, learnt.names)
 
     def test(other: pd.DataFrame) -> Metrics:
         side = _take_side(other, params, tests=True)
@@ -65,17 +69,9 @@ def train_for_transfer(frame: pd.DataFrame, params: TrainParams, *, threads: int
 def _take_side(frame: pd.DataFrame, params: TrainParams, *, tests: bool) -> Side:
     gathered = _gather(frame, params)
     examples = gathered.examples
-    testing: NDArray[np.bool_] = split(
-        by=params.split,
-        test_ratio=params.test_ratio,
-        seed=params.seed,
-        row_number=examples.row_number,
-        vehicle=examples.vehicle,
-        time_us=examples.time_us,
-        coarse=examples.coarse,
-    )
-    chosen = testing if tests else ~testing
-    return Side(examples.matrix[chosen], examples.label[chosen], gathered.names)
+    sides = choose_sides(examples, params)
+    chosen = sides.tests if tests else sides.trains
+    return Side(examples.matrix[chosen], examples.label[chosen], examples.vehicle[chosen], gathered.names)
 
 
 def _gather(frame: pd.DataFrame, params: TrainParams) -> Gathered:

@@ -101,6 +101,15 @@ class Heard(NamedTuple):
     heading: NDArray[np.float64]
 
 
+class Sides(Params):
+    """Which messages will test, as an attack must know that differs by side."""
+
+    by: Literal["row", "vehicle", "place"] = Field(default="vehicle", description="train.split")
+    test_ratio: float = Field(default=0.2, gt=0, lt=1, description="train.test_ratio")
+    seed: int = Field(default=42, ge=0, lt=2**63, description="train.seed")
+    test_places: tuple[int, ...] = Field(default=(), description="train.test_places")
+
+
 class AttackParams(Params):
     """Who attacks, and in which coordinates; each kind adds how.
 
@@ -123,6 +132,15 @@ class AttackParams(Params):
     choose_by: Literal["vehicle", "row"] = Field(
         default="vehicle", description="whether a vehicle attacks with all its messages, or each message is drawn alone"
     )
+    test_ratio: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="share that attacks on the side that tests; ratio is that of training then",
+    )
+    sides: Sides | None = Field(
+        default=None, description="with test_ratio, which messages test; a run takes that of train"
+    )
     seed: int = Field(default=42, ge=0, lt=2**63, description="seed of every draw")
     coordinates: Literal["geographic", "local"] = Field(
         default="geographic", description="those of x_pos and y_pos; a run takes clean.coordinates"
@@ -130,6 +148,17 @@ class AttackParams(Params):
     centre: Centre | None = Field(
         default=None, description="centre of the study, for the override attacks; a run takes clean.centre"
     )
+
+    @model_validator(mode="after")
+    def _has_sides(self) -> Self:
+        if self.test_ratio is not None and self.sides is None:
+            raise ValueError("test_ratio needs a train.split of 'row', 'vehicle' or 'place'; set one, or leave it out")
+        return self
+
+    @property
+    def differs_by_vehicle(self) -> bool:
+        """Whether the sides of training and testing, by vehicle, have attackers of their own."""
+        return self.test_ratio is not None and self.sides is not None and self.sides.by == "vehicle"
 
     @property
     def listens(self) -> Literal["", "messages", "vehicles"]:

@@ -51,10 +51,19 @@ def read_classifiers(given: Given) -> Iterator[Setting]:
     trees = given.take("_special_features.rf_n_estimators", "ml.n_estimators", "ml.rf_n_estimators")
     if trees is not None:
         yield Setting(("train", "trees"), trees, f"{given.name('_special_features.rf_n_estimators')} = {show(trees)}")
-    for theirs, ours in (("feature_importance", "importance"), ("grid_search", "grid_search")):
-        value = given.take(f"_special_features.{theirs}", f"ml.{theirs}")
-        if value not in (None, False):
-            yield Setting(("train", ours), value, f"{theirs} = {show(value)}")
+    grid = given.take("_special_features.grid_search", "ml.grid_search")
+    if grid not in (None, False):
+        given.say("changed", "grid_search: trees and neighbors are tried, by folds of the vehicles that train")
+        yield Setting(("train", "grid_search"), grid, f"grid_search = {show(grid)}")
+
+
+def read_importance(given: Given) -> Iterator[Setting]:
+    """Give whether features are told what they are good for; it goes with the split, so that comes first."""
+    wanted = given.take("_special_features.feature_importance", "ml.feature_importance")
+    if wanted not in (None, False):
+        given.say("changed", "feature_importance: groups of features are shuffled on the test side, and scores drop")
+        evaluation = {"folds": 1, "ladder": [], "importance": wanted}
+        yield Setting(("train", "evaluation"), evaluation, f"feature_importance = {show(wanted)}")
 
 
 def read_split(given: Given, *, has_places: bool) -> Iterator[Setting]:

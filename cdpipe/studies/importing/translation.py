@@ -12,7 +12,7 @@ from cdpipe.studies.importing.attacks import read_attack
 from cdpipe.studies.importing.data import PLACEHOLDER, read_circle, read_columns, read_dates, read_input, settle_place
 from cdpipe.studies.importing.document import read_document
 from cdpipe.studies.importing.given import Given, Remark, Setting, show
-from cdpipe.studies.importing.learning import read_classifiers, read_features, read_split
+from cdpipe.studies.importing.learning import read_classifiers, read_features, read_importance, read_split
 from cdpipe.studies.importing.places import read_places, tests_a_place
 from cdpipe.studies.importing.spellings import NO_BEARING, TEMPLATE, fold
 from cdpipe.studies.importing.surroundings import read_cache, read_output, read_session
@@ -94,6 +94,7 @@ def _read(given: Given, stem: str, data: str | None) -> Iterator[Setting]:
     yield from read_attack(given, stem=stem, uses_metres=uses_metres)
     yield from places
     yield from read_split(given, has_places=tests_a_place(places))
+    yield from read_importance(given)
     yield from read_session(given)
     yield from read_cache(given)
     yield from read_output(given)

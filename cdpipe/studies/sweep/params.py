@@ -42,7 +42,8 @@ class StudyParams(Params):
         default=(1, 2, 3, 4, 5), description="seed of every draw of a cell"
     )
     splits: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
-        default=("vehicle",), description="any of " + ", ".join(SPLITS)
+        default=("vehicle",),
+        description="any of " + ", ".join(SPLITS) + ", all_data, or place (base.train.test_places)",
     )
     classifiers: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         default=("HistGradientBoosting",), description="any of " + ", ".join(CLASSIFIERS)

@@ -3,7 +3,7 @@ import datetime as dt
 import json
 
 import pytest
-from foreign import CENTRE, numbered, template, written
+from foreign import CENTRE, PLACES, numbered, template, written
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -159,6 +159,78 @@ def test_an_attack_that_is_not_enabled_is_none(bring):
     imported = bring(numbered(attacks={"enabled": False, "type": "rand_offset", "attack_ratio": 0.3}))
     assert imported.lost == ()
     assert parse_config(imported.tables).attack.ratio == 0
+
+
+@pytest.mark.parametrize(
+    ("special", "name", "train"),
+    [
+        ({"separate_points": True}, "With2SeparatePoints", {"split": "place", "test_places": (2,)}),
+        (
+            {"point_graft": {"enabled": True, "params": [80, 12, 0, 2]}},
+            "x",
+            {"split": "row", "place_shares": (0.8, 0.2)},
+        ),
+        ({}, "WithPtGraft30P170P2d01", {"split": "row", "place_shares": (0.3, 0.7)}),
+        ({"point_graft": {"enabled": False}}, "x", {"split": "row", "place_shares": None}),
+    ],
+)
+def test_two_places_train_and_test_or_are_mixed(bring, special, name, train):
+    imported = bring(numbered(_special_features={**PLACES, **special}), f"{name}.json")
+    assert imported.lost == ()
+    made = parse_config(imported.tables)
+    first, second = made.clean.filters.places.centres
+    assert (first.latitude, first.longitude, first.radius_m) == (41.5430216, -106.0831353, 2_000)
+    assert (second.latitude, second.longitude) == (41, -105)
+    assert made.clean.filters.within is None
+    assert made.train.model_dump(include=set(train)) == train
+    said = " ".join(sentences(imported, "changed"))
+    assert "cut to whole degrees" in said
+    assert "in whole degrees, taken as they stand" in said
+
+
+@pytest.mark.parametrize(
+    ("special", "name", "shares"),
+    [
+        ({"train_only_attacks": True}, "30attackersTrainRandOffset", (0.3, 0.0)),
+        ({"test_only_attacks": True}, "x", (0.0, 0.3)),
+        ({"train_only_attacks": True}, "30attackersTrain10TestRandOffset", (0.3, 0.1)),
+        ({"test_only_attacks": True}, "30train5testattackersRandOffset", (0.3, 0.05)),
+    ],
+)
+def test_attackers_differ_by_side(bring, special, name, shares):
+    imported = bring(numbered(_special_features=special), f"{name}.json")
+    assert imported.lost == ()
+    attack = parse_config(imported.tables).attack
+    assert (attack.ratio, attack.test_ratio, attack.sides.by) == (*shares, "row")
+
+
+@pytest.mark.parametrize(
+    ("changes", "train"),
+    [
+        (
+            {"ml": {"train_test_split": {"type": "fixed_size", "train_size": 80_000, "test_size": 20_000}}},
+            {"train_rows": 80_000, "test_rows": 20_000},
+        ),
+        (
+            {"ml": {"train_test_split": {"type": "all_data", "train_ratio": 1.0, "test_ratio": 0.0}}},
+            {"split": "all_data"},
+        ),
+        ({"_special_features": {"grid_search": True}}, {"grid_search": True}),
+        ({"_special_features": {"rf_n_estimators": 500}}, {"trees": 500}),
+    ],
+)
+def test_the_rest_of_training_is_taken(bring, changes, train):
+    imported = bring(numbered(**changes))
+    assert imported.lost == ()
+    assert parse_config(imported.tables).train.model_dump(include=set(train)) == train
+
+
+def test_importance_is_an_evaluation_on_the_same_split(bring):
+    imported = bring(numbered(_special_features={"feature_importance": True}))
+    assert imported.lost == ()
+    train = parse_config(imported.tables).train
+    assert (train.split, train.evaluation.enabled, train.evaluation.folds) == ("row", True, 1)
+    assert train.evaluation.importance
 
 
 def test_shares_in_percent_are_taken_and_said(bring):

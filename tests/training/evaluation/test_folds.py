@@ -22,6 +22,8 @@ def examples(rows=400, vehicles=25, seed=0):
         hashes[which],
         rng.integers(0, 10**9, rows),
         np.zeros(rows, np.int8),
+        np.zeros(rows, np.int8),
+        np.full(rows, -1, np.int8),
         (which % 4 == 0).astype(np.int8),
     )
 
