@@ -65,15 +65,17 @@ def counted(monkeypatch):
     return keys
 
 
-def test_a_cell_finds_what_a_run_of_its_configuration_finds(study, source, tmp_path):
-    cells = sweep(study(transfer=False)).tables["cells"]
+@pytest.mark.parametrize("history", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_cell_finds_what_a_run_of_its_configuration_finds(study, source, tmp_path, history):
+    base = {**study().base, "features": {"columns": ["x_pos", "y_pos", "coreData_speed"], "history": history}}
+    cells = sweep(study(transfer=False, base=base)).tables["cells"]
     assert len(cells) == 3 * 2 * 2
     for attack, variant, tables in [
         ("offset_rand", 2, {"kind": "offset_rand", "min_m": 100, "max_m": 200}),
         ("swap", 1, {"kind": "swap_rand", "ratio": 0.4}),
     ]:
         config = {
-            **study().base,
+            **base,
             "seed": 2,
             "attack": tables,
             "train": {"classifiers": ["DecisionTree", "KNeighbors"]},
