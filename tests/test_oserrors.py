@@ -65,7 +65,7 @@ def test_a_caller_who_names_the_path_gets_the_rest():
 
 
 def write_report(folder):
-    from test_console import REPORT
+    from terminal.test_reports import REPORT
 
     REPORT.write(folder / "report.json")
 

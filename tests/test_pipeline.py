@@ -29,6 +29,7 @@ from cdpipe.training.split import split
 SCHEMA = {
     "failed": type(None),
     "config": dict,
+    "inputs": dict,
     "machine": dict,
     "versions": dict,
     "ledgers": list,

@@ -384,3 +384,9 @@ def test_a_url_that_file_systems_take_for_another_is_no_place_for_results(url):
 @pytest.mark.parametrize("url", ["s3://b", "s3://b/", "s3a://b/a b/ü/", "hdfs:///a", "s3://b/x=1&y#z%20"])
 def test_other_urls_are_places_for_results(url):
     assert parse(output={"directory": url}).output.directory == url
+
+
+def test_history_is_told_in_the_coordinates_of_cleaning():
+    centre = {"latitude": 41.5, "longitude": -106.1}
+    assert parse().features.coordinates == "geographic"
+    assert parse(clean={"coordinates": "local", "centre": centre}).features.coordinates == "local"

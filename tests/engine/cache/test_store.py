@@ -26,7 +26,7 @@ def test_params_are_closed_and_frozen():
         CacheParams(limit_gb=0)
     with pytest.raises(ValidationError):
         CacheParams(limit_gb=math.inf)
-    with pytest.raises(ValidationError, match=r"'claen' is no stage .*choose from gather, clean"):
+    with pytest.raises(ValidationError, match=r"'claen' is no stage .*There are gather, clean"):
         CacheParams(stages=("gather", "claen"))
     assert all(field.description for field in CacheParams.model_fields.values())
 

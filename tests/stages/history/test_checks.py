@@ -60,3 +60,22 @@ def test_every_check_is_between_0_and_1_and_finite():
         assert found.dtype == np.float32
         assert np.isfinite(found).all()
         assert ((found >= 0) & (found <= 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "check_name", "given"),
+    [
+        ("speed_mps", 35.0, "check_speed", {"speed": 52.5}),
+        ("acceleration_mps2", 3.0, "check_acceleration", {"acceleration_mps2": 4.5}),
+        ("turn_rate_dps", 20.0, "check_turn", {"turn_rate_dps": 30.0}),
+        ("heading_deg", 10.0, "check_position_heading", {"displacement_m": 6.0, "bearing_gap_deg": -15.0}),
+        ("rate_hz", 25.0, "check_frequency", {"interval_s": 0.04 / 1.5}),
+        ("tolerance_m", 1.0, "check_position", {"displacement_m": 1.5 * (70 * 0.1 + 1)}),
+    ],
+)
+def test_a_limit_moves_the_score_that_rests_on_it(limit, value, check_name, given):
+    speed = given.pop("speed", 10.0) if "speed" in given else 10.0
+    claims = claims_of(np.array([speed]), np.array([False]), told(**given), window=10)
+    moved = check(claims, CheckLimits(**{limit: value}), ALL)[check_name][0]
+    assert moved == pytest.approx(0.5, abs=0.01)
+    assert check(claims, LIMITS, ALL)[check_name][0] != pytest.approx(0.5, abs=0.01)

@@ -54,3 +54,13 @@ def test_an_evaluation_is_projected_to_need_more():
         rows=1_000, features=5, trees=1, limit_bytes=10**12, further_row_bytes=one.row, further_bytes=one.fixed
     )
     assert further.needed_bytes == plain.needed_bytes + 1_000 * one.row + one.fixed
+
+
+def test_predictions_can_be_left_out_and_a_vehicle_is_decided_by_the_share_asked_for(source, configure_run, tmp_path):
+    found = {}
+    for share in (0.05, 0.95):
+        how = {"folds": 2, "resamples": 200, "importance": False, "ladder": [], "predictions": False}
+        train = {"classifiers": ["DecisionTree"], "evaluation": {**how, "vehicle_share": share}}
+        found[share] = run(configure_run(source, block_mb=0.2, train=train)).as_dict()["training"]["evaluation"]
+        assert not (tmp_path / "out" / "predictions.parquet").exists()
+    assert found[0.05]["classifiers"] != found[0.95]["classifiers"]
