@@ -31,7 +31,7 @@ HOURS ?= 12
 # What `make peers` measures: messages, those of whole jobs, rounds, a comma-separated list of stages (all), and the file
 # it writes (none).
 ROWS ?= 5000000
-JOB_ROWS ?= 15000000
+JOB_ROWS ?= 5000000
 REPEATS ?= 5
 STAGES ?=
 JSON ?=

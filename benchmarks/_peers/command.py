@@ -51,7 +51,7 @@ def run(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks peers", description=__doc__)
     parser.add_argument("--rows", default="5M", help="messages: 5000000, 5e6 or 5M")
-    parser.add_argument("--job-rows", default="15M", help="messages of the whole jobs")
+    parser.add_argument("--job-rows", default="5M", help="messages of the whole jobs")
     parser.add_argument("--stages", default="", help="comma-separated, with what is below them; all by default")
     parser.add_argument("--repeats", default="5", help="rounds")
     parser.add_argument("--json", default="", help="file to write")
