@@ -58,8 +58,3 @@ def test_nothing_is_written_but_an_empty_cache(configure, tmp_path):
     found = check(configure(input={"paths": [str(packed)]}, cache={"enabled": False}))
     assert found.files[0].path == str(packed)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.csv", "m.csv.gz"]
-
-
-def test_what_does_not_fit_is_said_with_the_way_out(configure):
-    found = check(configure(session={"memory_limit_gb": 0.48}, gather={"block_mb": 32}))
-    assert found.projection.fits == (found.projection.needed_bytes <= found.projection.limit_bytes)

@@ -32,11 +32,10 @@ _SLOWEST_S: Final = 3600.0
 
 
 class _Pace(NamedTuple):
-    """Rows and bytes of a survey or pass so far, and when it began."""
+    """Rows of a survey or pass so far, and when it began."""
 
     start_s: float
     rows: int = 0
-    bytes: int = 0
 
     def describe(self, now_s: float) -> str:
         elapsed_s = now_s - self.start_s
@@ -192,7 +191,7 @@ class TerminalProgress(Progress):
 
     def _move(self, event: PartitionDone) -> None:
         pace = self._paces[event.part]
-        pace = pace._replace(rows=pace.rows + event.outcome.rows, bytes=pace.bytes + event.outcome.read_bytes)
+        pace = pace._replace(rows=pace.rows + event.outcome.rows)
         self._paces[event.part] = pace
         self._bars.update(self._shown[event.part], completed=event.done, rate=pace.describe(time.monotonic()))
 
