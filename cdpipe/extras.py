@@ -43,9 +43,20 @@ def needing(what: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        module = (error.name or "").partition(".")[0]
-        if module not in EXTRAS:
+        line = find_install_line(error)
+        if line is None:
             raise
-        raise MissingExtraError(
-            f"{what} needs {module}, which is not installed: pip install 'cdpipe[{EXTRAS[module]}]'"
-        ) from None
+        module = (error.name or "").partition(".")[0]
+        raise MissingExtraError(f"{what} needs {module}, which is not installed: {line}") from None
+
+
+def find_install_line(error: BaseException) -> str | None:
+    """Return the command that installs what an import failed for; None if that is of no extra.
+
+    Examples
+    --------
+    >>> find_install_line(ModuleNotFoundError("No module named 's3fs'", name="s3fs"))
+    "pip install 'cdpipe[s3]'"
+    """
+    module = (getattr(error, "name", None) or "").partition(".")[0]
+    return f"pip install 'cdpipe[{EXTRAS[module]}]'" if module in EXTRAS else None

@@ -1,14 +1,12 @@
 """A commented configuration that shows every key with its default, written from the parameters themselves."""
 
-import datetime as dt
-import json
-from pathlib import Path
 from typing import Any, Final, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from cdpipe.config.model import RunConfig
+from cdpipe.config.toml_text import show_value
 from cdpipe.stages import STAGES
 from cdpipe.stages.attacks import ATTACKS, KINDS, SEQUENCES, AttackParams, Mix
 
@@ -120,12 +118,4 @@ def _comment(text: str | None) -> list[str]:
 
 
 def _toml(value: Any) -> str:  # noqa: ANN401
-    if value is None:
-        return "…  # unset;"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dt.date | int | float):
-        return str(value)
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_toml(each) for each in value)}]"
-    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
+    return "…  # unset;" if value is None else show_value(value)

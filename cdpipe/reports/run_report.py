@@ -19,9 +19,9 @@ from cdpipe.stages.gather.gather import NAME as GATHER
 from cdpipe.stages.ledger import Ledger
 from cdpipe.training.train import Fitted, Trained
 
-_PACKAGES: Final = ("cdpipe", "dask", "distributed", "numba", "numpy", "pandas", "pyarrow", "scikit-learn")
-_FAST_ENGINE: Final = "scikit-learn-intelex"
-"""Optional; what `train.engine = "intelex"` rests on."""
+_PACKAGES: Final = ("cdpipe", "dask", "numba", "numpy", "pandas", "pyarrow", "scikit-learn")
+_OPTIONAL: Final = ("distributed", "scikit-learn-intelex")
+"""Of the extras `cluster` and `fast`: a base install has neither."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -138,8 +138,7 @@ class RunReport:
 
 def describe_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that results can depend on."""
-    installed = {each.name for each in metadata.distributions(name=_FAST_ENGINE)}
-    names = [*_PACKAGES, *installed]
+    names = [*_PACKAGES, *(name for name in _OPTIONAL if any(metadata.distributions(name=name)))]
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
 

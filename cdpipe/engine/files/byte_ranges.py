@@ -13,6 +13,7 @@ import pyarrow as pa
 from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
+from cdpipe.extras import find_install_line
 from cdpipe.kernels.csv.bounds import count_lines
 from cdpipe.stages.gather.line_breaks import LONGEST_RECORD, begins_record, find_record_start
 
@@ -44,9 +45,8 @@ def reaching(url: str) -> Iterator[None]:
     except (UrlError, FileNotFoundError, PermissionError, IsADirectoryError, MemoryError):
         raise
     except ImportError as error:
-        raise UrlError(
-            f"its protocol needs a package that is not here ({error}); install it, or copy the file"
-        ) from None
+        way = find_install_line(error.__cause__ or error) or "install it"
+        raise UrlError(f"its protocol needs a package that is not here ({error}); {way}, or copy the file") from None
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise UrlError(
             f"is no whole URL of a file ({_say(error)}); complete it, or copy the file to this machine"

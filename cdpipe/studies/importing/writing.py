@@ -2,14 +2,14 @@
 
 import hashlib
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-
-import tomlkit
+from typing import Final, NamedTuple
 
 from cdpipe.config.file import ConfigError
 from cdpipe.config.model import parse_config
+from cdpipe.config.toml_text import show_tables
 from cdpipe.plain import show_plain
 from cdpipe.studies.importing.translation import Imported, translate
 
@@ -113,15 +113,9 @@ def write_toml(imported: Imported, target: Path) -> None:
 
 def render_toml(imported: Imported) -> str:
     """Return an imported configuration as TOML that `cdpipe run` takes, with the remarks as comments above it."""
-    document = tomlkit.document()
-    for sentence in _describe(imported):
-        document.add(tomlkit.comment(sentence))
-    document.add(tomlkit.nl())
-    for name in _ORDER:
-        if name in imported.tables:
-            document.add(name, _to_item(imported.tables[name]))
-    body = tomlkit.dumps(document)
-    parse_config(tomlkit.parse(body).unwrap(), source=str(imported.source))  # what is written is what was checked
+    remarks = "".join(f"# {sentence}\n" for sentence in _describe(imported))
+    body = f"{remarks}\n{show_tables({name: imported.tables[name] for name in _ORDER if name in imported.tables})}\n"
+    parse_config(tomllib.loads(body), source=str(imported.source))  # what is written is what was checked
     return f"# sha256 of the lines below: {_digest(body)}\n{body}"
 
 
@@ -130,30 +124,6 @@ def _describe(imported: Imported) -> Iterable[str]:
     yield "nothing is lost" if not imported.lost else f"lost: {len(imported.lost)}"
     for fate, sentence in imported.remarks:
         yield f"{fate}: {show_plain(sentence)}"
-
-
-def _to_item(value: Any) -> Any:  # noqa: ANN401 - tables and values
-    if isinstance(value, dict) and set(value) != {"latitude", "longitude"}:
-        table = tomlkit.table()
-        for key, each in sorted(
-            value.items(), key=lambda item: isinstance(item[1], dict) and "radius_m" in str(item[1])
-        ):
-            table.add(key, _to_item(each))
-        return table
-    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(each, dict) for each in value)):
-        return _inline(value)
-    return tomlkit.item(value)
-
-
-def _inline(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, dict):
-        table = tomlkit.inline_table()
-        table.update(value)
-        return table
-    array = tomlkit.array()
-    for each in value:
-        array.append(_inline(each))
-    return array
 
 
 def _is_own(path: Path) -> bool:

@@ -1,8 +1,6 @@
 """A commented study, whose keys, defaults and words are those of the parameters."""
 
-import json
-from typing import Any
-
+from cdpipe.config.toml_text import show_value
 from cdpipe.studies.sweep.params import StudyParams
 
 _TABLES = """
@@ -32,10 +30,6 @@ def example_study() -> str:
     lines = ["# A study of cdpipe: every combination of attack, seed, split and classifier is a run, a cell."]
     lines += ["# Keys that are commented out show their defaults.", ""]
     for name in ("directory", "seeds", "splits", "classifiers", "transfer"):
-        lines.append(f"# {name} = {_toml(fields[name].default)}  # {fields[name].description}")
+        lines.append(f"# {name} = {show_value(fields[name].default)}  # {fields[name].description}")
     said = {name: fields[name].description for name in ("base", "attacks", "features")}
     return "\n".join(lines) + "\n" + _TABLES.format(**said)
-
-
-def _toml(value: Any) -> str:  # noqa: ANN401 - a default of a parameter
-    return json.dumps(value if isinstance(value, bool | tuple) else str(value))
