@@ -31,7 +31,7 @@ HOURS ?= 12
 # What `make peers` measures: messages, those of whole jobs, rounds, a comma-separated list of stages (all), and the file
 # it writes (none).
 ROWS ?= 5000000
-JOB_ROWS ?= 5000000
+JOB_ROWS ?= 15000000
 REPEATS ?= 5
 STAGES ?=
 JSON ?=
@@ -138,7 +138,7 @@ gate-proof: $(ENV)  ## false alarms and found slowdowns of `make compare`, besid
 	python -m tests.gate_proof --quick '$(QUICK)' --hours '$(HOURS)' --only '$(ONLY)' --json '$(JSON)'
 
 # polars and DuckDB are of no use elsewhere, so they are fetched when this is first asked for.
-peers: $(ENV)  ## cdpipe beside polars, DuckDB and pandas: ROWS=5e6 JOB_ROWS=5e6 REPEATS=5 STAGES=job,clean JSON=FILE
+peers: $(ENV)  ## cdpipe beside polars, DuckDB and pandas: ROWS=5e6 JOB_ROWS=15e6 REPEATS=5 STAGES=job,clean JSON=FILE
 	@$(BIN)/python -c 'import duckdb, polars' 2>/dev/null || \
 	  PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,peers]'
 	$(BIN)/python -m benchmarks peers --rows '$(ROWS)' --job-rows '$(JOB_ROWS)' --repeats '$(REPEATS)' --stages '$(STAGES)' --json '$(JSON)'

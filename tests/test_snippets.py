@@ -34,10 +34,9 @@ def test_there_is_something_to_check(folder):
 
 
 def test_mypy_finds_nothing(folder):
-    command = [sys.executable, "-m", "mypy", "--config-file", "", "--cache-dir", str(folder / "cache")]
-    done = subprocess.run(
-        [*command, *map(str, folder.glob("*.py"))], capture_output=True, text=True, cwd=folder, check=False
-    )
+    # With the project's own settings, which are stricter than none: `make lint` left its cache, so this is quick.
+    command = [sys.executable, "-m", "mypy", *map(str, folder.glob("*.py"))]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stdout
 
 

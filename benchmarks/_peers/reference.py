@@ -69,7 +69,8 @@ def order_messages(table: Any) -> Messages:
 
 def sort_rows(table: Any) -> tuple[NDArray[np.uint64], NDArray[np.intp]]:
     """Return the keys of a result in their order, and where in it each row stands."""
-    key = _numbers(table[s.ID]).astype(np.uint64)
+    # Mixed before the first number joins it: an id and a heading of few bits would make up for each other.
+    key = _mix(_numbers(table[s.ID]).astype(np.uint64))
     for name, factor in SIGNS.items():
         whole = np.rint(table[name].to_numpy() * factor).astype(np.int64)
         key = _mix(key ^ whole.view(np.uint64))

@@ -10,6 +10,7 @@ import pytest
 from benchmarks._peers import messages, stages
 from benchmarks._peers.agreement import Referee
 from benchmarks._peers.implementations import BY_NAME
+from benchmarks._peers.reference import sort_rows
 
 ROWS = 6_000
 TIMED = [stage for stage in stages.STAGES if stage.task not in ("job", "scaling")]
@@ -191,3 +192,16 @@ def test_the_referee_sees_a_column_lost_in_gathering(everyone, referee, tmp_path
         pq.write_table(change, tmp_path / "gathered.parquet")
         _rows, complaints = referee.judge(stage, one, tmp_path / "gathered.parquet")
         assert complaints == [f"gather, cdpipe: {complaint}"]
+
+
+def test_an_id_and_a_heading_do_not_make_up_for_each_other_in_a_key():
+    table = pa.table(
+        {
+            "coreData_id": pa.array([1, 2], pa.uint32()),
+            "coreData_heading": [0.0002, 0.0001],
+            "coreData_speed": [3.0, 3.0],
+            "coreData_elevation": [2100.0, 2100.0],
+        }
+    )
+    first, second = sort_rows(table)[0]
+    assert first != second

@@ -146,7 +146,15 @@ os.execv(sys.executable, [sys.executable, "-c", "from cdpipe.cli import main; ma
 """
 
 
-@pytest.mark.parametrize(("closed", "mode"), [("a.csv", 0), ("out", 0o555), ("cache", 0o555), ("run.json", 0)])
+@pytest.mark.parametrize(
+    ("closed", "mode"),
+    [
+        ("a.csv", 0),
+        ("out", 0o555),
+        pytest.param("cache", 0o555, marks=pytest.mark.slow),
+        pytest.param("run.json", 0, marks=pytest.mark.slow),
+    ],
+)
 def test_what_may_not_be_read_or_written_is_an_error_that_names_it(tmp_path, closed, mode):
     write(tmp_path / "a.csv", GOOD)
     config = config_of([tmp_path / "a.csv"], tmp_path, train=TINY, attack=BY_ROW)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cdpipe.columns import GENERATED_AT, LATITUDE, LONGITUDE, VEHICLE_ID
@@ -71,7 +71,6 @@ rows = st.lists(st.tuples(degrees, degrees, st.integers(0, 9)), min_size=1, max_
 
 
 @given(rows, st.lists(regions, min_size=1, max_size=3))
-@settings(max_examples=300, deadline=None)
 def test_what_is_said_of_a_group_holds_for_every_row_of_it(tmp_path_factory, given_rows, filters):
     frame = messages(*zip(*given_rows, strict=True))
     verdict = settle(tmp_path_factory.mktemp("skip") / "p", frame, filters)
@@ -83,7 +82,6 @@ def test_what_is_said_of_a_group_holds_for_every_row_of_it(tmp_path_factory, giv
 
 
 @given(rows, st.lists(regions.map(lambda region: region._replace(exact=True)), min_size=1, max_size=2))
-@settings(max_examples=200, deadline=None)
 def test_groups_of_one_row_are_told_whenever_there_is_anything_to_tell(tmp_path_factory, given_rows, filters):
     frame = messages(*zip(*given_rows[:1], strict=True))
     verdict = settle(tmp_path_factory.mktemp("skip") / "p", frame, filters)
