@@ -1,7 +1,8 @@
 """Order of messages: by vehicle, then by time as far as it tells, then by row number.
 
 Messages are counted into their vehicles, which keeps their order; within a vehicle they mostly are in order already, or
-are a few runs that are, so that a merge sort that looks before it merges goes through them once.
+are a few runs that are, so that a merge sort that looks before it merges goes through them once. Times go with them, so
+that each look is at the next number and not at another line of the cache.
 """
 
 from typing import Final
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from cdpipe.kernels.buffers.allocation import allot
 from cdpipe.kernels.buffers.inputs import as_input
-from cdpipe.kernels.compiling.jit import jit_borrowing
+from cdpipe.kernels.compiling.jit import jit_borrowing, jit_inlined
 
 Integers = NDArray[np.int64]
 
@@ -20,81 +21,90 @@ _SHORT: Final = 24
 """Runs of this many messages are sorted by insertion before they are merged."""
 
 
-@jit_borrowing
-def _comes_before(one: int, other: int, time: Integers, row: Integers, copy: Integers) -> bool:
-    if time[one] != time[other]:
-        return bool(time[one] < time[other])
-    if row[one] != row[other]:
-        return bool(row[one] < row[other])
-    return bool(copy[one] < copy[other])
+@jit_inlined
+def _comes_before(time: int, place: int, other_time: int, other: int, row: Integers, copy: Integers) -> bool:
+    if time != other_time:
+        return bool(time < other_time)
+    if row[place] != row[other]:
+        return bool(row[place] < row[other])
+    return bool(copy[place] < copy[other])
 
 
 @jit_borrowing
-def _insert(places: Integers, start: int, stop: int, time: Integers, row: Integers, copy: Integers) -> None:
+def _insert(times: Integers, places: Integers, start: int, stop: int, row: Integers, copy: Integers) -> None:
     for i in range(start + 1, stop):
-        moving, j = places[i], i
-        while j > start and _comes_before(moving, places[j - 1], time, row, copy):
-            places[j] = places[j - 1]
+        time, place, j = times[i], places[i], i
+        while j > start and _comes_before(time, place, times[j - 1], places[j - 1], row, copy):
+            times[j], places[j] = times[j - 1], places[j - 1]
             j -= 1
-        places[j] = moving
+        times[j], places[j] = time, place
 
 
 @jit_borrowing
 def _merge(
+    times: Integers,
     places: Integers,
     start: int,
     middle: int,
     stop: int,
+    spare_times: Integers,
     spare: Integers,
-    time: Integers,
     row: Integers,
     copy: Integers,
 ) -> None:
     for i in range(start, middle):
-        spare[i] = places[i]
+        spare_times[i], spare[i] = times[i], places[i]
     left, right, at = start, middle, start
     while left < middle and right < stop:
-        if _comes_before(places[right], spare[left], time, row, copy):
-            places[at] = places[right]
+        if _comes_before(times[right], places[right], spare_times[left], spare[left], row, copy):
+            times[at], places[at] = times[right], places[right]
             right += 1
         else:
-            places[at] = spare[left]
+            times[at], places[at] = spare_times[left], spare[left]
             left += 1
         at += 1
     while left < middle:
-        places[at] = spare[left]
+        times[at], places[at] = spare_times[left], spare[left]
         left += 1
         at += 1
 
 
 @jit_borrowing
 def _sort(
-    places: Integers, start: int, stop: int, spare: Integers, time: Integers, row: Integers, copy: Integers
+    times: Integers,
+    places: Integers,
+    start: int,
+    stop: int,
+    spare_times: Integers,
+    spare: Integers,
+    row: Integers,
+    copy: Integers,
 ) -> None:
-    """Sort a part of the places; what is in order costs one look at each."""
+    """Sort a part of the times and places; what is in order costs one look at each."""
     i = start + 1
-    while i < stop and not _comes_before(places[i], places[i - 1], time, row, copy):
+    while i < stop and not _comes_before(times[i], places[i], times[i - 1], places[i - 1], row, copy):
         i += 1
     if i >= stop:
         return
     for first in range(start, stop, _SHORT):
-        _insert(places, first, min(first + _SHORT, stop), time, row, copy)
+        _insert(times, places, first, min(first + _SHORT, stop), row, copy)
     width = _SHORT
     while width < stop - start:
         for first in range(start, stop - width, 2 * width):
             middle, end = first + width, min(first + 2 * width, stop)
-            if _comes_before(places[middle], places[middle - 1], time, row, copy):
-                _merge(places, first, middle, end, spare, time, row, copy)
+            if _comes_before(times[middle], places[middle], times[middle - 1], places[middle - 1], row, copy):
+                _merge(times, places, first, middle, end, spare_times, spare, row, copy)
         width *= 2
 
 
 @jit_borrowing
 def _settle(
+    times: Integers,
     places: Integers,
     start: int,
     stop: int,
+    spare_times: Integers,
     spare: Integers,
-    time: Integers,
     row: Integers,
     copy: Integers,
     coarse: NDArray[np.int8],
@@ -102,15 +112,15 @@ def _settle(
     """Put the messages of a second with a coarse time into the order of their rows; they are sorted by time."""
     first = start
     while first < stop:
-        second = time[places[first]] // _SECOND_US
+        second = times[first] // _SECOND_US
         end, is_mixed = first, False
-        while end < stop and time[places[end]] // _SECOND_US == second:
+        while end < stop and times[end] // _SECOND_US == second:
             is_mixed |= coarse[places[end]] != 0
             end += 1
         if is_mixed and end - first > 1:
             for i in range(first, end):
-                time[places[i]] = second * _SECOND_US
-            _sort(places, first, end, spare, time, row, copy)
+                times[i] = second * _SECOND_US
+            _sort(times, places, first, end, spare_times, spare, row, copy)
         first = end
 
 
@@ -122,7 +132,9 @@ def _order(
     row: Integers,
     copy: Integers,
     coarse: NDArray[np.int8],
+    times: Integers,
     places: Integers,
+    spare_times: Integers,
     spare: Integers,
 ) -> None:
     for i in range(rank.size):
@@ -130,14 +142,15 @@ def _order(
     for k in range(1, bounds.size):
         bounds[k] += bounds[k - 1]
     for i in range(rank.size):
-        places[bounds[rank[i]]] = i
-        bounds[rank[i]] += 1
+        at = bounds[rank[i]]
+        times[at], places[at] = time[i], i
+        bounds[rank[i]] = at + 1
     start = 0
     for k in range(bounds.size - 1):  # each bound is now where its vehicle ends
         stop = int(bounds[k])
-        _sort(places, start, stop, spare, time, row, copy)
+        _sort(times, places, start, stop, spare_times, spare, row, copy)
         if coarse.size:
-            _settle(places, start, stop, spare, time, row, copy, coarse)
+            _settle(times, places, start, stop, spare_times, spare, row, copy, coarse)
         start = stop
 
 
@@ -178,11 +191,13 @@ def order_rows(
     _order(
         as_input(rank, np.int32),
         np.zeros(vehicles + 1, np.int64),
-        np.array(time_us, np.int64),  # it is written to where times are coarse
+        as_input(time_us, np.int64),
         as_input(row_number, np.int64),
         as_input(np.zeros(rows, np.int64) if copy is None else copy, np.int64),
         as_input(rough, np.int8),
+        allot(rows, np.int64),
         places,
+        allot(rows, np.int64),
         allot(rows, np.int64),
     )
     return places
