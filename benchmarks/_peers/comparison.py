@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks._peers import stages as s
 from benchmarks._peers.agreement import Referee
+from benchmarks._peers.history import race as history
 from benchmarks._peers.implementation import Implementation
 from benchmarks._peers.implementations import BY_NAME
 from benchmarks._peers.jobs.race import Race
@@ -57,6 +58,11 @@ def compare(
     jobs, others = ([stage for stage in stages if (stage.task == "job") == is_job] for is_job in (True, False))
     if jobs:
         yield from _compare_jobs(job_rows or rows, jobs, repeats=repeats, tell=tell)
+    for stage in others:
+        if stage.task == "history":
+            tell(f"{stage.name}: time, on one thread")
+            yield history.run(stage, rows=rows, repeats=repeats)
+    others = [stage for stage in others if stage.task != "history"]
     if not others:
         return
     tell(f"{rows:,} messages")

@@ -67,6 +67,7 @@ def as_dict(line: Line) -> dict[str, Any]:
         "low": peer.low if peer else None,
         "high": peer.high if peer else None,
         "fastest_peer": line.fastest_peer,
+        "ratios": {name: spread._asdict() for name in s.PEERS if (spread := line.against(name)) is not None},
         "mrows_per_s": {name: line.rows / median_s(line.samples[name]) / 1e6 for name in shown},
         "peak_mb": line.peak_mb,
         "seconds": {name: [sample.wall_s for sample in samples] for name, samples in line.samples.items()},

@@ -99,6 +99,11 @@ def _median(values: Sequence[float]) -> float:
 
 def verdict(line: Mapping[str, Any]) -> str:
     """Return how a stage of the report compares, in words."""
+    if line["stage"] == "history":
+        return ", ".join(
+            f"{each['median']:.2f} x {name} ({each['low']:.2f} to {each['high']:.2f})"
+            for name, each in line["ratios"].items()
+        )
     if line["fastest_peer"] is not None:
         spread = f"({line['low']:.2f} to {line['high']:.2f})"
         return f"{line['ratio_to_fastest_peer']:.2f} x {line['fastest_peer']} {spread}"

@@ -11,6 +11,8 @@ OURS: Final = "cdpipe"
 PEERS: Final = ("polars", "duckdb", "pandas")
 JOB_PEERS: Final = ("polars", "duckdb")
 """Who does the whole job: pandas would hold all of the file in memory."""
+HISTORY_PEERS: Final = ("polars", "pandas")
+"""Who tells the history of messages."""
 LIMIT: Final = "limit"
 
 ID: Final = "coreData_id"
@@ -57,7 +59,7 @@ JOB_RADIUS_M: Final = 200_000.0
 """Of the job: 97 % of the rows stay."""
 KINDS: Final = ("offset_const", "offset_rand", "offset_const_per_id", "swap_rand", "override_const", "override_rand")
 
-Task = Literal["job", "gather", "clean", "spatial", "attack", "features", "chain", "scaling"]
+Task = Literal["job", "gather", "clean", "spatial", "attack", "features", "chain", "history", "scaling"]
 Input = Literal["cleaned", "local", "attacked"]
 Limit = Literal[
     "parse CSV, 19 columns",
@@ -103,6 +105,8 @@ class Stage:
         """Who does it, ours first."""
         if self.task == "job":
             return (OURS, *JOB_PEERS)
+        if self.task == "history":
+            return (OURS, *HISTORY_PEERS)
         return (OURS, *PEERS) if self.has_peers else (OURS,)
 
     @property
@@ -155,6 +159,7 @@ STAGES: Final = (
     *(_attack(kind, local=local) for local in (False, True) for kind in KINDS),
     Stage("features", "features", "copy 8 B/row"),
     *(_chain(source, position) for source in ("csv", "parquet") for position in ("columns", "point")),
+    Stage("history", "history", None),
     Stage("dask/scaling", "scaling", None, has_peers=False),
 )
 CHAIN_ATTACK: Final = next(stage for stage in STAGES if stage.name == "attack/offset_rand")

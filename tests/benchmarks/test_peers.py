@@ -118,7 +118,7 @@ def test_all_stages_of_the_issue_are_there():
     assert {stage.name for stage in stages.STAGES} == {
         *("gather", "clean", "spatial/2km", "spatial/20km", "spatial/200km", "features"),
         *("job/csv", "job/csv/20km", "job/parquet", "job/parquet/20km"),
-        *("chain/csv", "chain/csv/point", "chain/parquet", "chain/parquet/point", "dask/scaling"),
+        *("chain/csv", "chain/csv/point", "chain/parquet", "chain/parquet/point", "history", "dask/scaling"),
         *(f"attack/{kind}{local}" for kind in kinds for local in ("", "/local")),
     }
 
