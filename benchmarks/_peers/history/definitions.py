@@ -11,7 +11,7 @@ LEAST_SPREAD_S2: Final = 1e-7
 """Times closer to each other than this have no line through them."""
 KEYS: Final = ("vehicle", "time_us", "row")
 MEANT: Final = ("interval", "moved", "residual", "speed_gap", "bearing_gap", "acceleration")
-SUMMED: Final = ("age", "tt", "east_all", "north_all", "te", "tn")
+SUMMED: Final = ("age", "t_t", "east_all", "north_all", "t_east", "t_north")
 TOLD: Final = (
     *("count", "age", "interval", "moved", "along", "across", "speed_gap", "bearing_gap", "acceleration", "turn_rate"),
     *("trend", "same"),
@@ -35,9 +35,9 @@ def scales(y: Any, sine: Callable[[Any], Any], cosine: Callable[[Any], Any]) -> 
 def leave_line(column: Callable[[str], Any]) -> tuple[Any, Any]:
     """Return how far messages are from the line through those before them, and how far apart the times of these are."""
     n, mean = column("n"), column("sum_age") / column("n")
-    spread = n * column("sum_tt") - column("sum_age") ** 2
+    spread = n * column("sum_t_t") - column("sum_age") ** 2
     off = 0
-    for way, product in (("east_all", "sum_te"), ("north_all", "sum_tn")):
+    for way, product in (("east_all", "sum_t_east"), ("north_all", "sum_t_north")):
         slope = (n * column(product) - column("sum_age") * column(f"sum_{way}")) / spread
         off = off + (column(way) - column(f"sum_{way}") / n - slope * (column("age") - mean)) ** 2
     return off**0.5, spread

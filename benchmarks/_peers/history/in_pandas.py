@@ -47,7 +47,7 @@ def tell(frame: Any) -> Any:
     f["acceleration"], f["turn_rate"] = (f["speed"] - was["speed"]) * rate, wrap(f["heading"] - was["heading"]) * rate
     f["same"] = ((f["x"] == was["x"]) & (f["y"] == was["y"])).astype("float64")
     f[["east_all", "north_all"]] = f[["east", "north"]].fillna(0).groupby(f["chain"]).cumsum()
-    f["tt"], f["te"], f["tn"] = f["age"] ** 2, f["age"] * f["east_all"], f["age"] * f["north_all"]
+    f["t_t"], f["t_east"], f["t_north"] = f["age"] ** 2, f["age"] * f["east_all"], f["age"] * f["north_all"]
     means = f[[*MEANT]].abs().groupby(f["chain"]).rolling(WINDOW, min_periods=1).mean()
     f[[f"{name}_mean" for name in MEANT]] = means.to_numpy()
     sums = f.groupby("chain")[[*SUMMED]].rolling(WINDOW, min_periods=1).sum().groupby(level=0).shift(1)

@@ -67,9 +67,9 @@ def tell(frame: Any) -> Any:
             acceleration=(c("speed") - c("was_speed")) * c("rate"),
             turn_rate=wrap(c("heading") - c("was_heading")) * c("rate"),
             same=((c("x") == c("was_x")) & (c("y") == c("was_y"))).cast(pl.Float64),
-            tt=c("age") ** 2,
-            te=c("age") * c("east_all"),
-            tn=c("age") * c("north_all"),
+            t_t=c("age") ** 2,
+            t_east=c("age") * c("east_all"),
+            t_north=c("age") * c("north_all"),
         )
         .with_columns(
             **{f"{name}_mean": c(name).abs().rolling_mean(WINDOW, min_samples=1).over(chain) for name in MEANT},
