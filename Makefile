@@ -95,7 +95,7 @@ bench-full: bench-suite  ## the same with every size, 10M and 15M rows too: take
 .PHONY: bench-suite
 bench-suite: $(ENV)
 	@export PATH="$$PWD/$(BIN):$$PATH"
-	git rev-parse --verify --quiet HEAD >/dev/null || { echo "asv measures commits, and there is none yet: commit first"; exit 1; }
+	git rev-parse --verify --quiet HEAD >/dev/null 2>&1 || { echo "asv measures commits, and there is none yet: run git init, git add --all and git commit -m all first"; exit 1; }
 	test -z "$$(git status --porcelain)" || echo "The working tree has changes: measured is HEAD, $$(git rev-parse --short HEAD), without them."
 	mkdir -p $(OUT)
 	cdpipe synth --rows 1e5 --out $(OUT)/messages.csv
