@@ -8,7 +8,7 @@ so that no other can run.
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -17,21 +17,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cdpipe.perf.analysis.bounds import Bound
-from cdpipe.perf.analysis.findings import Report
-from cdpipe.perf.page.history import draw_history
-from cdpipe.perf.page.pieces import CLASSES, FOLDED_ROWS, link_benchmark, mark_filtered, show_chip
-from cdpipe.perf.page.plots import draw_scalings
-from cdpipe.perf.page.stages import draw_matrix, draw_shares
-from cdpipe.perf.report.document import Item
+from cdpipe.perf.analysis.findings import Report, Subject
+from cdpipe.perf.page.history import lay_history
+from cdpipe.perf.page.pieces import CLASSES, FOLDED_ROWS, Picture, address_graph, list_classes, split_name
+from cdpipe.perf.page.plots import lay_scalings
+from cdpipe.perf.page.stages import lay_matrix, lay_shares
 from cdpipe.perf.report.sections import lay_out, name_subject
 from cdpipe.perf.report.summary import say_busy
 from cdpipe.plain import show_plain
 
-_PICTURES: Final = (
-    ("matrix", "Matrix", draw_matrix),
-    ("shares", "Where the time goes", draw_shares),
-    ("growth", "Growth", draw_scalings),
-    ("history", "History", draw_history),
+_PICTURES: Final[tuple[tuple[str, str, Callable[[Subject, str, str], Picture | None]], ...]] = (
+    ("matrix", "Matrix", lay_matrix),
+    ("shares", "Where the time goes", lay_shares),
+    ("growth", "Growth", lay_scalings),
+    ("history", "History", lay_history),
 )
 _NOT_PROBED: Final = "not probed"
 
@@ -49,8 +48,8 @@ def render_page(report: Report, *, project: str) -> str:
     summary, *rest = lay_out(report)
     named = [(subject, name_subject(subject, report)) for subject in report.subjects]
     pictures = {
-        kind: [draw(subject, name, f"{kind}-{number}") for number, (subject, name) in enumerate(named)]
-        for kind, _, draw in _PICTURES
+        kind: [lay(subject, name, f"{kind}-{number}") for number, (subject, name) in enumerate(named)]
+        for kind, _, lay in _PICTURES
     }
     busy = say_busy(report)
     script = _read("page.js")
@@ -66,7 +65,7 @@ def render_page(report: Report, *, project: str) -> str:
             summary=[line for line in summary.lines if line != busy],
             contents=_list_contents(pictures),
             classes=_count_classes(report),
-            pictures=[Markup(picture) for drawn in pictures.values() for picture in drawn if picture],  # noqa: S704 - escaped
+            pictures=[picture for every in pictures.values() for picture in every if picture],
             sections=rest,
         )
     )
@@ -78,32 +77,29 @@ def _open_templates() -> Environment:
     templates = Environment(
         loader=PackageLoader("cdpipe.perf.page", "templates"),
         autoescape=True,
+        finalize=_show,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {
-        "plain": show_plain,
-        "chip": lambda bound: Markup(show_chip(bound)),  # noqa: S704 - of our own words
-        "item": lambda item: Markup(link_benchmark(item.text, item.benchmark)),  # noqa: S704 - escaped there
-        "marks": _mark_row,
-    }
+    templates.filters |= {"classes": list_classes, "graph": address_graph, "parts": split_name}
     templates.globals |= {"css": CLASSES, "folded_rows": FOLDED_ROWS}
     return templates
+
+
+def _show(value: object) -> object:
+    """Show a text's characters that do not print as escapes; templates' own output, style and script are no texts."""
+    return show_plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _read(name: str) -> str:
     return files("cdpipe.perf.page").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _mark_row(row: Sequence[Item]) -> Markup:
-    return Markup(mark_filtered(item.bound for item in row if item.bound))  # noqa: S704 - of our own words
-
-
-def _list_contents(pictures: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+def _list_contents(pictures: Mapping[str, Sequence[Picture | None]]) -> list[tuple[str, str]]:
     """List the first picture of each kind: where it is, and its name."""
-    first = {kind: next((at for at, picture in enumerate(drawn) if picture), None) for kind, drawn in pictures.items()}
-    return [(f"{kind}-{first[kind]}", title) for kind, title, _ in _PICTURES if first[kind] is not None]
+    first = {kind: next(filter(None, every), None) for kind, every in pictures.items()}
+    return [(found.place, title) for kind, title, _ in _PICTURES if (found := first[kind])]
 
 
 def _count_classes(report: Report) -> list[dict[str, Any]]:

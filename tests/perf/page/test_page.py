@@ -1,10 +1,12 @@
 """The web page and the asv plugin: well formed, escaped, complete, and never in asv's way."""
 
+import ast
 import base64
 import hashlib
 import json
 import re
 import shutil
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +15,7 @@ from urllib.parse import unquote
 import pytest
 
 from cdpipe.perf.asv_plugin import Bottlenecks, add_link, write_pages
+from cdpipe.perf.page import page as page_module
 from cdpipe.perf.page.page import render_page
 from cdpipe.perf.page.pieces import FOLDED_ROWS
 from cdpipe.perf.report.render import build_report
@@ -200,6 +203,33 @@ def test_hostile_names_stay_text(writer):
     assert text.count("b.{{body}}") == 2
     linked = linked_benchmarks(page)
     assert linked == set(_HOSTILE)
+
+
+def test_hostile_parameters_stay_text_in_every_picture(writer):
+    value = "</svg><img src=x onerror=alert(1)>\"'\x1b{{ 7 * 7 }}"
+    suite = Suite()
+    for figure, taken in (("seconds", (1.0, 5.0)), ("share_disk", (0.9, 0.9)), ("share_idle", (0.1, 0.1))):
+        variant = [("of<b>", [value])]
+        suite.add("odd", figure, taken, sizes=("1M", "5M"), variant=variant)
+    for number, date in enumerate((1_800_000_000_000, 1_800_000_100_000)):
+        suite.write(writer, commit=f"{number:08x}{0:032x}", date=date)
+    html = render_page(build_report(writer.path, settings=OWN), project="x")
+    page = Page(html)
+    assert {tag for tag, _ in page.tags} & {"img", "of<b"} == set()
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    assert "\x1b" not in html
+    shown = "odd (of<b>=</svg><img src=x onerror=alert(1)>\"'\\x1b{{ 7 * 7 }})"
+    for kind in ("matrix", "shares", "growth", "history"):
+        section = html.partition(f'<section id="{kind}-0"')[2].partition("</section>")[0]
+        assert shown in unescape(re.sub("<[^>]*>", "", section)), kind
+
+
+def test_only_templates_have_markup():
+    """All that the page says passes a template, which escapes it."""
+    for path in sorted(Path(page_module.__file__).parent.glob("*.py")):
+        texts = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+        markup = [text for text in texts if isinstance(text, str) and re.search(r"</?[a-z]+[ >{]", text)]
+        assert path.name == "offline.py" or markup == [], path.name
 
 
 def test_a_page_without_sizes_has_no_matrix(writer):

@@ -6,17 +6,25 @@ from importlib.resources import files
 import pytest
 
 from cdpipe.perf.analysis.bounds import Bound
-from cdpipe.perf.page.history import draw_history, find_runs
-from cdpipe.perf.page.plots import draw_scalings
+from cdpipe.perf.page.history import find_runs
+from cdpipe.perf.page.page import render_page
 from cdpipe.perf.report.render import build_report
 
 from ..results_writing import SHARES, attributed_suite, write_history
 
 
+def cut_section(html, place):
+    """Return a section of the page by its `id`."""
+    found = html.partition(f'<section id="{place}"')[2].partition("</section>")[0]
+    assert found
+    return found
+
+
 def test_plots_draw_the_fit_through_the_points(writer):
     attributed_suite().write(writer)
-    (subject,) = build_report(writer.path).subjects
-    html = draw_scalings(subject, "box", "growth-0")
+    report = build_report(writer.path)
+    (subject,) = report.subjects
+    html = cut_section(render_page(report, project="x"), "growth-0")
     figures = html.split("<figure")[1:]
     assert len(figures) == len(subject.scalings)
     for scaling, figure in zip(subject.scalings, figures, strict=True):
@@ -35,9 +43,10 @@ def test_plots_draw_the_fit_through_the_points(writer):
 
 def test_the_history_shows_each_run_of_commits(writer):
     write_history(writer, 9)
-    (subject,) = build_report(writer.path).subjects
+    report = build_report(writer.path)
+    (subject,) = report.subjects
     assert find_runs(subject.history, 0) == ((Bound.COMPUTE, 0, 4), (Bound.DISK, 4, 5))
-    html = draw_history(subject, "box", "history-0")
+    html = cut_section(render_page(report, project="x"), "history-0")
     assert "compute-bound: 00000001 of 2026-11-22 to 00000004 of 2026-11-25, 4 commits; disk-bound: 00000005" in html
     assert html.count("disk-bound: ") == 2  # one row for all sizes, which changed together: its label and its title
     assert "since 00000005 of 2026-11-26" in html
@@ -45,8 +54,9 @@ def test_the_history_shows_each_run_of_commits(writer):
 
 def test_one_commit_has_no_history(writer):
     attributed_suite().write(writer)
-    (subject,) = build_report(writer.path).subjects
-    assert draw_history(subject, "box", "history-0") == ""
+    html = render_page(build_report(writer.path), project="x")
+    assert 'id="growth-0"' in html
+    assert "history-0" not in html
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
