@@ -51,7 +51,7 @@ MINUTES ?= 60
 READER ?=
 KEEP ?=
 
-.PHONY: help test test-all lint bench bench-full compare gate-proof regressions bisect peers ground-truth torture fuzz docs dist clean
+.PHONY: help test test-all lint bench bench-full compare gate-proof regressions bisect peers ground-truth torture fuzz docs dist notebook clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -160,6 +160,12 @@ docs: $(ENV)  ## the documentation site, in .site/docs
 	@$(BIN)/python -c 'import sphinx, furo' 2>/dev/null || \
 	  PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,docs]'
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs .site/docs
+
+# nbclient and a kernel are of no use elsewhere.
+notebook: $(ENV)  ## the example notebook in a real kernel: its progress, tables and pictures
+	@$(BIN)/python -c 'import ipykernel, nbclient' 2>/dev/null || \
+	  PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,notebook]'
+	$(BIN)/pytest -q tests/test_example_notebook.py
 
 # What a release is: a wheel and a source distribution, checked, and the commands of README from the second.
 dist: $(ENV)  ## wheel and source distribution in dist/, checked

@@ -29,7 +29,7 @@ MATRIX_KEY: Final = "PINS"
 HEADER: Final = "# Exact versions of the whole development environment, written by `python -m benchmarks pins`.\n"
 
 
-ON_DEMAND: Final = ("docs", "fuzz", "peers")
+ON_DEMAND: Final = ("docs", "fuzz", "notebook", "peers")
 """The extras that only `make` of their names installs."""
 
 FAST: Final = "fast"

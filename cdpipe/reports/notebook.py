@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from cdpipe.reports.training_notes import describe_sides
+
 if TYPE_CHECKING:
     from cdpipe.reports.run_report import RunReport
 
@@ -17,15 +19,16 @@ _WIDTH_PX: Final = 320
 
 def show_report_as_html(report: RunReport) -> str:
     """Return what became of the rows, the metrics and the pictures of a run; names in them are escaped."""
-    parts = [f"<p>{html.escape(repr(report)[1:-1])}</p>", _to_html(_rows(report))]
+    parts = [_to_paragraph(repr(report)[1:-1]), _to_html(_rows(report))]
     reasons = _reasons(report)
     if len(reasons):
         parts.append(_to_html(reasons))
-    if report.fitted:
-        parts.append(_to_html(_metrics(report)))
+    if report.trained is not None and report.fitted:
+        parts += [_to_paragraph(describe_sides(report.trained)), _to_html(_metrics(report))]
+        parts += map(_to_paragraph, report.notes)
     pictures = [(what, Path(path)) for what, path in report.outputs.items() if str(path).endswith(".png")]
     parts += [_show_picture(what, path) for what, path in pictures if path.is_file()]
-    parts.append(f"<p>{html.escape(str(report.outputs.get('report', '')))}</p>")
+    parts.append(_to_paragraph(str(report.outputs.get("report", ""))))
     return "\n".join(parts)
 
 
@@ -62,6 +65,10 @@ def _metrics(report: RunReport) -> pd.DataFrame:
             for each in report.fitted
         ]
     )
+
+
+def _to_paragraph(text: str) -> str:
+    return f"<p>{html.escape(text)}</p>"
 
 
 def _to_html(table: pd.DataFrame) -> str:

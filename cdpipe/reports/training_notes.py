@@ -44,6 +44,14 @@ def write_notes(trained: Trained, *, attack: str | None = None, split: str = "ve
     return tuple(found)
 
 
+def describe_sides(trained: Trained) -> str:
+    """Return what the metrics rest on, and the score that they must beat."""
+    return (
+        f"metrics on {trained.test_rows:,} messages of {trained.test_vehicles:,} vehicles, trained on "
+        f"{trained.train_rows:,}; always naming the commoner class scores {trained.majority_rate:.4f}"
+    )
+
+
 def _mcc(trained: Trained) -> dict[str, Estimate]:
     return {each.classifier: each.estimates.get("mcc", Estimate(None)) for each in trained.fitted}
 

@@ -2,11 +2,14 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
+
+from cdpipe.spelling import word_choice
 
 _URL_PATH: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/")
 
@@ -84,3 +87,32 @@ def _takes_path(model: type[BaseModel], name: str) -> bool:
     kind = model.model_fields[name].annotation
     kinds = {kind, *getattr(kind, "__args__", ())}
     return Path in kinds and str not in kinds
+
+
+_P = TypeVar("_P", bound=Params)
+
+
+def choose_params(model: type[_P], params: _P | None, given: Mapping[str, Any]) -> _P:
+    """Return parameters that are given as such, or by their keys.
+
+    Raises
+    ------
+    ValueError
+        If both are given, or a key or its value is none.
+    """
+    if params is not None:
+        if given:
+            raise ValueError(f"{', '.join(given)}: beside parameters; give the one or the other")
+        return params
+    try:
+        return model(**given)
+    except ValidationError as error:
+        words = "; ".join(_word(each, model) for each in error.errors(include_url=False))
+        raise ValueError(words) from None
+
+
+def _word(problem: Any, model: type[Params]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    key = ".".join(map(str, problem["loc"])) or model.__name__
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key; {word_choice(str(problem['loc'][-1]), model.model_fields)}"
+    return f"{key}: {problem['msg'].removeprefix('Value error, ')}"

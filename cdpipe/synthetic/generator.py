@@ -20,7 +20,7 @@ from pydantic import Field, NaiveDatetime, model_validator
 
 from cdpipe.columns import BY_NAME, GENERATED_AT, LATITUDE, LONGITUDE, POINT, ROW_NUMBER, SEC_MARK, VEHICLE_ID
 from cdpipe.stages.frames.frame_columns import type_series
-from cdpipe.stages.params import Params
+from cdpipe.stages.params import Params, choose_params
 from cdpipe.synthetic.trips import WAVE_MS, Fleet, Ints, Trips, draw_words, drive, make_trips, row_words
 from cdpipe.synthetic.writers import COLUMNS, EPOCH, RECEIVED_AT, WRITERS, Messages, replacing, typed_table
 
@@ -116,7 +116,13 @@ def fleet_of(params: SynthParams) -> Fleet:
     )
 
 
-def synthesize(out: Path, params: SynthParams, *, tell: Callable[[int], object] | None = None) -> SynthReport:
+def synthesize(
+    out: str | Path,
+    params: SynthParams | None = None,
+    *,
+    tell: Callable[[int], object] | None = None,
+    **given: object,
+) -> SynthReport:
     """Write synthetic messages to a file, which appears complete or not at all.
 
     Parameters
@@ -128,15 +134,24 @@ def synthesize(out: Path, params: SynthParams, *, tell: Callable[[int], object] 
         What to make.
     tell
         Called with the messages made so far, a few times a second.
+    given
+        Keys of `SynthParams`, instead of `params`.
 
     Raises
     ------
     ValueError
-        If the suffix is none of these.
+        If the suffix is none of these, or a key or its value is none.
     OSError
         If the file cannot be written there.
+
+    Examples
+    --------
+    >>> made = synthesize("bsm.csv", rows=1_000, vehicles=20)
+    >>> made.rows, made.vehicles
+    (1000, 20)
     """
     began = time.perf_counter()
+    out, params = Path(out), choose_params(SynthParams, params, given)
     write = WRITERS.get(out.suffix.lower())
     if write is None:
         raise ValueError(f"cannot tell the format of {str(out)!r}: end its name in one of {', '.join(WRITERS)}")

@@ -14,6 +14,7 @@ from rich.console import Console
 from cdpipe.engine.cache.store import CacheWarning
 from cdpipe.engine.run.observer import Event, RunObserver, Said, StepCounted
 from cdpipe.reports.run_report import RunReport
+from cdpipe.reports.training_notes import describe_sides
 from cdpipe.stages.gather.gather import KEPT_REJECTS
 from cdpipe.terminal.evaluation import print_evaluation
 from cdpipe.terminal.tables import Column, open_console, print_line, print_table
@@ -283,8 +284,7 @@ def _print_metrics(console: Console, trained: Trained) -> None:
     names = ("accuracy", "precision", "recall", "f1", "specificity", "balanced_accuracy", "mcc")
     print_table(
         console,
-        f"metrics on {trained.test_rows:,} messages of {trained.test_vehicles:,} vehicles, trained on "
-        f"{trained.train_rows:,}; always naming the commoner class scores {trained.majority_rate:.4f}",
+        describe_sides(trained),
         [
             Column("classifier", [each.classifier for each in trained.fitted], is_text=True),
             *(

@@ -17,7 +17,10 @@ RUNTIME = _pins.pin_runtime()
 PLACES = re.compile(r"://|(?<![\w.}])/\w|~/|@")
 
 
-@pytest.mark.parametrize(("extra", "names"), [("peers", {"duckdb", "polars"}), ("fuzz", {"atheris"})])
+@pytest.mark.parametrize(
+    ("extra", "names"),
+    [("peers", {"duckdb", "polars"}), ("fuzz", {"atheris"}), ("notebook", {"ipykernel", "nbclient"})],
+)
 def test_what_one_command_alone_needs_is_pinned(extra, names):
     assert {re.match(r"[\w-]+", each)[0] for each in PROJECT["optional-dependencies"][extra]} == names
     constraints = _pins.read_constraints()

@@ -1,3 +1,4 @@
+import html
 import sys
 import types
 
@@ -35,6 +36,9 @@ def test_a_notebook_gets_tables_and_pictures_and_no_markup_of_names(report):
     for said in ("<table", "gather", "DecisionTree", "data:image/png;base64,", "RunReport"):
         assert said in text
     assert "<b>" not in text
+    assert f"always naming the commoner class scores {report.trained.majority_rate:.4f}" in text
+    assert report.notes
+    assert all(html.escape(note) in text for note in report.notes)
     assert text.count("<img ") == 1
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, overload
 
 import pandas as pd
-from pydantic import ValidationError
 
 from cdpipe.columns import ROW_NUMBER
 from cdpipe.spelling import word_choice
@@ -17,13 +16,12 @@ from cdpipe.stages.features import FeatureParams
 from cdpipe.stages.frames.assembly import number_rows
 from cdpipe.stages.gather.gather import gather_table
 from cdpipe.stages.ledger import Ledger
-from cdpipe.stages.params import Params
+from cdpipe.stages.params import Params, choose_params
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
     from dask.delayed import Delayed
 
-_P = TypeVar("_P", bound=Params)
 _KINDS: Final = {kind.model_fields["kind"].default: kind for kind in KINDS}
 
 
@@ -66,7 +64,7 @@ def clean(frame: Any, params: CleanParams | None = None, **given: object) -> tup
     >>> ledger.rows_in, ledger.rows_out == len(cleaned)
     (500, True)
     """
-    return apply_stage("clean", frame, _choose(CleanParams, params, given))
+    return apply_stage("clean", frame, choose_params(CleanParams, params, given))
 
 
 @overload
@@ -104,8 +102,8 @@ def attack(frame: Any, params: AttackParams | str | None = None, **given: object
         kind = "offset_rand" if params is None else params
         if kind not in _KINDS:
             raise ValueError(f"kind = {kind!r}: {word_choice(kind, _KINDS)}")
-        return apply_stage("attack", frame, _choose(_KINDS[kind], None, given))
-    return apply_stage("attack", frame, _choose(type(params), params, given))
+        return apply_stage("attack", frame, choose_params(_KINDS[kind], None, given))
+    return apply_stage("attack", frame, choose_params(type(params), params, given))
 
 
 @overload
@@ -128,27 +126,7 @@ def features(frame: Any, params: FeatureParams | None = None, **given: object) -
     >>> [name for name in selected.columns if name.endswith("pos")]
     ['x_pos', 'y_pos']
     """
-    return apply_stage("features", frame, _choose(FeatureParams, params, given))
-
-
-def _choose(model: type[_P], params: _P | None, given: Mapping[str, Any]) -> _P:
-    """Return parameters that are given as such, or by their keys."""
-    if params is not None:
-        if given:
-            raise ValueError(f"{', '.join(given)}: beside parameters; give the one or the other")
-        return params
-    try:
-        return model(**given)
-    except ValidationError as error:
-        words = "; ".join(_word(each, model) for each in error.errors(include_url=False))
-        raise ValueError(words) from None
-
-
-def _word(problem: Any, model: type[Params]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
-    key = ".".join(map(str, problem["loc"])) or model.__name__
-    if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key; {word_choice(str(problem['loc'][-1]), model.model_fields)}"
-    return f"{key}: {problem['msg'].removeprefix('Value error, ')}"
+    return apply_stage("features", frame, choose_params(FeatureParams, params, given))
 
 
 def apply_stage(name: str, frame: Any, params: Params) -> tuple[Any, Any]:  # noqa: ANN401 - of pandas or of Dask
