@@ -7,9 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cdpipe.columns import ROW_NUMBER, TIME, VEHICLE, VEHICLE_ID, X_POS, Y_POS
-from cdpipe.kernels.draws.keyed import HEARD, keys
+from cdpipe.kernels.draws.keyed import CLAIM, HEARD, integers_below, keys
 from cdpipe.stages.attacks.base import Heard
-from cdpipe.stages.attacks.sequence import HEADING, SPEED
+from cdpipe.stages.attacks.sequence import HEADING, SPEED, find_latest
 from cdpipe.stages.frames.interop import require_columns
 
 HEARD_ROWS: Final = 1 << 17
@@ -50,6 +50,39 @@ def hear(frame: pd.DataFrame, *, by: By, seed: int) -> Heard:
 def join_heard(one: Heard, other: Heard) -> Heard:
     """Return what is heard of two sets of messages; the order does not matter."""
     return _keep_first(Heard(*(np.concatenate(pair) for pair in zip(one, other, strict=True))))
+
+
+def follow_others(
+    heard: Heard, vehicle: NDArray[np.uint64], counters: NDArray[np.uint64], since_us: NDArray[np.int64], *, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Draw for each of n messages a vehicle that was heard, and find what that said as long after its first message.
+
+    Parameters
+    ----------
+    heard
+        Messages of whole vehicles, at least one.
+    vehicle, counters
+        Hash of each message's own vehicle, and what the draw is keyed by, shape (n,).
+    since_us
+        Microseconds, shape (n,); past the other's last message it begins anew.
+    seed
+        Seed of the draw.
+
+    Returns
+    -------
+    places
+        Places among what was heard, shape (n,).
+    is_own
+        Whether that is the own vehicle, shape (n,): nobody else was heard.
+    """
+    starts = np.flatnonzero(np.concatenate(([True], heard.vehicle[1:] != heard.vehicle[:-1])))
+    stops = np.append(starts[1:], heard.key.size)
+    other = integers_below(counters, seed=seed, purpose=CLAIM, bound=starts.size)
+    other = np.where(heard.vehicle[starts[other]] == vehicle, (other + 1) % starts.size, other)
+    lasts_us = heard.time_us[stops - 1] - heard.time_us[starts] + 1
+    wanted_us = heard.time_us[starts[other]] + np.mod(since_us, lasts_us[other])
+    places = find_latest(starts[other], heard.time_us, wanted_us, stop=stops[other])
+    return places, heard.vehicle[starts[other]] == vehicle
 
 
 def _keep_first(heard: Heard) -> Heard:

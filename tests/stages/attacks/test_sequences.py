@@ -138,7 +138,7 @@ ORACLES = {
 
 
 def test_every_attack_on_sequences_has_a_test():
-    assert {*ORACLES, "disruptive", "dos", "sybil"} == set(KINDS)
+    assert {*ORACLES, "disruptive", "dos", "sybil", "replay_sybil"} == set(KINDS)
 
 
 @pytest.mark.parametrize("given", [{}, {"onset_s": 20.0}], ids=["from the first", "later"])
@@ -217,6 +217,43 @@ def test_sybils_drive_in_a_grid_behind_their_maker():
     ids = made.groupby("vehicle")["coreData_id"].nunique()
     assert ids.max() == 5
     assert params.adds
+
+
+def test_sybils_replay_others_and_change_with_each_turn():
+    from cdpipe.kernels.draws.keyed import HEARD, keys
+
+    made, params = attacked("replay_sybil", ghosts=2, turn_s=4.0, onset_s=5.0)
+    drawn = keys(FRAME["vehicle"].to_numpy(), seed=params.seed, purpose=HEARD)
+    others = [each for _, each in FRAME.assign(key=drawn).groupby("key")]
+    own = made[made["copy"] == 0].reset_index(drop=True)
+    pd.testing.assert_frame_equal(own[list(FRAME)], FRAME)
+    ids = {}
+    for part in by_vehicle(FRAME):
+        for _, message in part[since_s(part) >= 5.0].iterrows():
+            since_us = message["time_us"] - part["time_us"].iloc[0] - 5_000_000
+            for ghost in (0, 1):
+                number = since_us // 4_000_000 * 2 + ghost + 1
+                counter = number_within(np.array([message["vehicle"]], np.uint64), np.array([number]))
+                at = int(integers_below(counter, seed=params.seed, purpose=CLAIM, bound=len(others))[0])
+                if others[at]["vehicle"].iloc[0] == message["vehicle"]:
+                    at = (at + 1) % len(others)
+                elapsed = others[at]["time_us"] - others[at]["time_us"].iloc[0]
+                said = others[at][elapsed <= since_us % (elapsed.iloc[-1] + 1)].iloc[-1]
+                (row,) = made.index[(made["row_number"] == message["row_number"]) & (made["copy"] == ghost + 1)]
+                assert made.loc[row, ALL].tolist() == said[ALL].tolist()
+                assert (made["time_us"][row], made["vehicle"][row]) == (message["time_us"], message["vehicle"])
+                assert made["isFalse"][row] == 1
+                ids.setdefault((message["vehicle"], number), set()).add(made.loc[row, "coreData_id"])
+    assert sum(map(len, ids.values())) == len(set().union(*ids.values())) == len(ids) > 100
+    assert not set().union(*ids.values()) & set(FRAME["coreData_id"])
+    assert len(made) == len(FRAME) + 2 * sum((since_s(part) >= 5.0).sum() for part in by_vehicle(FRAME))
+
+
+def test_sybils_that_hear_nobody_else_say_nothing():
+    alone = FRAME[FRAME["vehicle"] == FRAME["vehicle"].iloc[0]].reset_index(drop=True)
+    made, _ = attacked("replay_sybil", alone)
+    assert (made["copy"] == 0).all()
+    pd.testing.assert_frame_equal(made[ALL], alone[ALL])
 
 
 @pytest.mark.parametrize("kind", KINDS)

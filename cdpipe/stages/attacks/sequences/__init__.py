@@ -13,6 +13,7 @@ from cdpipe.stages.attacks.sequences.eventual_stop import EventualStop
 from cdpipe.stages.attacks.sequences.random_speed import RandomSpeed
 from cdpipe.stages.attacks.sequences.random_speed_offset import RandomSpeedOffset
 from cdpipe.stages.attacks.sequences.replay import Replay
+from cdpipe.stages.attacks.sequences.replay_sybil import ReplaySybil
 from cdpipe.stages.attacks.sequences.reversed_heading import ReversedHeading
 from cdpipe.stages.attacks.sequences.stale import Stale
 from cdpipe.stages.attacks.sequences.sybil import Sybil
@@ -31,4 +32,5 @@ SEQUENCES: Final[tuple[type[SequenceAttack], ...]] = (
     Replay,
     Dos,
     Sybil,
+    ReplaySybil,
 )
