@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from cdpipe.columns import IS_FALSE, X_POS, Y_POS
 from cdpipe.config.model import OutputParams, RunConfig, as_config
 from cdpipe.engine.cache.store import CacheParams, Store
 from cdpipe.engine.files.parts import read_part, read_types
@@ -34,6 +35,7 @@ from cdpipe.planning import describe_unpacked, fit_memory, own_limit_bytes, plan
 from cdpipe.remedies import explain_nothing
 from cdpipe.reports.confusion_plot import plot_confusion
 from cdpipe.reports.evaluation_files import EVALUATION_FILES, write_evaluation
+from cdpipe.reports.map_plot import MAP, PositionMap, count_positions, outline_places, plot_map
 from cdpipe.reports.run_report import RunReport, describe_machine, describe_versions
 from cdpipe.reports.training_notes import write_notes
 from cdpipe.stages.gather.conventions import describe_conventions
@@ -126,15 +128,18 @@ def _run(config: RunConfig, held: ExitStack, opened: ExitStack, announcer: Annou
         results = place.results(scratch)
         moves = not config.cache.enabled  # then the parts are this run's alone, and need no copy
         publish = partial(_collect, results, config.output, announcer, moves=moves)
-        train = partial(_train, config, session, projections, announcer)
         prepared = runner.prepare(sources)
         check_interrupt()
+        prepared, counted = runner.use(prepared, sources, partial(_count_positions, config))
         if not moves:  # a disk that is full is noticed before training
             prepared, _ = runner.use(prepared, sources, publish)
-        prepared, trained, failure = _train_if_wanted(partial(runner.use, sources=sources, what=train), prepared)
+        prepared, trained, failure = _train_if_wanted(
+            partial(runner.use, sources=sources, what=partial(_train, config, session, projections, announcer)),
+            prepared,
+        )
         if moves:  # who trains reads them where they were written
             prepared, _ = runner.use(prepared, sources, publish)
-    pictures = _write_pictures(trained, results)
+    pictures = _write_pictures(trained, results) | _write_map(counted, config, results)
     is_empty = not prepared.entry.manifest.rows
     names = {DATASET: DATASET, "rejects": REJECTS, **pictures, "report": REPORT}
     if meter.missing is not None:
@@ -258,6 +263,18 @@ def _train(
         )
 
 
+def _count_positions(config: RunConfig, prepared: Prepared) -> PositionMap | None:
+    """Count the messages of each square of a map, if one is wanted and positions are columns of the data set."""
+    parts = list(zip(prepared.entry.parts, prepared.entry.written, strict=True))
+    if (
+        not config.output.map
+        or not parts
+        or not {X_POS, Y_POS, IS_FALSE} <= set(read_types(parts[0][0], known=parts[0][1]).columns)
+    ):
+        return None
+    return count_positions(lambda columns: (read_part(path, columns, known=known) for path, known in parts))
+
+
 def _require_rows(config: RunConfig, prepared: Prepared) -> None:
     """Say where the messages went, if none is left."""
     if prepared.entry.manifest.rows == 0:
@@ -277,6 +294,7 @@ def _name_results(config: RunConfig) -> list[str]:
     classifiers = config.train.classifiers if config.train else ()
     evaluation = EVALUATION_FILES if config.train and config.train.evaluation.enabled else ()
     dataset = [DATASET] if config.output.dataset else []
+    dataset += [MAP] if config.output.map else []
     return [*dataset, REJECTS, REPORT, *map(picture_name, classifiers), *evaluation]
 
 
@@ -301,3 +319,12 @@ def _write_pictures(trained: Trained | None, results: OutputResults) -> dict[str
         written = write_evaluation(trained.evaluation, results.folder)
         pictures |= {name.partition("evaluation_")[2] or name: name for name in written}
     return pictures
+
+
+def _write_map(counted: PositionMap | None, config: RunConfig, results: OutputResults) -> dict[str, str]:
+    """Draw the map, if messages were counted for one."""
+    if counted is None:
+        return {}
+    is_local = config.clean.coordinates == "local"
+    plot_map(counted, outline_places(config.clean), results.folder / MAP, is_local=is_local)
+    return {"map": MAP}

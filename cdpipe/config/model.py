@@ -96,6 +96,11 @@ class OutputParams(Params):
         description="made if it is not there; or a URL of an object store, s3://bucket/study",
     )
     dataset: bool = Field(default=True, description="also put the labelled data set there, as Parquet")
+    map: bool = Field(
+        default=False,
+        description="draw a map, map.png: where true messages and false ones say that vehicles are, and the places of "
+        "clean.filters",
+    )
     partition_by: tuple[str, ...] = Field(
         default=(), description="columns of the data set that become its folders, column=value, the outermost first"
     )

@@ -147,6 +147,7 @@ ELSEWHERE = {
     "train.evaluation.vehicle_share": "tests/training/evaluation/test_runs.py",
     "train.label": "tests/training/test_train.py",
     "output.directory": "every run",
+    "output.map": "tests/reports/test_map_plot.py",
     "cache.directory": "every run",
     "session.scheduler": "tests/contracts/test_same_run.py",
     "session.workers": "below",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from cdpipe.studies.importing.file_name import find_ratios
-from cdpipe.studies.importing.given import Given, Setting, as_number, as_share, show
+from cdpipe.studies.importing.given import Given, Setting, as_flag, as_number, as_share, show
 from cdpipe.studies.importing.spellings import ATTACKS, fold
 
 _TABLES: Final = ("attacks", "attack", "attack_parameters")
@@ -12,6 +12,10 @@ _KINDS: Final = (
     *(f"{table}.{key}" for table in _TABLES for key in ("type", "attack_type")),
     "template_config.attack_type",
 )
+_LEAST: Final = ("min_distance", "offset_distance_min", "min_dist")
+_MOST: Final = ("max_distance", "offset_distance_max", "max_dist")
+_FAR: Final = ("distance_meters", "distance", "offset_distance")
+_WAY: Final = ("direction_angle", "offset_direction", "direction")
 _RANGED: Final = frozenset({"offset_rand", "offset_const_per_id", "override_rand"})
 _AIMED: Final = frozenset({"offset_const", "override_const"})
 
@@ -38,7 +42,7 @@ def read_attack(given: Given, *, stem: str, uses_metres: bool) -> Iterator[Setti
     if label is not None and fold(label) != "isattacker":
         given.say("changed", f"the label {show(label)}: is called isAttacker here")
     nobody = (Setting(("attack", "ratio"), 0.0, ""), Setting(("train", "classifiers"), [], ""))
-    if enabled is False or fold(enabled) in {"false", "0", "no"}:
+    if enabled is not None and as_flag(enabled) is False:
         given.say(
             "changed", "the attack is not enabled: nobody attacks, and no classifier is trained, for there is one class"
         )
@@ -54,8 +58,10 @@ def read_attack(given: Given, *, stem: str, uses_metres: bool) -> Iterator[Setti
             )
         settings: dict[str, Any] = {"kind": kind, **_read_how(given, kind, uses_metres=uses_metres)}
         yield Setting(("attack",), settings, f"the attack {show(said)}", nobody)
-    elif given.tables.keys() & {*_TABLES, "template_config"}:
+    elif any(given.tables.get(name) for name in (*_TABLES, "template_config")):
         given.lose(f"the attack: {given.name(*_TABLES)} has no type; offset_rand stands for it")
+    else:
+        given.say("changed", "the file names no attack; offset_rand by three vehicles in ten stands there; name yours")
     yield from _read_who(given, stem)
 
 
@@ -65,13 +71,13 @@ def _read_how(given: Given, kind: str, *, uses_metres: bool) -> dict[str, float]
     if kind in _RANGED:
         found |= _numbers(
             given,
-            min_m=("min_distance", "offset_distance_min", "min_dist"),
-            max_m=("max_distance", "offset_distance_max", "max_dist"),
+            min_m=_LEAST,
+            max_m=_MOST,
         )
         _read_directions(given)
     if kind in _AIMED:
-        found |= _numbers(given, distance_m=("distance_meters", "distance", "offset_distance"))
-        keys = each_table("direction_angle", "offset_direction", "direction")
+        found |= _numbers(given, distance_m=_FAR)
+        keys = each_table(*_WAY)
         angle = given.take(*keys)
         if (degrees := as_number(angle)) is not None and abs(degrees) < 1e9:
             found["bearing_deg"] = ((90 - degrees) if uses_metres else degrees) % 360
@@ -81,7 +87,18 @@ def _read_how(given: Given, kind: str, *, uses_metres: bool) -> dict[str, float]
             )
         elif angle is not None:
             given.lose(f"{given.name(*keys)} = {show(angle)}: is no angle")
+    _leave_out(given, kind)
     return found
+
+
+def _leave_out(given: Given, kind: str) -> None:
+    """Name the settings of other kinds of attack, which nothing reads there either."""
+    if kind not in _RANGED | _AIMED | {"swap_rand"}:
+        return
+    others = (*(() if kind in _RANGED else (*_LEAST, *_MOST)), *(() if kind in _AIMED else (*_FAR, *_WAY)))
+    idle = [name for name in each_table(*others) if given.take(name) is not None]
+    if idle:
+        given.say("left out", f"settings of other attacks than this one: {', '.join(idle)}")
 
 
 def _numbers(given: Given, **wanted: tuple[str, ...]) -> dict[str, float]:
@@ -126,8 +143,8 @@ def _read_who(given: Given, stem: str) -> Iterator[Setting]:
 
 
 def _read_sides(given: Given, stem: str, ratio: float | None) -> Iterator[Setting]:
-    train_only = given.take("_special_features.train_only_attacks")
-    test_only = given.take("_special_features.test_only_attacks")
+    train_only = as_flag(given.take("_special_features.train_only_attacks"))
+    test_only = as_flag(given.take("_special_features.test_only_attacks"))
     shares = find_ratios(stem)
     if shares is not None:
         yield Setting(
@@ -139,15 +156,16 @@ def _read_sides(given: Given, stem: str, ratio: float | None) -> Iterator[Settin
         given.say("changed", f"attackers: the name says {said}, which its tables do not")
         return
     share = 0.3 if ratio is None else ratio
-    if train_only is True:
+    if train_only:
         yield Setting(("attack", "test_ratio"), 0.0, "train_only_attacks = true")
-    elif test_only is True:
+    elif test_only:
         yield Setting(("attack",), {"ratio": 0.0, "test_ratio": share}, "test_only_attacks = true")
 
 
 def _forget(given: Given) -> None:
     """Count what an attack that is not enabled would need as asked for."""
-    for name in (*_KINDS, "template_config.malicious_ratio", "template_config.seed"):
+    sides = ("_special_features.train_only_attacks", "_special_features.test_only_attacks")
+    for name in (*_KINDS, "template_config.malicious_ratio", "template_config.seed", *sides):
         given.take(name)
     for table in _TABLES:
         for key in given.tables.get(table, ()) if isinstance(given.tables.get(table), dict) else ():

@@ -12,7 +12,8 @@ from cdpipe.studies.importing.spellings import POSITIONS, fold
 PLACEHOLDER: Final = "bsm.csv"
 """Input where the file names none."""
 
-_RADIUS: Final = ("data.filtering.distance_meters", "data.filtering.radius_meters", "data.filtering.radius_m")
+RADIUS: Final = ("distance_meters", "radius_meters", "radius_m")
+_RADIUS: Final = tuple(f"data.filtering.{key}" for key in RADIUS)
 _EAST: Final = ("data.filtering.center_x", "data.filtering.center_longitude", "data.filtering.centre_longitude")
 _NORTH: Final = ("data.filtering.center_y", "data.filtering.center_latitude", "data.filtering.centre_latitude")
 _UNFILTERED: Final = frozenset({"passthrough", "none", "nofilter", ""})
@@ -137,6 +138,8 @@ def _read_day(given: Given, end: str) -> dt.date | None:
         return found
     if parts == [None] * 3:
         return None
+    if end == "end" and None in parts:
+        parts = [_fill_in(given, part, said) for part, said in zip(("year", "month", "day"), parts, strict=True)]
     numbers = [as_number(part) for part in parts]
     try:
         return dt.date(*(int(number) for number in numbers if number is not None and number == int(number)))
@@ -144,6 +147,14 @@ def _read_day(given: Given, end: str) -> dt.date | None:
         said = "-".join("?" if part is None else str(part) for part in parts)
         given.lose(f"data.date_range: {end}_year, {end}_month and {end}_day say {show(said)}, which is no day")
         return None
+
+
+def _fill_in(given: Given, part: str, said: Any) -> Any:  # noqa: ANN401 - whatever stands there
+    """Return a part of the last day; the first day's where only others are said."""
+    first = given.take(f"data.date_range.start_{part}")
+    if said is None and first is not None:
+        given.say("changed", f"data.date_range: has no end_{part}; start_{part} = {show(first)} stands for it")
+    return first if said is None else said
 
 
 def _parse_day(text: str) -> dt.date | None:

@@ -1,6 +1,7 @@
 """Given tables: what a foreign configuration says, and what nothing has asked for yet."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Final, Literal, NamedTuple
 
@@ -11,6 +12,18 @@ Fate = Literal["lost", "changed", "left out"]
 
 _LONGEST: Final = 80
 """How much of a value is shown."""
+_THOUSANDS: Final = re.compile(r"\s*\d{1,3}(,\d{3})+\s*")
+_PERCENT: Final = re.compile(r"\s*\d+(\.\d*)?\s*%\s*")
+_FLAGS: Final = {
+    "true": True,
+    "yes": True,
+    "1": True,
+    "on": True,
+    "false": False,
+    "no": False,
+    "0": False,
+    "off": False,
+}
 
 
 class Remark(NamedTuple):
@@ -75,7 +88,7 @@ class Given:
             if value is not None:
                 found.append((name, value))
         for name, value in found[1:]:
-            if value != found[0][1]:
+            if not _is_same(value, found[0][1]):
                 first = f"{found[0][0]} = {show(found[0][1])}"
                 self.lose(f"{name} = {show(value)}: {first} says otherwise, and that was taken")
         return found[0][1] if found else None
@@ -136,9 +149,27 @@ def as_number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        return float(value)
+        return float(value.replace(",", "") if isinstance(value, str) and _THOUSANDS.fullmatch(value) else value)
     except (ValueError, OverflowError):
         return None
+
+
+def as_flag(value: object) -> bool | None:
+    """Return whether something is wanted: true, 1, "yes", or a table with `enabled`; None of what says neither.
+
+    What is not there, or empty, is not wanted.
+    """
+    if isinstance(value, dict) and "enabled" in value:
+        return as_flag(value["enabled"])
+    if value is None or value in ([], {}):
+        return False
+    return _FLAGS.get(str(value).strip().casefold())
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Return True if two values say the same: numbers may be text."""
+    number = as_number(one)
+    return one == other or (number is not None and number == as_number(other))
 
 
 def as_share(given: Given, *names: str) -> float | None:
@@ -149,7 +180,10 @@ def as_share(given: Given, *names: str) -> float | None:
     value = given.take(*names)
     if value is None:
         return None
-    name, share = given.name(*names), as_number(value)
+    name, text = given.name(*names), value
+    if isinstance(value, str) and value.strip().endswith("%"):
+        text = (as_number(value.strip().removesuffix("%")) or 0.0) / 100 if _PERCENT.fullmatch(value) else value
+    share = as_number(text)
     if share is not None and 1 < share <= 100:
         given.say("changed", f"{name} = {show(value)}: is in percent, so {share / 100:g} stands for it")
         share /= 100

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from cdpipe.columns import IS_ATTACKER, canonical
-from cdpipe.studies.importing.given import Given, Setting, as_number, as_share, show
+from cdpipe.studies.importing.given import Given, Setting, as_flag, as_number, as_share, show
 from cdpipe.studies.importing.spellings import FEATURES, SPLITS, find_classifier, fold
 
 _SPLIT: Final = "ml.train_test_split"
+_FIXED: Final = (80_000, 20_000)
+"""Messages that train and test by the fixed split, where the file does not say."""
 _SEEDS: Final = (f"{_SPLIT}.random_seed", f"{_SPLIT}.random_state", f"{_SPLIT}.seed")
 
 
@@ -52,17 +54,17 @@ def read_classifiers(given: Given) -> Iterator[Setting]:
     if trees is not None:
         yield Setting(("train", "trees"), trees, f"{given.name('_special_features.rf_n_estimators')} = {show(trees)}")
     grid = given.take("_special_features.grid_search", "ml.grid_search")
-    if grid not in (None, False):
+    if (flag := as_flag(grid)) is not False:
         given.say("changed", "grid_search: trees and neighbors are tried, by folds of the vehicles that train")
-        yield Setting(("train", "grid_search"), grid, f"grid_search = {show(grid)}")
+        yield Setting(("train", "grid_search"), grid if flag is None else flag, f"grid_search = {show(grid)}")
 
 
 def read_importance(given: Given) -> Iterator[Setting]:
     """Give whether features are told what they are good for; it goes with the split, so that comes first."""
     wanted = given.take("_special_features.feature_importance", "ml.feature_importance")
-    if wanted not in (None, False):
+    if (flag := as_flag(wanted)) is not False:
         given.say("changed", "feature_importance: groups of features are shuffled on the test side, and scores drop")
-        evaluation = {"folds": 1, "ladder": [], "importance": wanted}
+        evaluation: dict[str, Any] = {"folds": 1, "ladder": [], "importance": wanted if flag is None else flag}
         yield Setting(("train", "evaluation"), evaluation, f"feature_importance = {show(wanted)}")
 
 
@@ -80,7 +82,7 @@ def read_split(given: Given, *, has_places: bool) -> Iterator[Setting]:
     folded = fold("random" if kind is None else kind)
     sizes = [given.take(f"{_SPLIT}.{side}_size") for side in ("train", "test")]
     if folded == "fixedsize" or any((as_number(size) or 0) > 1 for size in sizes):
-        yield from _read_sizes(given, sizes)
+        yield from _read_sizes(given, sizes, is_fixed=folded == "fixedsize")
         return
     if folded == "alldata":
         _forget_ratios(given)
@@ -104,8 +106,11 @@ LEAK: Final = (
 )
 
 
-def _read_sizes(given: Given, sizes: list[Any]) -> Iterator[Setting]:
+def _read_sizes(given: Given, sizes: list[Any], *, is_fixed: bool) -> Iterator[Setting]:
     _forget_ratios(given)
+    if is_fixed and None in sizes:
+        given.say("changed", f"{_SPLIT}: fixed sizes that are not said are {_FIXED[0]:,} and {_FIXED[1]:,} there")
+        sizes = [usual if size is None else size for size, usual in zip(sizes, _FIXED, strict=True)]
     yield Setting(("train", "split"), "row", f"{_SPLIT}.type")
     given.say("changed", LEAK)
     said = dict(zip(("train_rows", "test_rows"), sizes, strict=True))

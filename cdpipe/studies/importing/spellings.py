@@ -82,9 +82,8 @@ NO_BEARING: Final = frozenset(
         *("version", "created", "template_generated", "template_parameters", "attack_plan", "notes", "description"),
         *("schema_version", "author", "name", "comment"),
         *("data.source_type", "data.csv_source", "data.lines_per_file", "data.coordinate_conversion"),
-        *("cache.clean_dataset", "cache.attack_dataset", "cache.version", "cache.directory"),
         *("output.log_dir", "output_config.cache_dir", "output_config.log_dir", "logging"),
-        *("dask", "dask_config", "features.column_set"),
+        *("cache", "dask", "dask_config", "features.column_set"),
     }
 )
 """Keys without bearing on results, and tables of such keys, once the rest has been asked for."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from cdpipe.studies.importing.given import Given, Setting, as_number, show
+from cdpipe.studies.importing.given import Given, Setting, as_flag, as_number, show
 
 _BYTES: Final = re.compile(r"\s*([0-9.]+)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
 _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -31,11 +31,15 @@ def read_cache(given: Given) -> Iterator[Setting]:
     """Give whether outputs of stages are kept."""
     enabled = given.take("cache.enabled", "cache.use_cache")
     if enabled is not None:
-        yield Setting(("cache", "enabled"), enabled, f"cache.enabled = {show(enabled)}")
+        flag = as_flag(enabled)
+        yield Setting(("cache", "enabled"), enabled if flag is None else flag, f"cache.enabled = {show(enabled)}")
 
 
 def read_output(given: Given) -> Iterator[Setting]:
-    """Give the output folder: the one that the file names, else one by the name of its pipeline."""
+    """Give whether a map is drawn, and the output folder: that of the file, else one by the name of its pipeline."""
+    wanted = given.take("_special_features.enlarged_map")
+    if (flag := as_flag(wanted)) is not False:
+        yield Setting(("output", "map"), wanted if flag is None else flag, f"enlarged_map = {show(wanted)}")
     names = ("output.results_dir", "output_config.results_dir", "output.directory")
     folder, name = given.take(*names), given.take("pipeline_name", "output_config.pipeline_name")
     fallback: tuple[Setting, ...] = ()

@@ -14,6 +14,7 @@ from cdpipe.studies.importing.document import read_document
 from cdpipe.studies.importing.given import Given, Remark, Setting, show
 from cdpipe.studies.importing.learning import read_classifiers, read_features, read_importance, read_split
 from cdpipe.studies.importing.places import read_places, tests_a_place
+from cdpipe.studies.importing.shapes import write_out
 from cdpipe.studies.importing.spellings import NO_BEARING, TEMPLATE, fold
 from cdpipe.studies.importing.surroundings import read_cache, read_output, read_session
 
@@ -66,10 +67,11 @@ def translate(source: Path, *, data: str | None = None) -> Imported:
         If the file cannot be read, or is no such configuration.
     """
     document = read_document(source)
-    given = Given(_fill_template(document.tables))
+    filled = _fill_template(document.tables)
+    given = Given(write_out(filled))
     if document.oddity:
         given.say("changed", f"the file: {document.oddity}")
-    if given.tables is not document.tables:
+    if filled is not document.tables:
         given.say(
             "changed", "the file is a template: its input, centre, days, split and classifiers are those of its program"
         )
