@@ -96,7 +96,7 @@ def _group(cells: Iterable[Cell], name: str) -> list[tuple[str, str, Sequence[tu
         given = dict(cell.variant).get(name)
         count = parse_rows(given) if given is not None else None
         seconds = cell.figures.get("seconds")
-        if count is None or seconds is None or seconds.value <= 0:
+        if count is None or seconds is None or seconds.value <= 0 or cell.is_time_disturbed:
             continue
         others = Cell(cell.stage, tuple(pair for pair in cell.variant if pair[0] != name), None, "", {})
         grouped.setdefault((others.title, cell.rows_text), {}).setdefault(count, seconds)

@@ -77,7 +77,8 @@ class Finding:
     @property
     def is_beside_work(self) -> bool:
         """Whether other work had the cores for so much of the time that its figures are marked."""
-        return self.attribution is not None and self.attribution.is_beside_work
+        probed = self.attribution is not None and self.attribution.is_beside_work
+        return probed or self.cell.is_time_disturbed
 
     @property
     def by_shares(self) -> Attribution | None:

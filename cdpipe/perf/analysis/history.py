@@ -20,6 +20,7 @@ from cdpipe.perf.analysis.slot_classes import CLASSES, DISTURBED, complete_share
 from cdpipe.perf.analysis.statistics import correct_holm
 from cdpipe.perf.analysis.thresholds import BOUNDS, RULES, Bound, Thresholds, classify_many
 from cdpipe.perf.results.cells import Cell
+from cdpipe.perf.results.contention import QUIET, ContentionNotes
 from cdpipe.perf.results.figure_reader import FigureReader
 from cdpipe.perf.results.files import last_started_ms
 from cdpipe.perf.results.model import Header, Results, ResultsError
@@ -34,7 +35,7 @@ WIDEST_FACTOR: Final = 1000.0
 _NEEDED: Final = tuple(dict.fromkeys(condition.figure for rule in RULES for condition in rule.conditions))
 _NAMES: Final = ("seconds", "samples", *_NEEDED, *(PREFIX + name for name in SHARES))
 _SHARES_AT: Final = len(_NAMES) - len(SHARES)
-_CONTENTION_AT: Final = _NAMES.index(PREFIX + CONTENTION)
+_CONTENTION_AT: Final = SHARES.index(CONTENTION)
 _PLACES: Final = np.array([BOUNDS.index(bound) for bound in CLASSES])
 _UNKNOWN: Final = BOUNDS.index(Bound.INSUFFICIENT)
 _DISTURBED: Final = BOUNDS.index(Bound.DISTURBED)
@@ -169,7 +170,7 @@ def read_history(
     """
     reader = FigureReader(results.benchmarks, cells, _NAMES)
     has_shares = np.array([any(PREFIX + name in cell.figures for name in SHARES) for cell in cells], dtype=bool)
-    points, seconds, bounds, unreadable = [], [], [], []
+    points, seconds, is_disturbed, bounds, unreadable = [], [], [], [], []
     for header in headers:
         try:
             figures = reader.read(header)
@@ -178,16 +179,18 @@ def read_history(
             continue
         points.append(CommitPoint(header.commit, _date(header)))
         seconds.append(figures[:, 0])
+        is_disturbed.append(_find_disturbed(ContentionNotes(results.path, header, tuple(results.machines)), cells))
         bounds.append(_class_all(figures, has_shares & by_shares, thresholds))
     shape = (len(points), len(cells))
     known_bounds, known_seconds = np.reshape(bounds, shape).astype(np.int64), np.reshape(seconds, shape)
+    beside_work = np.reshape(is_disturbed, shape).astype(bool) | (known_bounds == _DISTURBED)
     return History(
         commits=tuple(points),
         cells=tuple(cells),
         bounds=known_bounds,
         seconds=known_seconds,
         changes=find_changes(points, cells, known_bounds),
-        trends=find_trends(cells, np.where(known_bounds == _DISTURBED, np.nan, known_seconds)),
+        trends=find_trends(cells, np.where(beside_work, np.nan, known_seconds)),
         unreadable=tuple(unreadable),
     )
 
@@ -284,8 +287,14 @@ def _class_all(figures: Floats, by_shares: npt.NDArray[np.bool_], thresholds: Th
         named = _PLACES[decide(complete_shares(shares), memory_percent=memory, samples=samples)]
         named[np.isnan(shares).all(axis=1)] = NOT_MEASURED
         bounds[by_shares] = named
-    bounds[figures[:, _CONTENTION_AT] >= DISTURBED] = _DISTURBED
+    bounds[complete_shares(figures[:, _SHARES_AT:])[:, _CONTENTION_AT] >= DISTURBED] = _DISTURBED
     return bounds
+
+
+def _find_disturbed(notes: ContentionNotes, cells: Sequence[Cell]) -> list[bool]:
+    """Say of each cell if other programs were busy during most samples of its time, of the last process there."""
+    timed = [cell.figures.get("seconds") for cell in cells]
+    return [each is not None and (notes.find_others(each.benchmark, each.params) or 0.0) > QUIET for each in timed]
 
 
 def _date(header: Header) -> datetime.datetime:

@@ -197,7 +197,7 @@ def measure_scaling(cells: Iterable[Cell]) -> tuple[Scaling, ...]:
     """Follow time and memory of every stage and variant that was measured at two sizes or more.
 
     Of the two peaks, that of the process tree is followed where it was measured: it has the worker processes in it.
-    Times of disturbed runs are left out.
+    Disturbed times are left out.
     """
     grouped: dict[tuple[str, tuple[tuple[str, str], ...]], list[Cell]] = {}
     for cell in cells:
@@ -212,7 +212,9 @@ def measure_scaling(cells: Iterable[Cell]) -> tuple[Scaling, ...]:
 
 
 def _follow(group: Sequence[Cell], figure: str) -> Scaling | None:
-    calm = [cell for cell in group if figure != "seconds" or cell.contention < DISTURBED]
+    calm = [
+        cell for cell in group if figure != "seconds" or not (cell.contention >= DISTURBED or cell.is_time_disturbed)
+    ]
     known = [(cell.rows or 0, cell.figures[figure]) for cell in calm if figure in cell.figures]
     known = sorted((pair for pair in known if pair[1].value > 0), key=lambda pair: pair[0])
     points = tuple((rows, each.value) for rows, each in known)

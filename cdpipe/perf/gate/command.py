@@ -10,12 +10,12 @@ from rich.text import Text
 from cdpipe.perf.gate.comparison import compare_commits, compare_results
 from cdpipe.perf.gate.deciding.verdicts import Criteria
 from cdpipe.perf.gate.measuring.asv_compat import CannotMeasureError
-from cdpipe.perf.gate.measuring.contention import QUIET
 from cdpipe.perf.gate.outcome import Commit, Outcome
 from cdpipe.perf.gate.reporting.as_data import render_data
 from cdpipe.perf.gate.reporting.comment import render_comment
 from cdpipe.perf.gate.reporting.table import print_outcome
 from cdpipe.perf.results.commits import resolve_commit
+from cdpipe.perf.results.contention import QUIET
 from cdpipe.perf.results.model import ResultsError
 from cdpipe.plain import show_plain
 

@@ -11,7 +11,6 @@ from cdpipe.perf.gate.deciding.series import Series
 from cdpipe.perf.gate.deciding.verdicts import Criteria
 from cdpipe.perf.gate.explanation import Witnesses, explain
 from cdpipe.perf.gate.measuring.asv_compat import Cell
-from cdpipe.perf.gate.measuring.contention import QUIET
 from cdpipe.perf.gate.measuring.rounds import Measured, Rounds
 from cdpipe.perf.gate.measuring.sides import (
     ALL,
@@ -24,6 +23,7 @@ from cdpipe.perf.gate.measuring.sides import (
 from cdpipe.perf.gate.outcome import Commit, Outcome, Row, judge_validity
 from cdpipe.perf.gate.stored import compare_stored
 from cdpipe.perf.results.commits import resolve_commit
+from cdpipe.perf.results.contention import QUIET
 from cdpipe.perf.results.directory import open_results
 
 _SEEDS: Final = 10**6

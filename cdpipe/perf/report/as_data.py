@@ -56,6 +56,7 @@ def _describe_finding(finding: Finding) -> dict[str, Any]:
         "rules": str(finding.rules),
         "probed": finding.probed,
         "disturbed": finding.is_disturbed,
+        "time_disturbed": finding.cell.is_time_disturbed,
         "missing": verdict.missing,
         "by_thresholds": {
             "class": str(thresholds.bound),
@@ -106,6 +107,7 @@ def _describe_figure(name: str, figure: Any) -> dict[str, Any]:  # noqa: ANN401
         "interval": figure.interval,
         "benchmark": figure.benchmark,
         "params": figure.params,
+        "others": figure.others,
         "unit": UNITS[name],
     }
 

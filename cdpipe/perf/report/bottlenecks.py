@@ -19,11 +19,13 @@ def rank_findings(subject: Subject) -> tuple[Finding, ...]:
     """Return the findings with something to gain, one of each stage and variant, by the seconds that half of it saves.
 
     A peak near the memory limit saves no time and comes first: a larger run would not finish. Of a run, parts are left
-    out whose cause is worth next to nothing of the whole.
+    out whose cause is worth next to nothing of the whole. A time that was disturbed ranks nothing.
     """
     chosen: dict[str, Finding] = {}
     for finding in subject.findings:
         if finding.by_shares is None or not finding.by_shares.code or _is_trifle(finding, subject):
+            continue
+        if finding.cell.is_time_disturbed:
             continue
         other = chosen.get(finding.cell.title)
         if other is None or _rank(finding) > _rank(other):

@@ -85,7 +85,7 @@ def _lay_stages(subject: Subject, name: str, findings: Sequence[Finding], count:
     more = (f"{'Parts' if of_run else 'Stages'} that take less time: {left} more.",) if left else ()
     fallback = any(finding.rules is Rules.REPORT and not finding.is_disturbed for finding in findings)
     by = ("*: by the fixed thresholds.",) if fallback else ()
-    notes = (*explain_marks(list(findings)), *by, *more)
+    notes = (*explain_marks(findings), *by, *more)
     title = f"{'Parts of the run' if of_run else 'Stages, at their largest size,'} on {name}"
     section = Section(title, (), tabulate(columns, rows), notes=(" ".join(notes),) if notes else ())
     return trim_section(section) or section

@@ -9,6 +9,7 @@ from cdpipe.perf.analysis.findings import Finding, Rules, Subject
 from cdpipe.perf.analysis.slot_classes import BUSY
 from cdpipe.perf.report.document import BESIDE, NONE, Item, Section, tabulate
 from cdpipe.perf.results.cells import Cell
+from cdpipe.perf.results.contention import QUIET
 from cdpipe.perf.results.sizes import ROWS
 from cdpipe.perf.wording.figures import name_figure
 from cdpipe.perf.wording.units import format_percent, format_quantity, format_significant
@@ -91,11 +92,16 @@ def show_time(finding: Finding) -> Item:
     return Item(BESIDE + item.text, None, item.benchmark) if marked else item
 
 
-def explain_marks(findings: list[Finding]) -> tuple[str, ...]:
+def explain_marks(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Say what the mark of a time means, if one has it."""
-    marked = any(finding.is_beside_work for finding in findings)
-    least = format_percent(BUSY)
-    return (f"{BESIDE}: other work had the cores for {least} of the slots' time or more.",) if marked else ()
+    known = list(findings)
+    probed = any(finding.attribution and finding.attribution.is_beside_work for finding in known)
+    timed = any(finding.cell.is_time_disturbed for finding in known)
+    meanings = (
+        *((f"{format_percent(BUSY)} of the slots' time or more",) if probed else ()),
+        *((f"over {format_percent(QUIET)} of the time of most samples: measure again",) if timed else ()),
+    )
+    return (f"{BESIDE}: other work had the cores for {', or for '.join(meanings)}.",) if meanings else ()
 
 
 def name_size(cells: Iterable[Cell]) -> str:
@@ -161,9 +167,9 @@ def _explain_missing(findings: list[Finding]) -> tuple[str, ...]:
 def lay_unprobed(subject: Subject, name: str) -> Section | None:
     """Fold what was timed, or whose memory was measured, and no more: one line a stage; None where there is none."""
     folded: dict[tuple[str, tuple[tuple[str, str], ...]], list[Cell]] = {}
-    for finding in subject.findings:
-        if not finding.probed:
-            folded.setdefault((finding.cell.stage, finding.cell.variant), []).append(finding.cell)
+    unprobed = [finding for finding in subject.findings if not finding.probed]
+    for finding in unprobed:
+        folded.setdefault((finding.cell.stage, finding.cell.variant), []).append(finding.cell)
     if not folded:
         return None
     rows = [
@@ -175,7 +181,8 @@ def lay_unprobed(subject: Subject, name: str) -> Section | None:
         for cells in folded.values()
     ]
     lines = ("Nothing says what bounds these: no probed run at this size.",)
-    return Section(f"Not probed on {name}", lines, tabulate((("Stage", False), ("Time", False), ("Peak", False)), rows))
+    table = tabulate((("Stage", False), ("Time", False), ("Peak", False)), rows)
+    return Section(f"Not probed on {name}", lines, table, notes=explain_marks(unprobed))
 
 
 def _join_peaks(cells: list[Cell]) -> str:
@@ -184,8 +191,13 @@ def _join_peaks(cells: list[Cell]) -> str:
 
 def _join(cells: list[Cell], names: tuple[str, ...], unit: str) -> str:
     """Write one figure of several sizes in a line: `1M 0.4 s, 5M 2.1 s`."""
-    known = [(cell.rows_text, next((cell.figures[n] for n in names if n in cell.figures), None)) for cell in cells]
-    texts = [f"{rows} {format_quantity(figure.value, unit)}".strip() for rows, figure in known if figure]
+    known = [(cell, next((name for name in names if name in cell.figures), "")) for cell in cells]
+    texts = [
+        f"{cell.rows_text} {BESIDE if name == 'seconds' and cell.is_time_disturbed else ''}"
+        f"{format_quantity(cell.figures[name].value, unit)}".strip()
+        for cell, name in known
+        if name
+    ]
     return ", ".join(texts) or NONE
 
 

@@ -6,7 +6,7 @@ from statistics import median
 from typing import Final
 
 from cdpipe.perf.analysis.bounds import Bound
-from cdpipe.perf.analysis.findings import Report, Rules, Subject, name_environment
+from cdpipe.perf.analysis.findings import Finding, Report, Rules, Subject, name_environment
 from cdpipe.perf.analysis.history import Trend
 from cdpipe.perf.analysis.scaling import Judgement
 from cdpipe.perf.analysis.slot_classes import BUSY
@@ -24,14 +24,30 @@ _FAILED: Final = 3
 
 def say_busy(report: Report) -> str:
     """Say that other work had the cores while this was measured; `""` where it did not, or nobody knows."""
-    probed = [finding for subject in report.subjects for finding in subject.findings if finding.attribution]
+    findings = [finding for subject in report.subjects for finding in subject.findings]
+    said = "; ".join(filter(None, (_say_busy_slots(findings), _say_busy_samples(findings))))
+    return f"The machine was busy: {said}. Measure again when it is idle." if said else ""
+
+
+def _say_busy_slots(findings: Sequence[Finding]) -> str:
+    """Say what other work had of the slots' time of probed runs; `""` if that was little."""
+    probed = [finding for finding in findings if finding.attribution]
     shares = [finding.cell.contention for finding in probed]
     disturbed = sum(finding.is_disturbed for finding in probed)
     if not shares or (not disturbed and median(shares) < BUSY):
         return ""
     had = f"up to {format_percent(max(shares))} of the slots' time, in the middle {format_percent(median(shares))}"
     lost = f"; {disturbed} of {len(probed)} are disturbed, and have no class" if disturbed else ""
-    return f"The machine was busy: other work had the cores for {had}{lost}. Measure again when it is idle."
+    return f"other work had the cores for {had}{lost}"
+
+
+def _say_busy_samples(findings: Sequence[Finding]) -> str:
+    """Say how many times rest on samples that were mostly disturbed; `""` if none does."""
+    noted = [
+        seconds for each in findings if (seconds := each.cell.figures.get("seconds")) and seconds.others is not None
+    ]
+    disturbed = sum(finding.cell.is_time_disturbed for finding in findings)
+    return f"{disturbed} of {len(noted)} times were taken while others worked, and rank nothing" if disturbed else ""
 
 
 def summarise(report: Report) -> tuple[str, ...]:
@@ -90,7 +106,7 @@ def _longest(subjects: Sequence[Subject]) -> str:
         (finding.cell.figures["seconds"].value, finding, subject)
         for subject in subjects
         for finding in subject.findings
-        if "seconds" in finding.cell.figures
+        if "seconds" in finding.cell.figures and not finding.cell.is_time_disturbed
     ]
     if not timed:
         return f"Longest: no {'stage' if any(subject.commit for subject in subjects) else 'part'} was timed."

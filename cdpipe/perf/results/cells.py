@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from cdpipe.figures import CONTENTION, PERCENTS, PREFIX, UNITS
+from cdpipe.perf.results.contention import QUIET
 from cdpipe.perf.results.model import Benchmark, Measurement, Run, State
 from cdpipe.perf.results.sizes import ROWS, parse_rows, unquote
 from cdpipe.perf.wording.units import format_count, list_units
@@ -34,7 +35,8 @@ class Figure:
     """One measured number of a cell, and the benchmark it rests on.
 
     `interval` is asv's 99 % confidence interval, None where asv took a single value; `order` is how the benchmark
-    declares that it grows with rows, `""` if it does not.
+    declares that it grows with rows, `""` if it does not. `others` is the share of the processors that other programs
+    had in the middle of its samples, None where that is not noted.
     """
 
     value: float
@@ -42,6 +44,7 @@ class Figure:
     benchmark: str
     params: tuple[str, ...]
     order: str = ""
+    others: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,12 @@ class Cell:
         """How much of the slots' time other work had the cores, 0-1; 0 where that was not measured."""
         figure = self.figures.get(PREFIX + CONTENTION)
         return figure.value if figure else 0.0
+
+    @property
+    def is_time_disturbed(self) -> bool:
+        """Whether other programs were busy during most samples of its time, as noted beside them."""
+        seconds = self.figures.get("seconds")
+        return seconds is not None and seconds.others is not None and seconds.others > QUIET
 
     @property
     def size(self) -> str:
@@ -154,7 +163,9 @@ def _read_figure(measurement: Measurement, name: str, scale: float) -> Figure:
     if interval is not None:
         interval = (interval[0] * scale, interval[1] * scale)
     order = benchmark.orders.get(name, benchmark.order)
-    return Figure(measurement.value * scale, interval, benchmark.name, measurement.params, order)
+    return Figure(
+        measurement.value * scale, interval, benchmark.name, measurement.params, order, others=measurement.others
+    )
 
 
 def place_of(benchmark: Benchmark, params: tuple[str, ...]) -> Place:

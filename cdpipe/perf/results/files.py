@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from cdpipe.perf.results.contention import ContentionNotes
 from cdpipe.perf.results.model import (
     Benchmark,
     Header,
@@ -111,6 +112,7 @@ def load_run(results: Results, header: Header) -> Run:
         raise ResultsError(header.path, "result_columns", "has no 'result'", "run `asv run` for that commit again")
     rows = _get(header.path, data, "results", dict)
     measurements: list[Measurement] = []
+    notes = ContentionNotes(results.path, header, tuple(results.machines))
     outdated, unlisted = [], []
     for name, row in rows.items():
         if not isinstance(row, list):
@@ -122,12 +124,14 @@ def load_run(results: Results, header: Header) -> Run:
         elif values.get("version") not in (None, benchmark.version):
             outdated.append(name)
         else:
-            measurements += _measure(header.path, benchmark, values)
+            measurements += _measure(header.path, benchmark, values, notes)
     absent = sorted(results.benchmarks.keys() - rows.keys())
     return Run(header, tuple(measurements), tuple(sorted(outdated)), tuple(sorted(unlisted)), tuple(absent))
 
 
-def _measure(path: Path, benchmark: Benchmark, values: Mapping[str, Any]) -> Iterator[Measurement]:
+def _measure(
+    path: Path, benchmark: Benchmark, values: Mapping[str, Any], notes: ContentionNotes
+) -> Iterator[Measurement]:
     params = benchmark.params
     if values.get("params") is not None:
         params = _read_params(path, f"results.{benchmark.name}.params", values["params"])
@@ -140,7 +144,10 @@ def _measure(path: Path, benchmark: Benchmark, values: Mapping[str, Any]) -> Ite
     if len(listed) != len(combinations):
         yield from (Measurement(benchmark, combination, State.UNREADABLE) for combination in combinations)
         return
-    lows, highs, samples = (values.get(key) for key in ("stats_ci_99_a", "stats_ci_99_b", "samples"))
+    lows, highs, samples, counts = (
+        values.get(key) for key in ("stats_ci_99_a", "stats_ci_99_b", "samples", "stats_repeat")
+    )
+    started_ms = _number_at([values.get("started_at")], 0) or 0.0
     for place, (combination, value) in enumerate(zip(combinations, listed, strict=True)):
         state = _state(value)
         if state is not State.MEASURED:
@@ -148,7 +155,11 @@ def _measure(path: Path, benchmark: Benchmark, values: Mapping[str, Any]) -> Ite
             continue
         low, high = _number_at(lows, place), _number_at(highs, place)
         interval = None if low is None or high is None else (low, high)
-        yield Measurement(benchmark, combination, state, float(value), interval, _samples_at(samples, place))
+        taken, count = _samples_at(samples, place), _number_at(counts, place)
+        others = notes.find_others(
+            benchmark.name, combination, samples=None if count is None else round(count), started_ms=started_ms
+        )
+        yield Measurement(benchmark, combination, state, float(value), interval, taken, others)
 
 
 def _state(value: object) -> State:

@@ -91,7 +91,8 @@ class Measurement:
     """One benchmark at one set of parameters.
 
     `value` is asv's result (the median where there are samples), NaN unless `state` is `measured`; `interval`
-    is asv's 99 % confidence interval of it; `samples` are in the order taken, empty unless asv recorded them.
+    is asv's 99 % confidence interval of it; `samples` are in the order taken, empty unless asv recorded them. `others`
+    is the share of the processors that other programs had in the middle of the samples, None where that is not noted.
     """
 
     benchmark: Benchmark
@@ -100,6 +101,7 @@ class Measurement:
     value: float = math.nan
     interval: tuple[float, float] | None = None
     samples: tuple[float, ...] = ()
+    others: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,7 @@ def _check(target: Target, cells: tuple[Cell, ...], disturbed: float) -> Check:
     choose = min if target.at_least else max
     worst, cell = choose(readings, key=lambda pair: pair[0].value)
     outcome = Outcome.MET if target.holds(worst.value) else Outcome.MISSED
-    if outcome is Outcome.MISSED and target.unit in _OF_TIME and cell.contention >= disturbed:
+    beside = cell.contention >= disturbed or cell.is_time_disturbed
+    if outcome is Outcome.MISSED and target.unit in _OF_TIME and beside:
         outcome = Outcome.DISTURBED
     return Check(target, outcome, worst, cell.place, len(readings))

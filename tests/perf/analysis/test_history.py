@@ -300,3 +300,13 @@ def test_history_needs_no_more_than_the_chosen_results(writer):
     write_history(writer, 3)
     results = open_results(writer.path)
     assert len(choose_headers(results)) == 1
+
+
+def test_shares_of_no_whole_are_not_disturbed(writer):
+    """More contention than there was time is a fault of the figure, in today's class and in history's."""
+    suite = Suite()
+    suite.add("clean", "share_contention", (2.0,), sizes=("1M",))
+    suite.write(writer)
+    (subject,) = build_report(writer.path).subjects
+    assert subject.findings[0].bound is Bound.INSUFFICIENT
+    assert BOUNDS[subject.history.bounds[-1, 0]] is Bound.INSUFFICIENT

@@ -110,7 +110,7 @@ def test_json_has_every_figure_with_its_unit_benchmark_machine_and_commit(report
     assert (cell["rules"], cell["attribution"], cell["probed"]) == ("report", None, True)
     assert cell["figures"]["seconds"] == {
         "value": 2.1, "unit": "s", "interval": [pytest.approx(1.89), pytest.approx(2.31)],
-        "benchmark": "suite.gather.time_seconds", "params": ["'5M'"],
+        "benchmark": "suite.gather.time_seconds", "params": ["'5M'"], "others": None,
     }  # fmt: skip
     assert {t["code"]: t["outcome"] for t in subject["targets"]}["T5"] == "met"
     assert data["thresholds"]["queue_high"] == 100.0

@@ -11,9 +11,6 @@ from typing import Final
 
 import psutil
 
-QUIET: Final = 0.1
-"""Up to this share of the processors, others count as quiet."""
-
 _NOT_BUSY: Final = frozenset({"idle", "iowait", "guest", "guest_nice"})
 """Fields of `psutil.cpu_times` without work, or counted as user time already."""
 

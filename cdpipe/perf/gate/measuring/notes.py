@@ -1,23 +1,17 @@
-"""Notes on contention: what a suite's own benchmark types wrote of each sample, so that calm samples alone count.
+"""Notes on contention as the gate reads them: of the process that has just ended, so that calm samples alone count.
 
 A burst of another program is shorter than a process. A suite that reads the counters around each sample says which of
-them it met; the file is `contention/<commit>-<environment>.jsonl` in asv's results, a line a process.
+them it met, see `cdpipe.perf.results.contention`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from cdpipe.perf.gate.measuring.contention import QUIET
+from cdpipe.perf.results.contention import QUIET, measure_share, parse_note
 
 FEWEST: Final = 2
 """Calm samples that a process must have to stand for its side."""
-
-LONG_S: Final = 0.2
-"""A shorter sample is judged by what its threads waited: counters of the machine go by ticks of 10 ms."""
-
-_MOST_WAIT: Final = 0.05
 
 
 class Calm(NamedTuple):
@@ -64,7 +58,7 @@ class Notes:
         if len(uses) != len(samples):
             return None
         try:
-            shares = [_measure_share(use) for use in uses]
+            shares = [measure_share(use) for use in uses]
         except (KeyError, TypeError, ZeroDivisionError):
             return None
         calm = [(sample, share) for sample, share in zip(samples, shares, strict=True) if share <= QUIET]
@@ -82,17 +76,7 @@ class Notes:
             file.seek(self._size)
             lines = file.read().decode("utf-8", errors="replace").splitlines()
         for line in reversed(lines):
-            try:
-                note = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(note, dict) and (note.get("benchmark"), note.get("params")) == (name, list(params)):
+            note = parse_note(line)
+            if note and (note.get("benchmark"), note.get("params")) == (name, list(params)):
                 return note
         return None
-
-
-def _measure_share(use: Mapping[str, float]) -> float:
-    """Return the share that others took of a sample; of a short one what its threads waited, on the same scale."""
-    if use["seconds"] >= LONG_S:
-        return float(use["others_share"])
-    return float(use["wait_seconds"] / use["seconds"] / _MOST_WAIT * QUIET)

@@ -16,8 +16,8 @@ import numpy as np
 from cdpipe.perf.gate.deciding.looks import Looks, plan_looks
 from cdpipe.perf.gate.deciding.series import Series, summarise_process
 from cdpipe.perf.gate.deciding.verdicts import Criteria, Decision, decide
-from cdpipe.perf.gate.measuring.contention import QUIET
 from cdpipe.perf.gate.measuring.order import is_head_first, order_round
+from cdpipe.perf.results.contention import QUIET
 
 CANARY: Final = "canary"
 _AGAIN: Final = 2
