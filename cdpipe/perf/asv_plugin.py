@@ -55,13 +55,18 @@ class Bottlenecks(OutputPublisher):  # type: ignore[misc] # asv has no types
 
     @classmethod
     def publish(cls, conf: Any, repo: Any, benchmarks: Any, graphs: Any, revisions: Any) -> None:  # noqa: ANN401, ARG003
-        """Write the pages; whatever the results are, the rest of asv's site is published all the same."""
+        """Write the pages; whatever the results are, asv's site is published all the same, and works offline."""
+        html_dir = Path(conf.html_dir)
         try:
-            write_pages(Path(conf.results_dir), Path(conf.html_dir), project=str(conf.project or ""))
+            write_pages(Path(conf.results_dir), html_dir, project=str(conf.project or ""))
         except (ResultsError, OSError) as error:
             log.warning(f"No bottleneck report: {error}")
         except Exception as error:  # noqa: BLE001 # a fault of the report must not cost the site
             log.error(f"No bottleneck report, by a fault in cdpipe.perf: {type(error).__name__}: {error}")
+        try:
+            keep_scripts(html_dir)
+        except OSError as error:
+            log.warning(f"asv's pages need a network: {error}")
 
 
 def replace_steps(graph: Any) -> None:  # noqa: ANN401 - asv has no types
@@ -104,6 +109,16 @@ def write_pages(results_dir: Path, html_dir: Path, *, project: str) -> None:
         (folder / name).write_bytes(data)
     add_link(html_dir / "index.html")
     add_way_out(html_dir / "error.html")
+
+
+def keep_scripts(html_dir: Path) -> None:
+    """Have asv's pages load their scripts from beside them, and warn of those without a copy.
+
+    Raises
+    ------
+    OSError
+        If the site cannot be read or written.
+    """
     for address in serve_locally(html_dir):
         log.warning(f"asv's pages load {address}, of which there is no copy: without a network they show an error")
 

@@ -18,6 +18,7 @@ from cdpipe.perf.wording.units import format_percent, format_quantity
 
 __all__ = ["say_busy", "summarise"]
 
+_MANY: Final = 0.1
 _TRENDS: Final = 2
 _FAILED: Final = 3
 
@@ -42,12 +43,14 @@ def _say_busy_slots(findings: Sequence[Finding]) -> str:
 
 
 def _say_busy_samples(findings: Sequence[Finding]) -> str:
-    """Say how many times rest on samples that were mostly disturbed; `""` if none does."""
+    """Say how many times rest on mostly disturbed samples; `""` if few do, which are marked where they stand."""
     noted = [
         seconds for each in findings if (seconds := each.cell.figures.get("seconds")) and seconds.others is not None
     ]
     disturbed = sum(finding.cell.is_time_disturbed for finding in findings)
-    return f"{disturbed} of {len(noted)} times were taken while others worked, and rank nothing" if disturbed else ""
+    if disturbed < max(1, _MANY * len(noted)):
+        return ""
+    return f"{disturbed} of {len(noted)} times were taken while others worked, and rank nothing"
 
 
 def summarise(report: Report) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import asv
 import pytest
 
-from cdpipe.perf.asv_plugin import write_pages
+from cdpipe.perf.asv_plugin import keep_scripts, write_pages
 
 from ..results_writing import OWN, ResultsWriter, Suite, attributed_suite, benchmark, row, write_history
 
@@ -27,6 +27,7 @@ def publish(results, folder):
     folder.mkdir()
     shutil.copy(Path(asv.__file__).parent / "www" / "index.html", folder)
     write_pages(results, folder, project="demo")
+    keep_scripts(folder)
     return folder
 
 

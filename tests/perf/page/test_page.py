@@ -284,6 +284,8 @@ def test_publishing_goes_on_whatever_happens(writer, site, caplog, monkeypatch, 
         "a fault": "ZeroDivisionError",
     }
     assert expected[breakage] in caplog.text
+    if breakage in {"no results", "not JSON", "a fault"}:
+        assert "https://" not in re.sub("<a [^>]*>", "", (site / "index.html").read_text())
 
 
 def test_asv_publish_makes_the_page(asv_project):
