@@ -24,7 +24,7 @@ from cdpipe.columns import (
 from cdpipe.kernels.buffers.selection import Kept, look_up, take
 from cdpipe.kernels.draws.bottom_k import draw_smallest, mark_smallest
 from cdpipe.kernels.draws.keyed import ATTACKER, POOL
-from cdpipe.kernels.draws.thresholds import NOBODY, choose_rows, choose_threshold, distinct, is_chosen
+from cdpipe.kernels.draws.thresholds import NOBODY, choose_rows, choose_threshold, is_chosen, unite
 from cdpipe.stages.attacks import AttackParams, Given, Mix, Pool, SequenceAttack
 from cdpipe.stages.attacks.base import Heard
 from cdpipe.stages.attacks.displacing import displace_messages
@@ -137,7 +137,7 @@ def survey(frame: pd.DataFrame, params: AttackParams | Given) -> Survey:
 def merge(first: Survey, second: Survey, params: AttackParams | Given) -> Survey:
     """Merge the surveys of two sets of messages; the order does not matter."""
     del params
-    vehicles = distinct(np.concatenate((first.vehicles, second.vehicles)))
+    vehicles = unite(first.vehicles, second.vehicles)
     one, other = first.pool, second.pool
     rows, keys = np.concatenate((one.row_number, other.row_number)), np.concatenate((one.key, other.key))
     if keys.size > POOL_ROWS:

@@ -45,9 +45,11 @@ def see(event):
 
 watcher = threading.Thread(target=watch)
 watcher.start()
-report = run(config, observer=RunObserver(see))
-end.set()
-watcher.join()
+try:
+    report = run(config, observer=RunObserver(see))
+finally:
+    end.set()
+    watcher.join()
 print(json.dumps({"peak": peak, "own": own, "said": said, "rows": report.ledgers["gather"].rows_in}))
 """
 

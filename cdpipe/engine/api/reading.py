@@ -87,7 +87,7 @@ def read(
     laid = Partitions("read")
     starts = add_starts(laid, [source.block for source in sources])
     for source, start in zip(sources, starts, strict=True):
-        laid.make(_read, source, *start)
+        laid.make(_read, source, *start[:2])
     return laid.split(forget_labels(empty_frame(sources[0].columns)))
 
 

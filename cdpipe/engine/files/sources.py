@@ -11,7 +11,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cdpipe.columns import BY_NAME, DERIVED, SOURCE, find_doubled, resolve
-from cdpipe.engine.files.byte_ranges import count_lines_of, find_line_end, find_record_end, open_stream, read_bytes
+from cdpipe.engine.files.byte_ranges import (
+    count_lines_of,
+    find_line_end,
+    find_record_end,
+    open_stream,
+    read_bytes,
+    read_lines,
+)
 from cdpipe.engine.files.column_weights import weigh_groups
 from cdpipe.engine.files.long_lines import LONGEST_LINE, LongLine, add_rejects, find_long_line, strike_long_lines
 from cdpipe.engine.files.packed import SUFFIXES, is_packed, plain_name, temporary_folder, unpack
@@ -263,6 +270,17 @@ def count_rows(block: Block) -> RowCount:
         raise SourceError(f"{block.file.path}: {give_reason(error)}") from error
 
 
+def read_and_count(block: Block) -> tuple[RowCount, NDArray[np.uint8] | None]:
+    """Count as `count_rows` does, and return the text that was read for it (None: of no use to `read_block`)."""
+    if block.rows is not None or block.is_long or block.file.format in _JSON:
+        return count_rows(block), None
+    try:
+        text, lines = read_lines(block.file.stored, block.start, block.stop)
+    except OSError as error:
+        raise SourceError(f"{block.file.path}: {give_reason(error)}") from error
+    return RowCount(lines), text
+
+
 def read_block(
     block: Block,
     *,
@@ -271,6 +289,7 @@ def read_block(
     rows_before_file: int,
     further: int = 0,
     required: Collection[str] = MUST,
+    text: NDArray[np.uint8] | None = None,
 ) -> Gathered:
     """Read a block into a typed frame.
 
@@ -288,6 +307,8 @@ def read_block(
         How many go to further records of lines in the blocks of its own file before it.
     required
         Columns in which an unreadable cell rejects the record.
+    text
+        What `read_and_count` read of it (None: it is read now).
 
     Raises
     ------
@@ -303,28 +324,29 @@ def read_block(
             line = sum(file.group_rows[: block.start]) + 1
             groups = range(block.start, block.stop)
             return gather(file.stored, groups, file=file.path, first_line=line, keys=dict(file.keys))
-        data, long_lines = _read_lines(block)
+        data, long_lines = _read_lines(block, text)
     except (OSError, TypeError, ValueError) as error:
         raise SourceError(f"{file.path}: {give_reason(error)}") from error
     line = first_row - rows_before_file - further + (1 if file.header is None else 2)
     if file.header is None:
-        text = data.tobytes()
+        letters = data.tobytes()
         del data
         known = {"trace": file.trace} if file.format == "veremi" else {}
-        gathered = gather(text, file=file.path, first_line=line, layout=file.layout, **known)
+        gathered = gather(letters, file=file.path, first_line=line, layout=file.layout, **known)
     else:
         gathered = gather(data, file=file.path, header=file.header, first_line=line)
     return add_rejects(gathered, long_lines, file=file.path, first_line=line, kind=file.format)
 
 
-def _read_lines(block: Block) -> tuple[NDArray[np.uint8], list[LongLine]]:
+def _read_lines(block: Block, text: NDArray[np.uint8] | None) -> tuple[NDArray[np.uint8], list[LongLine]]:
     """Read a block of lines, without those that are too long; errors as of `read_bytes`."""
     path, start, stop = block.file.stored, block.start, block.stop
     if not block.is_long:
-        return strike_long_lines(read_bytes(path, start, stop), LONGEST_LINE[block.file.format])
-    text, end = read_bytes(path, start, min(stop, start + KEPT_TEXT)), read_bytes(path, stop - 1, stop)
+        whole = read_bytes(path, start, stop) if text is None else text
+        return strike_long_lines(whole, LONGEST_LINE[block.file.format])
+    begin, end = read_bytes(path, start, min(stop, start + KEPT_TEXT)), read_bytes(path, stop - 1, stop)
     ended = int(end[0] == NEWLINE)
-    return np.empty(0, np.uint8), [LongLine(0, stop - start - ended, text.tobytes())]
+    return np.empty(0, np.uint8), [LongLine(0, stop - start - ended, begin.tobytes())]
 
 
 def available_columns(files: Sequence[SourceFile]) -> tuple[str, ...]:

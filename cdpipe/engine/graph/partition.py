@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from dask.delayed import Delayed
 from dask.task_spec import TaskRef
+from numpy.typing import NDArray
 
 from cdpipe.columns import GENERATED_AT, RECEIVED_AT, ROW_NUMBER
 from cdpipe.engine.buckets.chunks import SUFFIX, Chunk, find_place, join_chunks, read_chunk, write_buckets
@@ -19,7 +21,7 @@ from cdpipe.engine.graph.global_step import survey
 from cdpipe.engine.graph.layers import Layer
 from cdpipe.engine.graph.passing_parts import SUFFIX as PASSING
 from cdpipe.engine.graph.passing_parts import read_passing, write_passing
-from cdpipe.engine.graph.row_numbers import FIRST, Start, add_starts
+from cdpipe.engine.graph.row_numbers import FIRST, Counted, Start, add_starts
 from cdpipe.engine.graph.simplify import hands_on
 from cdpipe.stages import BY_NAME, order
 from cdpipe.stages.gather.gather import MUST, Gathered, fill_times
@@ -208,7 +210,7 @@ def bucket_name(index: int) -> str:
 
 
 def lay_chain(
-    sources: Sequence[Source], steps: Sequence[Step], *, facts: Mapping[str, Any] | None = None
+    sources: Sequence[Source], steps: Sequence[Step], *, facts: Mapping[str, Any] | None = None, keep_text: bool = False
 ) -> list[Delayed]:
     """Lay steps over partitions: one task each, and nothing computed yet.
 
@@ -220,6 +222,8 @@ def lay_chain(
         What each goes through.
     facts
         By stage, what its global step concluded (as `Session.broadcast` returned it).
+    keep_text
+        Whether they run in this process: then the text of a block that was counted is kept until it is read.
 
     Returns
     -------
@@ -228,7 +232,8 @@ def lay_chain(
     """
     name = steps[-1].stage if steps else GATHER
     layer = Layer(name)
-    starts = iter(add_starts(layer, [block for block in map(_block, sources) if block is not None]))
+    blocks = [block for block in map(_block, sources) if block is not None]
+    starts = iter(add_starts(layer, blocks, keep_text=keep_text))
     chain: list[TaskRef] = []
     given = dict(facts or {})
     for index, source in enumerate(sources):
@@ -263,6 +268,7 @@ def run_chain(
     index: int,
     starts: Sequence[Start] = FIRST,
     place: int = 0,
+    counted: Counted | None = None,
     *,
     state: Mapping[str, Any] | None = None,
     **facts: Any,  # noqa: ANN401
@@ -271,11 +277,11 @@ def run_chain(
 
     Fails with a `DamageError` if a stored partition is not what was written.
 
-    `starts` has the start of its block at `place`, and that of what follows behind it.
+    `starts` has the start of its block at `place`, and that of what follows behind it; `counted` may have its text.
     """
     clock = time.perf_counter
     start = clock()
-    outcome, frame = _load(source, index, starts[place])
+    outcome, frame = _load(source, index, starts[place], None if counted is None else counted.take(place))
     start += sum(outcome.seconds.values())  # what gathering took is counted; reading a part is the first step's
     ledgers, seconds = dict(outcome.ledgers), dict(outcome.seconds)
     found = None
@@ -368,8 +374,8 @@ def sum_outcomes(outcomes: Sequence[Outcome]) -> Totals:
     )
 
 
-def read_raw(source: Raw, first: Start) -> Gathered:
-    """Read the block of a source whose rows begin there; errors as of `read_block`."""
+def read_raw(source: Raw, first: Start, text: NDArray[np.uint8] | None = None) -> Gathered:
+    """Read the block of a source whose rows begin there; `text` and errors as of `read_block`."""
     fills_times = source.fills_times and GENERATED_AT in source.columns
     gathered = read_block(
         source.block,
@@ -378,6 +384,7 @@ def read_raw(source: Raw, first: Start) -> Gathered:
         rows_before_file=first.rows_before_file,
         further=first.further,
         required=source.required,
+        text=text,
     )
     if not fills_times:
         return gathered
@@ -385,7 +392,7 @@ def read_raw(source: Raw, first: Start) -> Gathered:
     return fill_times(gathered, convention=convention, keep_received=RECEIVED_AT in source.columns)
 
 
-def _load(source: Source, index: int, first: Start) -> tuple[Outcome, pd.DataFrame]:
+def _load(source: Source, index: int, first: Start, text: NDArray[np.uint8] | None) -> tuple[Outcome, pd.DataFrame]:
     start = time.perf_counter()
     if isinstance(source, Bucket):
         frame, size = read_bucket(source)
@@ -398,7 +405,7 @@ def _load(source: Source, index: int, first: Start) -> tuple[Outcome, pd.DataFra
         frame = _shift(_read(source), first.rows_before_file)
         size = source.path.stat().st_size if source.known is None else source.known.bytes
         return Outcome(ledgers, {}, len(frame), size), frame
-    gathered = read_raw(source, first)
+    gathered = read_raw(source, first, text)
     if gathered.rejects and source.rejects is not None:
         write_rejects(gathered.rejects, source.rejects, index)
     seconds = {GATHER: time.perf_counter() - start}

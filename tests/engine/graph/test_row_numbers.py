@@ -1,10 +1,14 @@
+import pickle
+from threading import BoundedSemaphore
+
 import dask
 import pytest
 from dask.task_spec import TaskRef
 
-from cdpipe.engine.files.sources import SourceError, cut, find_sources
+from cdpipe.engine.files.sources import SourceError, count_rows, cut, find_sources, read_block
+from cdpipe.engine.graph import row_numbers
 from cdpipe.engine.graph.layers import Layer
-from cdpipe.engine.graph.row_numbers import Start, add_starts
+from cdpipe.engine.graph.row_numbers import Start, add_starts, count_each
 
 
 def write(folder, *lines_by_file):
@@ -16,9 +20,9 @@ def write(folder, *lines_by_file):
 
 def find_starts(layer, found):
     """What each block is told, and how many tasks that took."""
-    refs = list(dict.fromkeys(ref.key for ref, _ in found if isinstance(ref, TaskRef)))
+    refs = list(dict.fromkeys(ref.key for ref, *_ in found if isinstance(ref, TaskRef)))
     done = dict(zip(refs, dask.compute(*layer.wrap([TaskRef(key) for key in refs]), scheduler="sync"), strict=True))
-    return [(done[ref.key] if isinstance(ref, TaskRef) else ref)[place] for ref, place in found]
+    return [(done[ref.key] if isinstance(ref, TaskRef) else ref)[place] for ref, place, _ in found]
 
 
 @pytest.mark.parametrize("block_bytes", [10, 70, 10_000])
@@ -81,3 +85,55 @@ def test_a_file_that_is_gone_is_named(tmp_path):
     (tmp_path / "0.csv").unlink()
     with pytest.raises(SourceError, match=r"0\.csv: is not there; check the name"):
         find_starts(layer, found)
+
+
+def test_text_that_was_counted_is_read_once(tmp_path):
+    [file] = write(tmp_path, 100)
+    blocks = list(cut(file, block_bytes=250))
+    counted = count_each(blocks, keep_text=True)
+    assert counted.counts == count_each(blocks).counts == [count_rows(block) for block in blocks]
+    assert all(type(count.rows) is int for count in counted.counts)  # they go into JSON
+    for place, block in enumerate(blocks):
+        text = counted.take(place)
+        assert text.tobytes() == (tmp_path / "0.csv").read_bytes()[block.start : block.stop]
+        assert counted.take(place) is None
+        given, read = (
+            read_block(block, columns=("coreData_id",), first_row=7, rows_before_file=0, text=each)
+            for each in (text, None)
+        )
+        assert given.frame.equals(read.frame)
+        assert given.ledger == read.ledger
+
+
+def test_text_is_kept_while_there_is_room_and_no_longer_than_it_is_wanted(tmp_path, monkeypatch):
+    monkeypatch.setattr(row_numbers, "_ROOM", BoundedSemaphore(2))
+    [file] = write(tmp_path, 3)
+    [block] = cut(file, block_bytes=1000)
+    first, second, third = (count_each([block], keep_text=True) for _ in range(3))
+    assert third.take(0) is None
+    assert first.take(0) is not None  # which makes room
+    fourth = count_each([block], keep_text=True)
+    assert fourth.take(0) is not None
+    del second  # nobody reads it any more
+    kept = [count_each([block], keep_text=True) for _ in range(2)]
+    assert all(each.take(0) is not None for each in kept)
+    assert first.counts == third.counts == fourth.counts
+
+
+def test_a_file_that_cannot_be_counted_takes_no_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(row_numbers, "_ROOM", BoundedSemaphore(1))
+    [file] = write(tmp_path, 3)
+    blocks = list(cut(file, block_bytes=1000))
+    (tmp_path / "0.csv").rename(tmp_path / "away")
+    with pytest.raises(SourceError, match="is not there"):
+        count_each(blocks, keep_text=True)
+    (tmp_path / "away").rename(tmp_path / "0.csv")
+    assert count_each(blocks, keep_text=True).take(0) is not None
+
+
+def test_text_does_not_travel(tmp_path):
+    [file] = write(tmp_path, 3)
+    counted = count_each(list(cut(file, block_bytes=1000)), keep_text=True)
+    there = pickle.loads(pickle.dumps(counted))
+    assert there.counts == counted.counts
+    assert there.take(0) is None

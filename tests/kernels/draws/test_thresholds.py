@@ -18,6 +18,7 @@ from cdpipe.kernels.draws.thresholds import (
     choose_threshold,
     distinct,
     is_chosen,
+    unite,
 )
 
 COMPILED = not numba.config.DISABLE_JIT
@@ -40,6 +41,13 @@ def test_distinct_words_are_those_of_numpy_unique(words, dtype):
         assert found.dtype == dtype
         assert found.tolist() == np.unique(given_).tolist()
         assert np.array_equal(given_, before)
+
+
+@given(first=HASHES, second=HASHES)
+def test_two_ascending_sequences_are_united(first, second):
+    ascending = [np.unique(np.array(words, np.uint64)) for words in (first, second)]
+    assert unite(*ascending).tolist() == np.union1d(*ascending).tolist()
+    assert unite(ascending[0], np.empty(0, np.uint64)).tolist() == ascending[0].tolist()
 
 
 @pytest.mark.parametrize("words", [[], [0], [2**64 - 1], [7] * 1_000, [2**63, 2**63 - 1, 0, 2**64 - 1] * 2], ids=len)
