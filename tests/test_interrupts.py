@@ -101,9 +101,11 @@ def test_what_python_forgets_is_raised_again(fall_into, capfd):
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_without_it_python_does_forget():
+def test_without_it_python_does_forget(monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: forgotten.append(unraisable.exc_type))
     delete()
+    assert forgotten == [KeyboardInterrupt]
 
 
 def test_several_that_are_forgotten_end_the_work_once():

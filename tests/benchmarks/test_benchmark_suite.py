@@ -338,11 +338,13 @@ def test_label_that_means_no_rows_is_an_error(label):
 
 def test_samples_suffice_for_significance(described):
     """Mann-Whitney's p stays above asv's 0.002 with six against six samples, whatever they are."""
-    for each in described:
-        if each["cdpipe_figure"] == "seconds" and each["cdpipe_stage"] not in ("train", "pipeline"):
-            benchmark = get_benchmark_from_name(str(ROOT), each["name"])
-            assert each["number"] == 1, each["name"]
-            assert each["rounds"] * benchmark.repeat[0] >= 8, each["name"]
+    timed = [each for each in described if each["cdpipe_figure"] == "seconds"]
+    timed = [each for each in timed if each["cdpipe_stage"] not in ("train", "pipeline")]
+    assert len(timed) >= 10
+    for each in timed:
+        benchmark = get_benchmark_from_name(str(ROOT), each["name"])
+        assert each["number"] == 1, each["name"]
+        assert each["rounds"] * benchmark.repeat[0] >= 8, each["name"]
 
 
 def test_the_site_shows_what_is_measured(described):

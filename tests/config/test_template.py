@@ -126,8 +126,11 @@ def test_the_centre_can_be_uncommented_and_every_kind_then_works():
 
 def test_every_table_begins_with_a_sentence_and_every_key_has_a_comment():
     lines = TEXT.splitlines()
-    for place, line in enumerate(lines):
-        if re.fullmatch(r"(# )?\[[\w.]+\]", line):
-            assert re.fullmatch(r"# .*\.", lines[place - 1]), line
-        if re.match(r"(# )?\w+ = ", line):
-            assert "  # " in line, line
+    tables = [index for index, line in enumerate(lines) if re.fullmatch(r"(# )?\[[\w.]+\]", line)]
+    keys = [line for line in lines if re.match(r"(# )?\w+ = ", line)]
+    assert len(tables) > 5
+    assert len(keys) > 30
+    for index in tables:
+        assert re.fullmatch(r"# .*\.", lines[index - 1]), lines[index]
+    for line in keys:
+        assert "  # " in line, line
