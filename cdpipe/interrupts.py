@@ -154,6 +154,15 @@ def check_interrupt(error: BaseException | None = None) -> None:
         _HEEDING[0].raise_noted(error)
 
 
+def forget_unhandled() -> None:
+    """Have Python end by the exit status it is given, once an interrupt is dealt with.
+
+    Python notes an interrupt that leaves `exec` or `eval` of a text, which makes named tuples and data classes. Started
+    by `-m`, it would at its end kill itself by the signal, whoever caught it since. Another such call clears the note.
+    """
+    exec("")  # noqa: S102 - see above
+
+
 @contextmanager
 def holding_interrupts() -> Iterator[None]:
     """Have an interrupt wait for the end of the block, for what must not be left half done and takes seconds.

@@ -258,6 +258,49 @@ def test_in_another_thread_there_is_nothing_to_heed():
     assert seen == [signal.default_int_handler]
 
 
+DEALT_WITH = """
+import signal
+from cdpipe.interrupts import forget_unhandled
+try:
+    exec("signal.raise_signal(signal.SIGINT)")
+except KeyboardInterrupt:
+    {forget}
+raise SystemExit(130)
+"""
+
+
+@pytest.mark.parametrize(("forget", "status"), [("forget_unhandled()", STATUS), ("pass", -signal.SIGINT)])
+def test_one_that_is_dealt_with_does_not_kill_python_at_its_end(forget, status, tmp_path):
+    (tmp_path / "work.py").write_text(DEALT_WITH.format(forget=forget))
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(cdpipe.__file__).parents[1]}"}
+    command = [sys.executable, "-m", "work"]
+    done = subprocess.run(command, env=environment, check=False, timeout=60)
+    assert done.returncode == status
+
+
+LOADING = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+from cdpipe.__main__ import main
+main()
+"""
+
+
+def test_one_while_the_command_line_is_loaded_is_a_sentence():
+    done = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == STATUS
+    said = "cdpipe: interrupted; nothing unfinished was published; the same command starts anew\n"
+    assert done.stderr == said
+
+
 # Whole runs
 
 
@@ -309,8 +352,14 @@ def test_a_run_that_is_interrupted_at_any_moment_leaves_nothing(config, tmp_path
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     before, threads = children(), threading.active_count()
-    with pytest.raises(KeyboardInterrupt), Moment(max(1, int(whole_calls(config) * part))):
-        run(config)
+    with Moment(max(1, int(whole_calls(config) * part))) as moment:
+        try:
+            run(config)
+        except KeyboardInterrupt:
+            assert moment.calls >= moment.at
+        else:  # no two runs make as many calls: this one had ended
+            assert moment.calls < moment.at
+            assert part > 0.9
     assert children() <= before
     assert threading.active_count() == threads
     assert not [each for each in gc.callbacks if each.__module__ == "cdpipe.probe.recording.task_recorder"]
@@ -441,5 +490,5 @@ def test_ctrl_c_while_garbage_is_collected_ends_the_command(tmp_path, configure_
         timeout=600,
     )
     assert done.returncode == STATUS, done.stderr
-    assert done.stderr.splitlines()[-1].startswith("cdpipe: interrupted; no result that was not finished is published")
+    assert done.stderr.splitlines()[-1].startswith("cdpipe: interrupted; nothing unfinished was published")
     assert names(tmp_path / "out") == []

@@ -54,16 +54,28 @@ def _require_folder() -> None:
 class _Commands(click.Group):
     """The commands, which Ctrl-C ends by one sentence and status 130."""
 
+    def make_context(self, *args: Any, **more: Any) -> click.Context:  # noqa: ANN401 - as click has it
+        with _telling_interrupts():
+            return super().make_context(*args, **more)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever a command returns
-        from cdpipe.interrupts import heeding_interrupts
+        with _telling_interrupts():
+            return super().invoke(ctx)
 
-        try:
-            with heeding_interrupts():
-                return super().invoke(ctx)
-        except KeyboardInterrupt as interrupt:
-            from cdpipe.terminal.streams import tell_interrupt
 
-            raise SystemExit(tell_interrupt(interrupt)) from None
+@contextmanager
+def _telling_interrupts() -> Iterator[None]:
+    """End the command by one sentence if it is interrupted in the block: click would say "Aborted!"."""
+    from cdpipe.interrupts import forget_unhandled, heeding_interrupts
+
+    try:
+        with heeding_interrupts():
+            yield
+    except KeyboardInterrupt as interrupt:
+        from cdpipe.terminal.streams import tell_interrupt
+
+        forget_unhandled()
+        raise SystemExit(tell_interrupt(interrupt)) from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

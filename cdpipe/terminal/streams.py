@@ -15,6 +15,7 @@ MENDABLE: Final = 1
 FAULT: Final = 70
 """Exit status of an error that nobody foresaw, `EX_SOFTWARE` of sysexits.h."""
 
+_ANEW: Final = "the same command starts anew"
 _STREAMS: Final = ("stdin", "stdout", "stderr")
 
 
@@ -68,7 +69,7 @@ def tell_interrupt(interrupt: BaseException) -> int:
     while error is not None:
         notes += getattr(error, "__notes__", [])
         error = error.__cause__ or error.__context__
-    said = "; ".join(["interrupted", "no result that was not finished is published", *map(show_plain, notes)])
+    said = "; ".join(["interrupted", "nothing unfinished was published", *map(show_plain, notes or [_ANEW])])
     _print(f"cdpipe: {said}")
     return STATUS
 
