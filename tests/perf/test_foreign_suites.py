@@ -108,6 +108,37 @@ def test_sizes_are_those_of_any_parameter(writer):
     assert "Rows" not in text
 
 
+def test_tables_say_nothing_that_a_stranger_must_guess(writer):
+    """Sizes are no rows, factors have no exponents, a reason stands once, and what is not shown is not explained."""
+    sizes = ["10", "1000", "100000", "10000000"]
+    for number in range(3):
+        entries = [
+            benchmark("sort.time_sort", params=[sizes], param_names=["n"]),
+            benchmark("load.track_size", kind="track", unit="MB", params=[["'npy'", "'zip'"]], param_names=["format"]),
+            benchmark("x.track_negative", kind="track", unit="unit", cdpipe_figure="share_compute"),
+        ]
+        writer.benchmarks(*entries)
+        rows = {
+            "sort.time_sort": row([1e-6 * int(size) for size in sizes], params=[sizes]),
+            "load.track_size": row([1.0, 2.0], params=[["'npy'", "'zip'"]]),
+            "x.track_negative": row([-0.3]),
+        }
+        writer.run(rows, commit=f"{number:08x}{0:032x}", date=1_795_380_581_000 + number)
+    text, markdown, page = texts_of(build_report(writer.path))
+    assert "100x 10,000x 1,000,000x" in " ".join(markdown.split())
+    assert "e+06" not in page
+    assert "Rows" not in text
+    assert markdown.count("asv type 'track' in 'MB', no cdpipe_figure") == 1
+    assert "Time goes: the largest shares" not in text
+    assert "-: not measured" not in text
+
+
+def test_a_suite_without_probes_is_told_how_to_have_them(writer):
+    write_numbers(writer)
+    for text in texts_of(build_report(writer.path)):
+        assert "cdpipe.probe.benchmark.Probed" in text
+
+
 def test_units_and_sizes_of_their_own_are_read(writer):
     write_thresholds(writer)
     (subject,) = build_report(writer.path).subjects

@@ -7,7 +7,7 @@ from cdpipe.perf.analysis.attribution import Attribution, name_bound
 from cdpipe.perf.analysis.bounds import Bound
 from cdpipe.perf.analysis.slot_classes import GROUPS
 from cdpipe.perf.analysis.thresholds import Verdict
-from cdpipe.perf.wording.figures import format_figure, name_figure
+from cdpipe.perf.wording.figures import format_figure
 from cdpipe.perf.wording.units import format_percent
 
 _SHOWN: Final = 0.05
@@ -18,7 +18,6 @@ _SAME: Final[Mapping[Bound, frozenset[Bound]]] = {
     Bound.IO: frozenset({Bound.DISK}),
     Bound.SCHEDULER: frozenset({Bound.SCHEDULER}),
     Bound.BALANCED: frozenset({Bound.MIXED}),
-    Bound.INSUFFICIENT: frozenset({Bound.INSUFFICIENT}),
 }
 
 
@@ -37,13 +36,13 @@ def explain_disagreement(attribution: Attribution, verdict: Verdict, figures: Ma
     Returns
     -------
     str
-        One sentence; `""` if they agree, and of what is disturbed.
+        One sentence; `""` if they agree, where the thresholds lack figures, and of what is disturbed.
     """
-    if attribution.bound in _SAME[verdict.bound] or attribution.bound is Bound.DISTURBED:
+    if attribution.bound is Bound.DISTURBED or verdict.bound is Bound.INSUFFICIENT:
+        return ""
+    if attribution.bound in _SAME[verdict.bound]:
         return ""
     named = f"by thresholds {verdict.bound}, by shares {name_bound(attribution)}: "
-    if verdict.bound is Bound.INSUFFICIENT:
-        return f"{named}the thresholds need {', '.join(map(name_figure, verdict.missing))}, which the shares do without"
     if attribution.bound is Bound.INSUFFICIENT:
         return f"{named}{attribution.evidence[-1]}"
     return named + _REASONS[verdict.bound](attribution, figures)

@@ -8,6 +8,7 @@ import numpy as np
 from cdpipe.perf.analysis.findings import Subject
 from cdpipe.perf.analysis.history import Change, Floats, Trend
 from cdpipe.perf.report.document import NONE, SHOWN, Item, Section, name_sizes, tabulate
+from cdpipe.perf.report.stages import name_size
 from cdpipe.perf.results.cells import SKIPPED
 from cdpipe.perf.results.sizes import unquote
 from cdpipe.perf.settings.targets import Check, Reading
@@ -94,8 +95,8 @@ def lay_trends(subject: Subject, name: str) -> Section | None:
     if not largest:
         return Section(title, ("No stage was timed at two commits.",))
     columns = (
-        ("Stage", False), ("Rows", True), ("Commits", True), ("Time", False), ("First", True), ("Last", True),
-        ("Change [95 %]", False), ("Trend", False),
+        ("Stage", False), (name_size(subject.cells), True), ("Commits", True), ("Time", False), ("First", True),
+        ("Last", True), ("Change [95 %]", False), ("Trend", False),
     )  # fmt: skip
     rows = [_trend_row(trend, draw_sparkline(history.seconds[:, trend.place])) for trend in largest.values()]
     notes = ("Trend: five commits or more, beyond 5 %, and p < 0.05 corrected for the number of stages and sizes.",)
@@ -161,4 +162,5 @@ def lay_troubles(subject: Subject, name: str) -> Section | None:
 
 
 def _join_details(details: list[str]) -> str:
-    return "; ".join(details[:3]) + (f"; and {len(details) - 3} more" if len(details) > 3 else "")
+    different = list(dict.fromkeys(details))
+    return "; ".join(different[:3]) + (f"; and {len(different) - 3} more" if len(different) > 3 else "")

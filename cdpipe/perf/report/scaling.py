@@ -4,6 +4,7 @@ from cdpipe.perf.analysis.efficiency import CoreCurve, PartitionCurve
 from cdpipe.perf.analysis.findings import Subject
 from cdpipe.perf.analysis.scaling import JUDGED_DECADES, JUDGED_SIZES, Judgement, Scaling
 from cdpipe.perf.report.document import NONE, Item, Section, tabulate
+from cdpipe.perf.report.stages import name_size
 from cdpipe.perf.wording.units import format_count, format_percent, format_quantity
 
 _WHAT = {"seconds": "time", "tree_peak_bytes": "memory", "peak_bytes": "memory"}
@@ -50,7 +51,7 @@ def lay_cores(subject: Subject, name: str) -> Section | None:
         return None
     columns = (
         ("Stage", False),
-        ("Rows", True),
+        (name_size(subject.cells), True),
         ("Cores", False),
         ("Time", False),
         ("Efficiency", False),
@@ -79,7 +80,8 @@ def lay_partitions(subject: Subject, name: str) -> Section | None:
     """Lay out the best partition size of each stage; None where no benchmark has a parameter `partition_rows`."""
     if not subject.partition_curves:
         return None
-    columns = (("Stage", False), ("Rows", True), ("Best partition", False), ("As good", False), ("Curve", False))
+    size = name_size(subject.cells)
+    columns = (("Stage", False), (size, True), ("Best partition", False), ("As good", False), ("Curve", False))
     notes = ("As good: sizes whose 99 % interval reaches the best one's.",)
     rows = tabulate(columns, map(_partition_row, subject.partition_curves))
     return Section(f"Partition sizes on {name}", (), rows, notes=notes)

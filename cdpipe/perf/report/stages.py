@@ -27,6 +27,7 @@ _OTHERS: Final = {
     "help_seconds": "Help",
 }
 _TOP_SHARES: Final = 2
+_WAY_TO_PROBE: Final = "A benchmark class that inherits `cdpipe.probe.benchmark.Probed` measures where its time goes."
 
 
 def lay_stages(subject: Subject, name: str) -> Section:
@@ -37,19 +38,20 @@ def lay_stages(subject: Subject, name: str) -> Section:
     if not subject.findings:
         return Section(title, ("No part of it ended well." if of_run else "No benchmark gave a figure.",))
     if not probed:
-        return Section(title, ("No stage was probed, so none has a class.",))
+        return Section(title, (f"No stage was probed, so none has a class. {_WAY_TO_PROBE}",))
     shared = any(finding.rules is Rules.ATTRIBUTION for finding in probed)
     columns, row = (_SHARE_COLUMNS, _share_row) if shared else (_THRESHOLD_COLUMNS, _threshold_row)
     rows = [row(finding) for finding in probed]
     columns = (("Part" if of_run else "Stage", False), (name_size(subject.cells), True), *columns)
-    dashes = any(item.text == NONE for items in rows for item in items)
+    kept = [column for column in zip(*rows, strict=True) if any(item.text != NONE for item in column)]
+    dashes = any(item.text == NONE for column in kept for item in column)
     what = "part" if of_run else "stage"
     legend = (
         f"Time goes: the largest shares of the slots' time, in percent; a slot is a thread that the {what} may use."
     )
     absent = "not measured" if of_run else "not measured; what failed or was skipped is listed last"
     notes = (
-        *((legend,) if shared else ()),
+        *((legend,) if any(name_shares(finding) != NONE for finding in probed) and shared else ()),
         *explain_marks(probed),
         *((f"{NONE}: {absent}.",) if dashes else ()),
         *_explain_fallback(probed, shared=shared),

@@ -152,7 +152,7 @@ def _trends(subjects: Sequence[Subject]) -> str:
 
 def _list_trends(what: str, trends: Sequence[Trend]) -> str:
     if not trends:
-        return f"none {what}"
+        return f"none surely {what}"
     named = ", ".join(f"{trend.cell.place} {trend.factor:.2f}x" for trend in trends[:_TRENDS])
     return f"{len(trends)} {what} ({named}{name_more(len(trends), _TRENDS)})"
 

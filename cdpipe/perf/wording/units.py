@@ -106,11 +106,14 @@ def _scale(value: float, units: tuple[tuple[float, str], ...]) -> str:
     return f"{format_significant(value / factor)} {name}"
 
 
+_LONG: Final = 1000
+"""A factor from this on is written whole."""
+
 _FORMATS: Final[Mapping[str, Callable[[float], str]]] = {
     "s": lambda value: _scale(value, _SECONDS),
     "B": lambda value: _scale(value, _BYTES),
     "share": lambda value: f"{format_significant(value * 100)} %",
     "tasks": lambda value: f"{value:,.0f}" if float(value).is_integer() else format_significant(value),
     "rows/s": lambda value: f"{_scale(value, _COUNTS)}rows/s",
-    "x": lambda value: f"{format_significant(value)}x",
+    "x": lambda value: f"{f'{value:,.0f}' if value >= _LONG else format_significant(value)}x",
 }

@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from cdpipe.perf.analysis.attribution import attribute
+from cdpipe.perf.analysis.bounds import Bound
 from cdpipe.perf.analysis.disagreement import explain_disagreement
 from cdpipe.perf.analysis.thresholds import RULES, Thresholds, classify
 
@@ -74,7 +75,8 @@ def test_nothing_is_said_of_what_is_disturbed():
     assert explain({"compute": 0.1, "contention": 0.89}, cpu_percent=95.0) == ""
 
 
-def test_what_thresholds_lack_is_named():
+def test_thresholds_that_lack_figures_disagree_with_nothing():
     figures = {"share_compute": 1.0, "cpu_percent": 95.0}
-    said = explain_disagreement(attribute(figures), classify(figures, thresholds=Thresholds()), figures)
-    assert said.endswith("the thresholds need memory use, the deepest queue of tasks, which the shares do without")
+    verdict = classify(figures, thresholds=Thresholds())
+    assert verdict.bound is Bound.INSUFFICIENT
+    assert explain_disagreement(attribute(figures), verdict, figures) == ""
