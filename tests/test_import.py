@@ -51,6 +51,10 @@ def test_asking_for_help_loads_nothing_heavy():
     assert not loaded(code) & HEAVY
 
 
+def test_running_the_pipeline_module_does_not_load_what_only_urls_need():
+    assert "fsspec" not in loaded("import cdpipe.pipeline")
+
+
 def test_running_the_pipeline_module_does_not_load_what_only_training_and_plots_need():
     assert not loaded("import cdpipe.pipeline") & {"sklearn", "matplotlib"}
 

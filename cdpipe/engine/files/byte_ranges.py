@@ -5,17 +5,18 @@ import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import fsspec
 import numpy as np
 import pyarrow as pa
-from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
 from cdpipe.extras import find_install_line
 from cdpipe.kernels.csv.bounds import count_lines
 from cdpipe.stages.gather.line_breaks import LONGEST_RECORD, begins_record, find_record_start
+
+if TYPE_CHECKING:
+    import fsspec
 
 _WINDOW: Final = 1 << 16
 _PIECE: Final = 1 << 19
@@ -61,6 +62,8 @@ def _say(error: Exception) -> str:
 
 def find_store(url: str) -> tuple[Any, str]:
     """Return the file system of a URL, and the path in it; errors as of `reaching`."""
+    import fsspec  # noqa: PLC0415 - only URLs need it, and it loads asyncio
+
     with reaching(url):
         store, path = fsspec.core.url_to_fs(url)
         return store, path
@@ -76,6 +79,8 @@ def open_stream(path: str) -> Iterator[Any]:
         If it cannot be, or while it is read.
     """
     if "://" in path:
+        import fsspec  # noqa: PLC0415 - as above
+
         with reaching(path):
             opened = fsspec.open(path, "rb").open()
         with opened as stream:
@@ -104,7 +109,11 @@ def open_arrow(path: str) -> AbstractContextManager[Any]:
 def local_path(path: str) -> str:
     """Return the path that a URL of a local file names; any other path or URL as it is."""
     protocol, _, rest = path.partition("://")
-    return LocalFileSystem._strip_protocol(path) if rest and protocol in LocalFileSystem.protocol else path
+    if not rest:
+        return path
+    from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415 - as above
+
+    return LocalFileSystem._strip_protocol(path) if protocol in LocalFileSystem.protocol else path
 
 
 def real_path(path: str) -> str:

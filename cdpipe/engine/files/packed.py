@@ -19,7 +19,6 @@ from tempfile import gettempdir
 from typing import Any, Final
 from uuid import uuid4
 
-import fsspec
 import pyarrow as pa
 
 from cdpipe.engine.files.own_folders import own_folder
@@ -81,6 +80,8 @@ def find_members(path: str) -> list[str]:
         protocol, _, pattern = head.partition("://")
     else:
         archive, pattern = path if "://" in path else f"file://{Path(path).absolute()}", ""
+    import fsspec  # noqa: PLC0415 - only archives and URLs need it, and it loads asyncio
+
     try:
         store, _ = fsspec.core.url_to_fs(f"{protocol}://::{archive}")
         names = sorted(store.glob(pattern) if pattern else filter(_is_visible, store.find("")))
@@ -134,6 +135,8 @@ def unpack(path: str, folder: Path) -> str:
 
 @contextmanager
 def _open(path: str) -> Iterator[Any]:
+    import fsspec  # noqa: PLC0415 - as above
+
     with fsspec.open(path, "rb") if "://" in path else Path(path).open("rb") as stream:
         decode = _DECODERS.get(_suffix(_name(path)))
         if decode is None:
