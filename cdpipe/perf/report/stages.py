@@ -192,14 +192,14 @@ def _join_peaks(cells: list[Cell]) -> str:
 
 
 def _join(cells: list[Cell], names: tuple[str, ...], unit: str) -> str:
-    """Write one figure of several sizes in a line: `1M 0.4 s, 5M 2.1 s`."""
-    known = [(cell, next((name for name in names if name in cell.figures), "")) for cell in cells]
-    texts = [
-        f"{cell.rows_text} {BESIDE if name == 'seconds' and cell.is_time_disturbed else ''}"
-        f"{format_quantity(cell.figures[name].value, unit)}".strip()
-        for cell, name in known
-        if name
-    ]
+    """Write one figure of several sizes in a line: `1M: 0.4 s, 5M: 2.1 s`."""
+    texts = []
+    for cell in cells:
+        name = next((name for name in names if name in cell.figures), None)
+        if name is not None:
+            size = f"{cell.rows_text}: " if cell.rows_text else ""
+            mark = BESIDE if name == "seconds" and cell.is_time_disturbed else ""
+            texts.append(f"{size}{mark}{format_quantity(cell.figures[name].value, unit)}")
     return ", ".join(texts) or NONE
 
 

@@ -51,8 +51,8 @@ def test_the_text_says_each_thing_once(report):
     for said in (
         r"gather +10M +disk-bound +disk 75, compute 22 +410 MB +3\.22 s",
         r"features +1M +lock-bound \(GIL\) +compute 50, gil 46",
-        r"attack/offset_rand +5M 900 ms",
-        r"train +10k 1 s, 50k 5\.5 s",
+        r"attack/offset_rand +5M: 900 ms",
+        r"train +10k: 1 s, 50k: 5\.5 s",
         r"lock-bound: features at 10M, 20\.7 s: the slots wait for the interpreter's lock \(GIL\) \(A701\)",
         r"- 12,000 tasks, half of them shorter than 1 ms",
         r"- do first: make partitions larger, so that there are fewer of them: \[gather\] block_mb",

@@ -57,7 +57,7 @@ def test_text_says_class_figures_growth_targets_and_failures(report):
     text = text_of(report)
     for said in (
         r"gather +10M +I/O-bound +13 +31 +95 +4 +1\.4 GB +4\.3 s",
-        r"attack/offset_rand +5M 900 ms",
+        r"attack/offset_rand +5M: 900 ms",
         r"features +time +3 +1\.02 \[0\.96, 1\.08\] +not judged +5x 10x +5\.12x 10\.5x",
         r"T1 spatial filter, .*< 5 s +12\.9 s +missed +suite\.clean_spatial",
         r"Not measured at the size that they are for: T3, T4, T8, T9, T11, T12",
