@@ -1,12 +1,13 @@
 """Checking of a configuration: what a run of it would read, do, take from the cache and need, with nothing written."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from tempfile import gettempdir
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from cdpipe.config.model import RunConfig
+from cdpipe.config.model import RunConfig, as_config
 from cdpipe.engine.cache.store import Store
 from cdpipe.engine.files.own_folders import own_folder
 from cdpipe.engine.run.inputs import Inputs
@@ -60,13 +61,13 @@ class Check(NamedTuple):
     directory: Path | str
 
 
-def check(config: RunConfig, *, observer: RunObserver | None = None) -> Check:
+def check(config: RunConfig | Mapping[str, Any] | str | Path, *, observer: RunObserver | None = None) -> Check:
     """Find out what a run would do, and do none of it.
 
     Parameters
     ----------
     config
-        What would be run.
+        What would be run: a configuration, its tables, or the path of a TOML or JSON file.
     observer
         Is told what takes long: compiling, starting workers.
 
@@ -79,12 +80,14 @@ def check(config: RunConfig, *, observer: RunObserver | None = None) -> Check:
 
     Examples
     --------
-    >>> from cdpipe import RunConfig
-    >>> check(RunConfig(input={"paths": ["bsm.csv"]})).passes  # doctest: +SKIP
+    >>> found = check({"input": {"paths": ["bsm.csv"]}, "cache": {"enabled": False}})
+    >>> found.passes
     ('gather → clean', 'attack → features')
+    >>> found.projection.fits
+    True
     """
     announcer = Announcer(observer or RunObserver())
-    config = fit_memory(config, announcer.say)
+    config = fit_memory(as_config(config), announcer.say)
     with ExitStack() as stack:
         inputs = Inputs(config.input.paths, cached=config.cache.enabled, content=config.input.identity == "content")
         folder = cache(lambda: stack.enter_context(own_folder(Path(gettempdir()), "cdpipe-check-")))

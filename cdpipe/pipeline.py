@@ -78,10 +78,12 @@ def run(config: RunConfig | Mapping[str, Any] | str | Path, *, observer: RunObse
 
     Examples
     --------
-    >>> report = run("study.toml")  # doctest: +SKIP
-    >>> report = run({"input": {"paths": ["bsm.csv"]}, "attack": {"kind": "swap_rand"}})  # doctest: +SKIP
-    >>> report.fitted[0].metrics.mcc  # doctest: +SKIP
-    0.42
+    >>> report = run("study.toml")
+    >>> report.ledgers["gather"].rows_out
+    2000
+    >>> [each.classifier for each in report.fitted]
+    ['DecisionTree']
+    >>> report = run({"input": {"paths": ["bsm.csv"]}, "attack": {"kind": "swap_rand"}, "train": None})
     """
     config = as_config(config)
     with heeding_interrupts() as heeding, ExitStack() as opened:

@@ -115,7 +115,14 @@ class OutputParams(Params):
 
 
 class _Base(Params):
-    """What a run reads, does and writes."""
+    """What a run reads, does and writes.
+
+    Examples
+    --------
+    >>> config = RunConfig(input={"paths": ["bsm.csv"]}, attack={"kind": "swap_rand", "ratio": 0.2})
+    >>> config.attack.ratio, config.train.classifiers
+    (0.2, ('RandomForest', 'DecisionTree', 'KNeighbors'))
+    """
 
     seed: int = Field(default=42, ge=0, lt=2**63, description="seed of every draw, where a table sets no other")
     input: InputParams
@@ -211,6 +218,12 @@ def load_config(path: str | Path) -> RunConfig:
     ConfigError
         If the file cannot be read, is too large or too deep, is not TOML or JSON, has a key twice, or says something
         that no stage understands.
+
+    Examples
+    --------
+    >>> config = load_config("study.toml")
+    >>> config.input.paths, config.attack.kind
+    (('bsm.csv',), 'offset_rand')
     """
     return parse_config(read_tables(Path(expand_home(str(path)))), source=str(path))
 

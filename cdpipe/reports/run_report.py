@@ -60,6 +60,15 @@ class RunReport:
         Why nothing was trained although the data set is there; None if all went well.
     notes
         What a reader of the metrics must know.
+
+    Examples
+    --------
+    >>> from cdpipe import run
+    >>> report = run("study.toml")
+    >>> [(name, ledger.rows_in) for name, ledger in report.ledgers.items()][:2]
+    [('gather', 2000), ('clean', 2000)]
+    >>> sorted(report.outputs)
+    ['confusion matrix of DecisionTree', 'dataset', 'rejects', 'report']
     """
 
     config: dict[str, Any]

@@ -146,7 +146,7 @@ def synthesize(
 
     Examples
     --------
-    >>> made = synthesize("bsm.csv", rows=1_000, vehicles=20)
+    >>> made = synthesize("messages.jsonl", rows=1_000, vehicles=20)
     >>> made.rows, made.vehicles
     (1000, 20)
     """

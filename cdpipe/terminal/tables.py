@@ -78,9 +78,9 @@ def print_table(console: Console, title: str, columns: Sequence[Column]) -> None
     >>> console = Console(width=16)
     >>> print_table(console, "scores", [Column("who", ["tree"], is_text=True), Column("f1", ["0.9"])])
     scores
-     who    f1
-     ───────────
-     tree  0.9
+    who    f1
+    ──────────
+    tree  0.9
     <BLANKLINE>
     """
     console.print(Text(show_plain(title)))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cdpipe.columns import IS_ATTACKER, VEHICLE
 from cdpipe.limits import count_processors
 from cdpipe.stages.ledger import Ledger
+from cdpipe.stages.params import choose_params
 from cdpipe.training.classifiers import Labels, Matrix
 from cdpipe.training.evaluation.evaluate import evaluate
 from cdpipe.training.evaluation.folds import Folds, Vehicles, find_vehicles
@@ -93,7 +94,9 @@ class Trained:
     evaluation: Evaluation | None = None
 
 
-def train(frame: pd.DataFrame, params: TrainParams, *, threads: int | None = None) -> Trained:
+def train(
+    frame: pd.DataFrame, params: TrainParams | None = None, *, threads: int | None = None, **given: object
+) -> Trained:
     """Fit and measure the classifiers.
 
     Parameters
@@ -104,13 +107,24 @@ def train(frame: pd.DataFrame, params: TrainParams, *, threads: int | None = Non
         Which classifiers and which split.
     threads
         Threads to use at most; by default as many as this process has processors. Results do not depend on it.
+    given
+        Keys of `TrainParams`, instead of `params`.
 
     Raises
     ------
     ValueError
         If no row is left without null features, a side of the split is empty, there is only one class to learn, or
-        the sample has no room for a vehicle of each label.
+        the sample has no room for a vehicle of each label; if a key or its value is none.
+
+    Examples
+    --------
+    >>> from cdpipe import attack, clean, features, read
+    >>> attacked, _ = attack(clean(read("bsm.csv")[0].compute())[0], "swap_rand", ratio=0.3)
+    >>> trained = train(features(attacked)[0], classifiers=["DecisionTree"], split="vehicle")
+    >>> trained.fitted[0].classifier, -1 <= trained.fitted[0].metrics.mcc <= 1
+    ('DecisionTree', True)
     """
+    params = choose_params(TrainParams, params, given)
 
     def read(columns: Sequence[str] | None) -> list[pd.DataFrame]:
         return [frame if columns is None else frame[list(columns)]]

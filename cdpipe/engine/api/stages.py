@@ -58,11 +58,11 @@ def clean(frame: Any, params: CleanParams | None = None, **given: object) -> tup
 
     Examples
     --------
-    >>> from cdpipe.synthetic.generator import SynthParams, synthesize_frame
-    >>> frame = synthesize_frame(SynthParams(rows=500, vehicles=10))
-    >>> cleaned, ledger = clean(frame, filters={"bbox": {"south": 41, "north": 42, "west": -107, "east": -105}})
+    >>> from cdpipe import read
+    >>> frame, _ = read("bsm.csv")
+    >>> cleaned, ledger = clean(frame.compute(), coordinates="local", centre={"latitude": 41.5, "longitude": -106.1})
     >>> ledger.rows_in, ledger.rows_out == len(cleaned)
-    (500, True)
+    (2000, True)
     """
     return apply_stage("clean", frame, choose_params(CleanParams, params, given))
 
@@ -95,7 +95,7 @@ def attack(frame: Any, params: AttackParams | str | None = None, **given: object
     >>> from cdpipe.synthetic.generator import SynthParams, synthesize_frame
     >>> cleaned, _ = clean(synthesize_frame(SynthParams(rows=500, vehicles=10)))
     >>> attacked, ledger = attack(cleaned, "offset_rand", ratio=0.3, min_m=10, max_m=20)
-    >>> int(attacked.groupby("vehicle").isAttacker.first().sum())
+    >>> int(attacked.groupby("coreData_id").isAttacker.first().sum())
     3
     """
     if params is None or isinstance(params, str):

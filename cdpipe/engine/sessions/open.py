@@ -27,6 +27,13 @@ def open_session(params: SessionParams | None = None) -> Iterator[Session]:
         If the cluster cannot be started or reached.
     MissingExtraError
         If a cluster is asked for, and the extra `cluster` is not installed.
+
+    Examples
+    --------
+    >>> from cdpipe import SessionParams, gather
+    >>> with open_session(SessionParams(threads_per_worker=2)) as session:
+    ...     gather("bsm.csv", "typed", session=session).rows_out
+    2000
     """
     params = params or SessionParams()
     if params.scheduler == "threads":

@@ -13,7 +13,13 @@ _ADDRESS: Final = re.compile(r"(tcp|tls)://(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d
 
 
 class SessionParams(Params):
-    """Where and how wide to run."""
+    """Where and how wide to run.
+
+    Examples
+    --------
+    >>> SessionParams(scheduler="local", workers=2, memory_limit_gb=4).workers
+    2
+    """
 
     scheduler: str = Field(default="threads", description=f"where to run: {LEGAL_SCHEDULERS}")
     workers: int | None = Field(

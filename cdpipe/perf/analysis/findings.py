@@ -197,6 +197,14 @@ def build_report(
     ------
     ResultsError
         If the results cannot be read, or have nothing of that commit or machine; it names file and field.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> report = build_report(Path(".asv/results"))
+    >>> bounds = {finding.cell.stage: finding.bound for finding in report.subjects[0].findings}
+    >>> bounds["clean/basic"].value
+    'compute-bound'
     """
     limits = thresholds or Thresholds()
     with _without_collection():

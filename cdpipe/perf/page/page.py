@@ -44,6 +44,14 @@ def render_page(report: Report, *, project: str) -> str:
         What to show.
     project
         Whose benchmarks they are.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from cdpipe.perf import build_report
+    >>> page = render_page(build_report(Path(".asv/results")), project="sorting")
+    >>> "<title>Bottlenecks of sorting</title>" in page
+    True
     """
     summary, *rest = lay_out(report)
     named = [(subject, name_subject(subject, report)) for subject in report.subjects]

@@ -52,6 +52,15 @@ def render_text(report: Report, console: Console) -> None:
     """Print a report whole; it reads well from 80 columns on, with and without colour.
 
     A table longer than 200 rows is cut, and says so; the other formats have all rows.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from cdpipe.perf import build_report
+    >>> with open("report.txt", "w") as file:
+    ...     render_text(build_report(Path(".asv/results")), Console(file=file, width=80))
+    >>> Path("report.txt").read_text().startswith("Bottlenecks")
+    True
     """
     for section in lay_out(report):
         print_section(section, console)
@@ -103,7 +112,16 @@ def print_section(section: Section, console: Console) -> None:
 
 
 def render_markdown(report: Report, *more: Section) -> str:
-    """Write a report as GitHub-flavoured Markdown, and sections of one's own behind it."""
+    """Write a report as GitHub-flavoured Markdown, and sections of one's own behind it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from cdpipe.perf import build_report
+    >>> text = render_markdown(build_report(Path(".asv/results")))
+    >>> text.startswith("# Bottlenecks")
+    True
+    """
     lines: list[str] = []
     for place, section in enumerate((*lay_out(report), *more)):
         lines += [f"{'#' if place == 0 else '##'} {escape_markdown(section.title)}", ""]
@@ -118,7 +136,16 @@ def render_markdown(report: Report, *more: Section) -> str:
 
 
 def render_json(report: Report) -> str:
-    """Write a report as JSON: every figure with its unit, interval, benchmark, machine and commit."""
+    """Write a report as JSON: every figure with its unit, interval, benchmark, machine and commit.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from cdpipe.perf import build_report
+    >>> data = json.loads(render_json(build_report(Path(".asv/results"))))
+    >>> len(data["subjects"])
+    1
+    """
     return json.dumps(describe_report(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 

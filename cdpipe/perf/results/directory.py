@@ -21,6 +21,13 @@ def open_results(path: Path, *, size_names: tuple[str, ...] = ()) -> Results:
     ------
     ResultsError
         If the directory, `benchmarks.json` or any result file's header cannot be read, or there is no result.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> results = open_results(Path(".asv/results"))
+    >>> len(results.headers), len(results.machines)
+    (1, 1)
     """
     if not path.is_dir():
         raise ResultsError(path, "", "is not a directory", "give asv's results directory, or make one with `asv run`")

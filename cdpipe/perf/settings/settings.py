@@ -63,6 +63,12 @@ def find_settings(results_dir: Path) -> Settings:
     ------
     ResultsError
         If the file cannot be read.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> find_settings(Path(".asv/results")).path is None  # no `asv.conf.json` above them
+    True
     """
     for folder in results_dir.resolve().parents:
         if (folder / _ASV).is_file():
@@ -87,6 +93,13 @@ def read_settings(path: Path) -> Settings:
     ------
     ResultsError
         Naming file, key and value, if it is no TOML, a key is not known, or a value is none that the key can have.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("bottlenecks.toml").write_text('sizes = ["n"]')
+    >>> read_settings(Path("bottlenecks.toml")).sizes
+    ('n',)
     """
     return _read(path, ())
 
