@@ -30,7 +30,7 @@ from cdpipe.training.tuning import name_chosen, tune
 __all__ = ["Fitted", "TrainParams", "Trained", "train", "train_parts"]
 
 NAME: Final = "train"
-VERSION: Final = 2
+VERSION: Final = 3
 
 Read = Callable[[Sequence[str] | None], Iterable[pd.DataFrame]]
 """Reads partitions one by one, all columns or some; may be called more than once."""
