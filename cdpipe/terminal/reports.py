@@ -217,15 +217,16 @@ def _print_means(console: Console, report: StudyReport) -> None:
     rows = report.tables["summary"].to_dict("records")
     names = ("attack", "parameters", "features", "split", "classifier", "seeds")
     described = [Column(name, [str(row[name]) for row in rows], is_text=name != "seeds") for name in names]
-    scores = [
-        Column(
-            name, [f"{row[f'{name}_mean']:.3f} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]" for row in rows]
-        )
-        for name in ("mcc", "f1")
-    ]
+    scores = [Column(name, [_show_mean(row, name) for row in rows]) for name in ("mcc", "f1")]
     if rows:
         cell = Column("cell", [str(number) for number in range(1, len(rows) + 1)])
         print_table(console, "means over seeds [95 % interval of the mean]", [cell, *described, *scores])
+
+
+def _show_mean(row: Mapping[Any, Any], name: str) -> str:
+    """Return a mean and its interval; of one seed there is none."""
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return f"{row[f'{name}_mean']:.3f}" + ("" if low != low else f" [{low:.3f}, {high:.3f}]")  # noqa: PLR0124 - NaN
 
 
 def show_imports(outcomes: Iterable[ImportOutcome]) -> int:

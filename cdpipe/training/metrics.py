@@ -99,7 +99,7 @@ def compute_rates(counts: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
         "f1": f1,
         "specificity": specificity,
         "balanced_accuracy": _mean_of_both(recall, specificity),
-        "mcc": np.nan_to_num(_share(tp * tn - fp * fn, spread), nan=0.0),
+        "mcc": np.clip(np.nan_to_num(_share(tp * tn - fp * fn, spread), nan=0.0), -1.0, 1.0),  # rounding goes beyond
         "macro_f1": _mean_of_both(f1, _share(2 * tn, 2 * tn + fp + fn)),
     }
     return {name: found[name] for name in RATES}

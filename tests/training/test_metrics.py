@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from cdpipe.training.metrics import measure
+from cdpipe.training.metrics import compute_rates, measure
 
 LABELS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=60)
 
@@ -75,3 +75,13 @@ def test_large_counts_do_not_overflow():
 def test_other_shapes_or_labels_are_refused(truth, predicted):
     with pytest.raises(ValueError, match=r"\d"):
         measure(np.array(truth), np.array(predicted))
+
+
+def test_rounding_takes_no_coefficient_beyond_one():
+    counts = np.random.default_rng(0).integers(1, 10**6, (20_000, 4))
+    counts[:10_000, 1:3] = 0
+    counts[10_000:, 0::3] = 0
+    found = compute_rates(counts)["mcc"]
+    assert found[:10_000] == pytest.approx(1)
+    assert found[10_000:] == pytest.approx(-1)
+    assert np.abs(found).max() == 1
