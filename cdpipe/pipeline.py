@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from cdpipe.config.model import OutputParams, RunConfig, as_config
 from cdpipe.engine.cache.store import CacheParams, Store
 from cdpipe.engine.files.parts import read_part, read_types
 from cdpipe.engine.files.rejects import REJECTS
+from cdpipe.engine.graph.partition import Raw
 from cdpipe.engine.outputs.destinations import OutputResults, open_folder
 from cdpipe.engine.outputs.output_folder import DATASET, REPORT, picture_name
 from cdpipe.engine.run.allocators import be_frugal
@@ -97,14 +98,14 @@ def _run(config: RunConfig, held: ExitStack, opened: ExitStack, announcer: Annou
     it is closed, is in `opened`.
     """
     tell = announcer.say
-    start, place = time.perf_counter(), open_folder(config.output.directory)
+    start, folder = time.perf_counter(), open_folder(config.output.directory)
     be_frugal()
     require_base(own_limit_bytes(config))
     config = fit_memory(config, tell)
     with ExitStack() as stack:
         inputs = Inputs(config.input.paths, cached=config.cache.enabled, content=config.input.identity == "content")
-        make_scratch = cache(lambda: place.take(held, opened))
-        place.refuse_others(inputs.paths, names=_name_results(config))
+        make_scratch = cache(lambda: folder.take(held, opened))
+        folder.refuse_others(inputs.paths, names=_name_results(config))
         sources, absent = plan_inputs(config, inputs.paths, announcer, make_scratch)
         scratch = make_scratch()
         conventions = {source.block.file.path: source.block.file.convention for source in sources}
@@ -113,8 +114,7 @@ def _run(config: RunConfig, held: ExitStack, opened: ExitStack, announcer: Annou
         session = stack.enter_context(_open_session(config, announcer))
         require_visible(session, [source.block.file for source in sources])
         projections = [project(config, session, sources)]
-        tell(f"projected memory, {projections[0]}")
-        require_fit(projections[0])
+        _require_fit(projections[0], announcer)
         meter = stack.enter_context(announcer.measuring(session))
         store, kept = _open_store(config, opened, scratch)
         require_shared(session, store.directory, mark=store.mark, remedy=_name_remedy(config))
@@ -127,23 +127,11 @@ def _run(config: RunConfig, held: ExitStack, opened: ExitStack, announcer: Annou
             kept=kept,
             announcer=announcer,
         )
-        results = place.results(scratch)
-        moves = not config.cache.enabled  # then the parts are this run's alone, and need no copy
-        publish = partial(_collect, results, config.output, announcer, moves=moves)
-        prepared = runner.prepare(sources)
-        check_interrupt()
-        prepared, counted = runner.use(prepared, sources, partial(_count_positions, config))
-        if not moves:  # a disk that is full is noticed before training
-            prepared, _ = runner.use(prepared, sources, publish)
-        prepared, trained, failure = _train_if_wanted(
-            partial(runner.use, sources=sources, what=partial(_train, config, session, projections, announcer)),
-            prepared,
-        )
-        if moves:  # who trains reads them where they were written
-            prepared, _ = runner.use(prepared, sources, publish)
+        results = folder.results(scratch)
+        train = partial(_train, config, session, projections, announcer)
+        prepared, counted, trained, failure = _make(runner, sources, train, results, config, announcer)
     pictures = _write_pictures(trained, results) | _write_map(counted, config, results)
     is_empty = not prepared.entry.manifest.rows
-    names = {DATASET: DATASET, "rejects": REJECTS, **pictures, "report": REPORT}
     if meter.missing is not None:
         tell(f"what the run used could not be measured: {meter.missing}")
     report = RunReport(
@@ -159,11 +147,7 @@ def _run(config: RunConfig, held: ExitStack, opened: ExitStack, announcer: Annou
         absent=absent,
         conventions=conventions,
         inputs=dict(inputs.identities),
-        outputs={
-            what: results.locate(name, failed=is_empty)
-            for what, name in names.items()
-            if name == REPORT or results.has(name)
-        },
+        outputs=_locate_outputs(results, pictures, failed=is_empty),
         versions=describe_versions(),
         machine=describe_machine(),
         failed=None if failure is None else str(failure),
@@ -175,6 +159,51 @@ def _run(config: RunConfig, held: ExitStack, opened: ExitStack, announcer: Annou
         raise failure
     store.forget(prepared.passing)
     return report
+
+
+class _Made(NamedTuple):
+    """What a run made: messages, their count in each square of a map, classifiers, or why there are none."""
+
+    prepared: Prepared
+    counted: PositionMap | None
+    trained: Trained | None
+    failure: Exception | None
+
+
+def _make(
+    runner: Runner,
+    sources: Sequence[Raw],
+    train: Callable[[Prepared], Trained | None],
+    results: OutputResults,
+    config: RunConfig,
+    announcer: Announcer,
+) -> _Made:
+    """Prepare the messages, train on them, and put them among the results."""
+    moves = not config.cache.enabled  # then the parts are this run's alone, and need no copy
+    publish = partial(_collect, results, config.output, announcer, moves=moves)
+    prepared = runner.prepare(sources)
+    check_interrupt()
+    prepared, counted = runner.use(prepared, sources, partial(_count_positions, config))
+    if not moves:  # a disk that is full is noticed before training
+        prepared, _ = runner.use(prepared, sources, publish)
+    prepared, trained, failure = _train_if_wanted(partial(runner.use, sources=sources, what=train), prepared)
+    if moves:  # who trains reads them where they were written
+        prepared, _ = runner.use(prepared, sources, publish)
+    return _Made(prepared, counted, trained, failure)
+
+
+def _require_fit(projection: Projection, announcer: Announcer) -> None:
+    """Tell how much memory a part of the run may take, and refuse it if that is more than there is."""
+    announcer.say(f"projected memory, {projection}")
+    require_fit(projection)
+
+
+def _locate_outputs(results: OutputResults, pictures: Mapping[str, str], *, failed: bool) -> dict[str, Path | str]:
+    """Return where each output will be that there is, by what it shows; of the report that it will be."""
+    names = {DATASET: DATASET, "rejects": REJECTS, **pictures, "report": REPORT}
+    return {
+        what: results.locate(name, failed=failed) for what, name in names.items() if name == REPORT or results.has(name)
+    }
 
 
 def _project_training(config: RunConfig, params: TrainParams, prepared: Prepared, threads: int) -> Projection:
@@ -248,8 +277,7 @@ def _train(
     # Workers elsewhere have nothing to do meanwhile, so all processors are there for it.
     threads = session.threads if session.runs_here else count_processors()
     projections[1:] = [_project_training(config, config.train, prepared, threads)]  # it may begin anew
-    announcer.say(f"projected memory, {projections[-1]}")
-    require_fit(projections[-1])
+    _require_fit(projections[-1], announcer)
 
     def read(columns: Sequence[str] | None) -> Iterator[pd.DataFrame]:
         parts = zip(prepared.entry.parts, prepared.entry.written, strict=True)
