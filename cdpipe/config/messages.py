@@ -53,7 +53,7 @@ def explain(problem: Any, given: dict[str, Any], whole: type[BaseModel]) -> str:
     """
     steps = [str(step) for step in problem["loc"] if step not in _BY_KIND]
     if problem["type"] != "extra_forbidden":
-        # Behind the key is a place in a list, or one of the types that the value may have.
+        # Behind the key is an index in a list, or one of the types that the value may have.
         steps = list(takewhile(str.isidentifier, [step for step in steps if step not in ("bool", "int")]))
     if isinstance(problem["input"], dict | BaseModel) and problem["type"] in (
         "value_error",

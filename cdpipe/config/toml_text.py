@@ -39,7 +39,7 @@ def show_value(value: Any) -> str:  # noqa: ANN401 - whatever a key may hold
 
 
 def show_tables(tables: Mapping[str, Any]) -> str:
-    """Return a document: plain keys first, then a header for each table; a place of latitude and longitude is a value.
+    """Return a document: plain keys first, then a header for each table; a pair of latitude and longitude is a value.
 
     Examples
     --------

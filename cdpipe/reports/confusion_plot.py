@@ -36,7 +36,7 @@ def plot_confusion(metrics: Metrics, title: str, path: Path) -> None:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(4.6, 4.2), dpi=150)
     FigureCanvasAgg(figure)
-    # A place of its own and no colour bar: a layout that is searched for and a bar that repeats what the squares say
+    # Axes of its own and no colour bar: a layout that is searched for and a bar that repeats what the squares say
     # are two thirds of the time that a picture takes.
     axes = figure.add_axes((0.19, 0.13, 0.77, 0.77))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)

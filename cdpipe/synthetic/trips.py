@@ -88,7 +88,7 @@ class Trips:
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """Messages in order of time, one value a message; `trip` is the place in `Trips`, `step` the message's in its trip.
+    """Messages in order of time, one value a message; `trip` is the index in `Trips`, `step` the message's in its trip.
 
     Units: `time_ms` since 1970; `lat_e7`, `lon_e7` 1e-7 degrees (WGS84); `elevation_dm` 0.1 m; `speed_cms` cm/s;
     `heading` 1/28800 turn clockwise from north; `yaw_cdegs` 0.01 degrees a second, clockwise positive.

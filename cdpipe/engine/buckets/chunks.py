@@ -117,7 +117,7 @@ def read_chunk(chunk: Chunk) -> pa.Table:
 
 
 def find_place(table: pa.Table, key: Key) -> int:
-    """Return the place in a chunk of the first message that does not come before a key."""
+    """Return the index in a chunk of the first message that does not come before a key."""
     vehicle = table[VEHICLE].to_numpy()
     start, stop = (int(np.searchsorted(vehicle, np.uint64(key.vehicle), side)) for side in ("left", "right"))
     return start + int(np.searchsorted(table[TIME].to_numpy()[start:stop], key.time_us))

@@ -129,7 +129,7 @@ def real_path(path: str) -> str:
 
 
 def find_line_end(stream: "fsspec.core.OpenFile", start: int, size: int) -> int:
-    """Return the place behind the first line end at or after `start`, or `size`."""
+    """Return the offset behind the first line end at or after `start`, or `size`."""
     stream.seek(start)
     while start < size:
         window = stream.read(_WINDOW)

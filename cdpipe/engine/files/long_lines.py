@@ -48,7 +48,7 @@ class LongLine(NamedTuple):
 def find_long_lines(data: NDArray[np.uint8], longest: int) -> Iterator[tuple[int, int]]:
     """Yield the bounds of lines of more than `longest` bytes, given whole lines; without their ends."""
     at = longest
-    while at < data.size:  # a line so long covers one of these places
+    while at < data.size:  # a line so long covers one of these offsets
         start, stop = _find_start(data, at), _find_stop(data, at)
         if stop - start > longest:
             yield start, stop
@@ -102,7 +102,7 @@ def add_rejects(gathered: Gathered, long_lines: list[LongLine], *, file: str, fi
 
 
 def find_long_line(stream: Any, start: int, at: int, stop: int, longest: int) -> tuple[int, int] | None:  # noqa: ANN401
-    """Return the bounds of the first line that is too long and ends behind a place of a file; None if there is none.
+    """Return the bounds of the first line that is too long and ends behind an offset of a file; None if there is none.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def find_long_line(stream: Any, start: int, at: int, stop: int, longest: int) ->
     start, stop
         Where lines begin and end that are looked at.
     at
-        The place.
+        The offset.
     longest
         Bytes that a line has at most.
 

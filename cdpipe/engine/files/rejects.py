@@ -1,4 +1,4 @@
-"""The rejects file: the first records that could not be read, each with its place, the reason and its text."""
+"""The rejects file: the first records that could not be read, each with its line, the reason and its text."""
 
 import json
 import os

@@ -57,7 +57,7 @@ def read_groups(
     columns
         Columns to read, in the vocabulary's spelling; those that the file lacks become null.
     first_row, first_line
-        Row number of the first row, and its place in the file, from 1.
+        Row number of the first row, and its number in the file, from 1.
     required
         Columns in which an unreadable cell rejects the record.
     convention

@@ -229,7 +229,7 @@ def _cut_lines(file: SourceFile, start: int, block_bytes: int) -> Iterator[Block
 def _thin(stream: Any, start: int, block_bytes: int) -> int:  # noqa: ANN401 - an open file
     """Return the bytes of a block that begins there: fewer where lines are so short that their rows would outweigh it.
 
-    A row takes some 100 bytes, however short its line is. Some places of the block are looked at, in a local file only:
+    A row takes some 100 bytes, however short its line is. Some parts of the block are looked at, in a local file only:
     each look at another one is a request.
     """
     if not isinstance(stream, BufferedReader) or block_bytes < _LOOKS * _LOOK_BYTES:

@@ -31,7 +31,7 @@ class Layer(UserDict[Any, Any]):
         return self.name
 
     def add(self, what: str, place: int, function: Callable[..., Any], *args: Any, **kwargs: Any) -> TaskRef:  # noqa: ANN401
-        """Add a task, named after what it does and its place among those; return what others take for its result.
+        """Add a task, named after what it does and its index among those; return what others take for its result.
 
         Of the arguments themselves, not of what is within them, references to tasks stand for results.
         """

@@ -58,7 +58,7 @@ def settle_groups(metadata: pq.FileMetaData, filters: Sequence[Region], *, prese
     Returns
     -------
     list
-        For each row group the place of that filter in `filters`; None if the group has to be read.
+        For each row group the index of that filter in `filters`; None if the group has to be read.
     """
     nulls = find_nulls(metadata)
     if nulls is None:

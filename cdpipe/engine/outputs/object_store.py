@@ -28,7 +28,7 @@ class ObjectStore:
         self.url = url.rstrip("/")
 
     def spell(self) -> str:
-        """Return one spelling for all URLs of the same place; see `streams.real_path`."""
+        """Return one spelling for all URLs of the same object; see `streams.real_path`."""
         with self._open():
             return real_path(self.url)
 

@@ -41,7 +41,7 @@ _LOCK: Final = ".cdpipe-lock"
 
 
 class OutputError(ValueError):
-    """Results cannot go where they should; the message names the place and the way out."""
+    """Results cannot go where they should; the message names the path and the way out."""
 
 
 def explain_foreign(path: Path | str) -> OutputError:

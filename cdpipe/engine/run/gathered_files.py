@@ -1,6 +1,6 @@
 """Gathered files: what an entry of gathering holds of each input file, so that a run with other files takes it over.
 
-A part's rows are numbered from the first of their file on, and rejects have places in their file: neither depends on
+A part's rows are numbered from the first of their file on, and rejects have lines of their file: neither depends on
 what other files there are.
 """
 
@@ -117,7 +117,7 @@ def take_files(
     Returns
     -------
     dict
-        By place in `raw`, the part that takes the place of the block.
+        By index in `raw`, the part that stands for the block.
     """
     wanted: dict[str, list[int]] = {}
     for place, source in enumerate(raw):
@@ -144,14 +144,14 @@ def take_over(entry: Entry, wanted: Mapping[str, Sequence[int]], folder: Path) -
     entry
         Where from.
     wanted
-        By the key of a file, the places of its parts in the draft.
+        By the key of a file, the indices of its parts in the draft.
     folder
         The draft's; it gets the parts and their rejects.
 
     Returns
     -------
     dict
-        By place in the draft, the part: as the entry has it, which says what was written there.
+        By index in the draft, the part: as the entry has it, which says what was written there.
 
     Raises
     ------

@@ -158,5 +158,5 @@ def find_unseen(sizes: Mapping[str, int]) -> str:
 def _describe_reading(file: SourceFile) -> dict[str, object]:
     # A file that was moved to a folder of another partition is the same file, with other values.
     known: dict[str, object] = {"format": file.format, "convention": file.convention.as_dict(), "keys": file.keys}
-    # Where the truth of a trace was written is another place in each run.
+    # The truth of a trace is written to another path in each run.
     return {**known, "trace": file.trace._replace(truth="")} if file.format == "veremi" else known

@@ -18,7 +18,7 @@ FEATURE_BYTES: Final = 28
 """A feature of a row in training: as float32, gathered and on a split side, and the classifiers' own copies."""
 
 GROWING_ROW_BYTES: Final = 64
-"""A row in a tree that a thread is growing: its weight, its place, the values that are sorted."""
+"""A row in a tree that a thread is growing: its weight, its index, the values that are sorted."""
 
 TREE_ROW_BYTES: Final = 160
 """A row in a fully grown tree: at most two nodes, of 80 bytes each with their class counts in scikit-learn."""

@@ -243,7 +243,7 @@ class Runner:
         return entry
 
     def _passes(self, start: int) -> list[list[str]]:
-        """Part the stages from place `start` on into passes.
+        """Part the stages from index `start` on into passes.
 
         A stage that needs facts begins a new pass, and so does the one that follows the ordering of messages.
         """

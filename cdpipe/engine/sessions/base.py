@@ -38,7 +38,7 @@ class SessionMemory(TypedDict):
 
 
 class Session(ABC):
-    """A place to run tasks. Open one with `open_session`."""
+    """A session: threads of this process or a cluster, which run tasks. Open one with `open_session`."""
 
     @abstractmethod
     def run(self, tasks: Sequence[Any], *, on_done: OnDone | None = None) -> list[Any]:

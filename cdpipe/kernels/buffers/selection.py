@@ -1,4 +1,4 @@
-"""Rows of columns: those that a mask keeps, those at given places, and values looked up by a row's number.
+"""Rows of columns: those that a mask keeps, those at given indices, and values looked up by a row's number.
 
 Values are moved as words of their width, so one compiled function serves every type of that width.
 """
@@ -134,7 +134,7 @@ class Kept:
 
     @property
     def places(self) -> Places:
-        """Places of the rows that stay, int64, ascending, shape (count,)."""
+        """Indices of the rows that stay, int64, ascending, shape (count,)."""
         if self._places is None:
             self._places = allot(self.count, np.int64)
             _find_marks(self._words, self._places)
@@ -162,14 +162,14 @@ class Kept:
 
 
 def take(values: NDArray[Scalar], places: Places) -> NDArray[Scalar]:
-    """Return a column's values at some places (int64, each within the column), as a new array."""
+    """Return a column's values at some indices (int64, each within the column), as a new array."""
     out: NDArray[Scalar] = allot(places.size, values.dtype)
     _take_words(_as_words(values), as_input(places, np.int64), out.view(_WORDS[values.dtype.itemsize]))
     return out
 
 
 def put(values: NDArray[Scalar], places: Places, into: NDArray[Scalar]) -> None:
-    """Write values, shape (k,), to places (int64, each within `into`) of a writable column of the same type."""
+    """Write values, shape (k,), to indices (int64, each within `into`) of a writable column of the same type."""
     if values.dtype != into.dtype:
         raise TypeError(f"{values.dtype} cannot be put among {into.dtype}; convert it with .astype first")
     _put_words(_as_words(values), as_input(places, np.int64), into.view(_WORDS[into.dtype.itemsize]))

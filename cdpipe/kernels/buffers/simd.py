@@ -75,7 +75,7 @@ def _digits_plain(data: Bytes, stop: Int, length: Int) -> tuple[np.uint64, np.ui
 
 
 def _point(context: Any, builder: Any, of: Any, array: Any, at: Any, width: int) -> Any:  # noqa: ANN401 - untyped Numba
-    """Return the address of `width` bytes from place `at` of an array on, as a vector."""
+    """Return the address of `width` bytes from index `at` of an array on, as a vector."""
     place = builder.gep(context.make_array(of)(context, builder, array).data, [at])
     return builder.bitcast(place, ir.VectorType(_BYTE, width).as_pointer())
 
@@ -157,7 +157,7 @@ def _digits(_: Any, data: Any, stop: Any, length: Any) -> Any:  # noqa: ANN401, 
         others = builder.bitcast(builder.and_(within, builder.not_(builder.or_(digit, dot))), mask)
         dots = builder.bitcast(builder.and_(within, dot), mask)
         values = builder.select(builder.and_(within, digit), values, every(0))
-        # What stands before the dot moves one place on, over it.
+        # What stands before the dot moves one byte on, over it.
         moved = builder.shuffle_vector(
             values, every(0), ir.Constant(ir.VectorType(_WORD32, DIGITS), [DIGITS, *range(DIGITS - 1)])
         )
@@ -180,13 +180,13 @@ match_bytes = _match_plain if numba.config.DISABLE_JIT else intrinsic(_match)
 """(data, at, byte) -> uint64: bit i says whether `data[at + i]` is the byte. All 64 bytes must exist."""
 
 lowest_bit = _lowest_plain if numba.config.DISABLE_JIT else intrinsic(_lowest)
-"""(mask) -> int64: place of the lowest bit that is set; of no meaning if none is."""
+"""(mask) -> int64: number of the lowest bit that is set; of no meaning if none is."""
 
 count_bits = _count_plain if numba.config.DISABLE_JIT else intrinsic(_count)
 """(mask) -> int64: how many bits are set."""
 
 highest_bit = _highest_plain if numba.config.DISABLE_JIT else intrinsic(_highest)
-"""(mask) -> int64: place of the highest bit that is set; -1 if none is."""
+"""(mask) -> int64: number of the highest bit that is set; -1 if none is."""
 
 multiply_words = _multiply_plain if numba.config.DISABLE_JIT else intrinsic(_multiply)
 """(a, b) -> two uint64: the high and the low half of their product of 128 bits."""

@@ -113,7 +113,7 @@ def _widen(builder: Any, vector: Any) -> Any:  # noqa: ANN401
 
 
 def _fetch(builder: Any, place: Any) -> None:  # noqa: ANN401
-    """Ask for what is in memory there; the place need not exist."""
+    """Ask for what is in memory there; the address need not exist."""
     byte = _I8.as_pointer()
     fetch = _declare(builder, "llvm.prefetch.p0i8", ir.VoidType(), [byte, _I32, _I32, _I32])
     builder.call(fetch, [builder.bitcast(place, byte), _I32(0), _I32(3), _I32(1)])  # to read, to keep, data

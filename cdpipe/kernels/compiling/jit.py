@@ -1,4 +1,4 @@
-"""The one place that says how kernels are compiled."""
+"""The one module that says how kernels are compiled."""
 
 from collections.abc import Callable
 from functools import cache

@@ -39,7 +39,7 @@ class Cells(NamedTuple):
     line_starts, line_stops
         int64[rows]: bounds of the record's line, without its line end.
     line_index
-        int64[rows]: the line's place among the block's physical lines, from 0; blank lines count.
+        int64[rows]: the line's number among the block's physical lines, from 0; blank lines count.
     status
         uint8[rows]: `LINE_OK`, `TOO_FEW_FIELDS`, `TOO_MANY_FIELDS` or `BAD_QUOTE`.
     escaped
@@ -111,7 +111,7 @@ def _put(origin: Int, line: Int, row: Int, places: Integers, window: Window, cel
 def _fill(
     data: Bytes, layout: Layout, places: Integers, window: Window, done: tuple[Int, Int, Int], cells: Cells
 ) -> tuple[Int, Int, Int]:
-    """Fill the arrays, a place a record, from (byte, record, line) on; return where a line too long stopped it."""
+    """Fill the arrays, an entry a record, from (byte, record, line) on; return where a line too long stopped it."""
     at, row, index = done
     while at < data.size:
         found, count, after, quotes = split_window(data, at, layout, window)
@@ -178,7 +178,7 @@ def find_cells(data: Memory, places: npt.ArrayLike, fields: int, delimiter: int 
     Raises
     ------
     ValueError
-        If a place is outside the record or named twice, or the delimiter cannot be one.
+        If an index is outside the record or named twice, or the delimiter cannot be one.
     """
     block = view_bytes(data)
     wanted = np.asarray(places, dtype=np.int64).reshape(-1)

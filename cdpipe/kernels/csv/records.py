@@ -34,7 +34,7 @@ _ALL_INTEGERS: Final = (-(2**63), 2**63 - 1)
 
 
 class Wanted(NamedTuple):
-    """Fields of a record to read, by their place from 0, and as what.
+    """Fields of a record to read, by their index from 0, and as what.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Wanted(NamedTuple):
     float_nulls, integer_nulls
         Values that mean null, float64[n] and int64[n], those of the first column first.
     float_null_ends, integer_null_ends
-        int64[k + 1]: those of column j are the values from place j to place j + 1 of this.
+        int64[k + 1]: those of column j are the values from entry j to entry j + 1 of this.
     float_limits
         float64[k, 2]: a number on or beyond one of the two is impossible, and read as null.
     integer_spans
@@ -79,7 +79,7 @@ class Records(NamedTuple):
     packed, offsets
         uint8[texts, bytes], int64[texts, n + 1]: cell i of column j is `packed[j, offsets[j, i]:offsets[j, i + 1]]`.
     line_index, line_starts
-        int64[n]: the line's place among the block's physical lines, and its first byte.
+        int64[n]: the line's number among the block's physical lines, and its first byte.
     faults
         bool[columns], floats first, texts last: the column has to be read the long way.
     backslashed
@@ -87,7 +87,7 @@ class Records(NamedTuple):
     impossible
         int64[floats + integers]: how many numbers were read as null because they are impossible.
     rejected
-        int64[4, m], the lines that are no records: place among lines, first byte, last byte plus one, status.
+        int64[4, m], the lines that are no records: number among lines, first byte, last byte plus one, status.
     """
 
     floats: Floats
@@ -255,7 +255,7 @@ def read_records(data: Memory, wanted: Wanted, *, fields: int, delimiter: int = 
     Raises
     ------
     ValueError
-        If a place is outside the record.
+        If an index is outside the record.
     """
     block = view_bytes(data)
     places = np.concatenate(wanted[:4])

@@ -3,8 +3,8 @@
 Sources
 -------
 G. Langdale and D. Lemire, "Parsing gigabytes of JSON per second", The VLDB Journal 28, 2019, section 3.1: characters
-that matter as bits of a word, and from bits to places in batches. Quotes are rare in the files this is for: a window is
-split as if it had none, and a line that has one again, by RFC 4180. A line that is no record by that is split once
+that matter as bits of a word, and from bits to offsets in batches. Quotes are rare in the files this is for: a window
+is split as if it had none, and a line that has one again, by RFC 4180. A line that is no record by that is split once
 more with backslashes before its inner quotes, as Spark writes them.
 """
 
@@ -41,7 +41,7 @@ Places = NDArray[np.int32]
 
 
 class Window(NamedTuple):
-    """What is found in a window; places of bytes count from the window's first.
+    """What is found in a window; offsets of bytes count from the window's first.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Window(NamedTuple):
     last_cells
         For each line, its last cell.
     lines
-        int32[5, lines]: for each line that is not blank its first cell, its bounds, its place among the window's
+        int32[5, lines]: for each line that is not blank its first cell, its bounds, its number among the window's
         lines, and its status.
     tail
         Room for the text's last bytes, made up to a whole mask.

@@ -53,7 +53,7 @@ def _keep_near(
         offset = rows[at] - base
         if offset >= _WINDOW:
             break
-        # Without a branch, which nobody could foresee: the next one takes the place unless this one counts.
+        # Without a branch, which nobody could foresee: the next one takes the entry unless this one counts.
         places[kept], keys[kept] = np.int64(at), window[offset]
         kept += np.uint64(window[offset] <= last_key)
         at += _ONE
@@ -142,7 +142,7 @@ def draw_smallest(row_numbers: ArrayLike, *, seed: int, purpose: int, k: int) ->
     Returns
     -------
     places
-        int64, shape (min(k, n),): places in `row_numbers`, ascending.
+        int64, shape (min(k, n),): indices in `row_numbers`, ascending.
     keys
         uint32, of the same shape: their keys.
 
@@ -195,7 +195,7 @@ def mark_smallest(keys: Keys, row_numbers: ArrayLike, *, k: int) -> NDArray[np.b
 
 
 def _mark(keys: Keys, find_rows: Callable[[Places], Words], *, k: int) -> NDArray[np.bool_]:
-    """Mark the k smallest; row numbers are asked for at the places of equal keys alone."""
+    """Mark the k smallest; row numbers are asked for at the indices of equal keys alone."""
     if keys.size <= k:
         return np.ones(keys.size, np.bool_)
     last = np.partition(keys, k - 1)[k - 1]

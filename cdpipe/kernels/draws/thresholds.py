@@ -83,7 +83,7 @@ def bottom_k(counters: ArrayLike, *, seed: int, purpose: int, k: int) -> NDArray
     Returns
     -------
     numpy.ndarray
-        int64, shape (min(k, n),): places in `counters`, ordered by (key, counter).
+        int64, shape (min(k, n),): indices in `counters`, ordered by (key, counter).
 
     Raises
     ------

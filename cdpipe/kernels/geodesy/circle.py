@@ -219,7 +219,7 @@ def within_radius(lon: ArrayLike, lat: ArrayLike, *, lon0: float, lat0: float, r
     lon, lat
         Degrees, shape (n,) each. Longitudes may be of any turn.
     lon0, lat0
-        Centre, degrees; poles and antimeridian are places like others.
+        Centre, degrees; poles and antimeridian are points like others.
     radius_m
         Metres, >= 0. From half a meridian (20,003,932 m) on, every point of the globe is within.
 

@@ -59,7 +59,7 @@ _FIRST_MEAN: Final = len(NAMES) - _MEANS
 
 _COUNT, _SLOT, _FIRST_US, _LAST_US, _REFERENCE_US = range(5)
 _CLOCK: Final = 5
-"""Whole numbers of a state: messages before the newest, its place in the ring, and moments."""
+"""Whole numbers of a state: messages before the newest, its index in the ring, and moments."""
 
 _X, _Y, _SPEED, _HEADING, _SINE, _COSINE, _EAST_SCALE, _NORTH_SCALE, _EAST, _NORTH = range(10)
 _SUMS: Final = 10
@@ -69,7 +69,7 @@ _KNOWN: Final = _EAST
 """Values of each message that the next is held against: position, speed, heading, and what follows from them."""
 _POINT: Final = _MEANS
 _WIDTH: Final = _MEANS + 3
-"""A message in the ring: what the means are of, its time, and its place east and north of the reference."""
+"""A message in the ring: what the means are of, its time, and its position east and north of the reference."""
 
 _LEAST_SPREAD_S2: Final = 1e-7
 """Times closer to each other than this have no trend: n x sum(t²) - sum(t)²."""
@@ -105,7 +105,7 @@ def _or_zero(value: float) -> float:
 
 @jit_inlined
 def _drop_oldest(values: Floats, at: int) -> None:
-    """Take what is in a place of the ring from the sums."""
+    """Take what is in an entry of the ring from the sums."""
     for k in range(_MEANS):
         values[_SUMS + k] -= values[at + k]
     t, east, north = values[at + _POINT], values[at + _POINT + 1], values[at + _POINT + 2]
@@ -119,7 +119,7 @@ def _drop_oldest(values: Floats, at: int) -> None:
 
 @jit_inlined
 def _add_newest(values: Floats, at: int) -> None:
-    """Add what is in a place of the ring to the sums."""
+    """Add what is in an entry of the ring to the sums."""
     for k in range(_MEANS):
         values[_SUMS + k] += values[at + k]
     t, east, north = values[at + _POINT], values[at + _POINT + 1], values[at + _POINT + 2]
@@ -133,7 +133,7 @@ def _add_newest(values: Floats, at: int) -> None:
 
 @jit_borrowing
 def _sum_anew(clock: Integers, values: Floats, window: int) -> None:
-    """Make the sums of a full ring anew, with its newest message as the reference of times and places."""
+    """Make the sums of a full ring anew, with its newest message as the reference of times and positions."""
     newest = _RING + _WIDTH * (window - 1) + _POINT
     t, east, north = values[newest], values[newest + 1], values[newest + 2]
     for k in range(_SUMS, _RING):
@@ -221,7 +221,7 @@ def _restart(clock: Integers, values: Floats, t_us: int) -> None:
 
 @jit_inlined
 def _enter(clock: Integers, values: Floats, t_us: int, block: Floats, j: int, window: int) -> None:
-    """Put a message into the ring, in the place of the oldest."""
+    """Put a message into the ring, over the oldest."""
     at = _RING + _WIDTH * clock[_SLOT]
     if clock[_COUNT] >= window:
         _drop_oldest(values, at)
@@ -417,7 +417,7 @@ def tell_history(
     gap_s
         A message that comes later than this after the one before has no history.
     is_geographic
-        Whether places are degrees. Then metres are those of the plane that touches the ellipsoid at the place before.
+        Whether positions are degrees. Then metres are those of the plane that touches the ellipsoid at the one before.
     states, place
         States that some vehicles go on from, and that are changed: `place`, int64, shape (vehicles,), says which of
         them is each one's; -1: there was no message before, and the state is not asked for.

@@ -80,7 +80,7 @@ def _sort(
     row: Integers,
     copy: Integers,
 ) -> None:
-    """Sort a part of the times and places; what is in order costs one look at each."""
+    """Sort a part of the times and indices; what is in order costs one look at each."""
     i = start + 1
     while i < stop and not _comes_before(times[i], places[i], times[i - 1], places[i - 1], row, copy):
         i += 1
@@ -163,7 +163,7 @@ def order_rows(
     copy: Integers | None = None,
     coarse: NDArray[np.int8] | None = None,
 ) -> Integers:
-    """Return the places of messages in their order: by vehicle, time, row number and copy.
+    """Return the indices of messages in their order: by vehicle, time, row number and copy.
 
     Where a vehicle has a coarse time, its messages of that second go by row number and copy alone.
 

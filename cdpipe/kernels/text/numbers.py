@@ -51,7 +51,7 @@ def is_null_word(data: Bytes, start: Int, stop: Int) -> bool:
 
 @jit_borrowing
 def _scan_digits(data: Bytes, start: Int, stop: Int, mantissa: np.uint64) -> tuple[Int, np.uint64]:
-    """Append the digits from `start` to the mantissa, modulo 2**64: (place of the first non-digit, it)."""
+    """Append the digits from `start` to the mantissa, modulo 2**64: (index of the first non-digit, it)."""
     at = start
     while at < stop:
         digit = np.uint64(data[at]) - _U48
@@ -196,7 +196,7 @@ def parse_float(data: Memory, starts: Memory, stops: Memory) -> tuple[npt.NDArra
 
 @jit_borrowing
 def _scan_zeros(data: Bytes, start: Int, stop: Int) -> Int:
-    """Return the place of the first byte from `start` that is not `0`."""
+    """Return the index of the first byte from `start` that is not `0`."""
     at = start
     while at < stop and data[at] == 48:
         at += 1

@@ -26,7 +26,7 @@ def _fill_offsets(starts: Integers, stops: Integers, offsets: NDArray[np.int64])
 
 @jit_inlined
 def copy_cell(data: Bytes, start: Int, stop: Int, packed: NDArray[np.uint8], to: Int) -> Int:
-    """Copy a cell in whole vectors, the last one beyond its end, to be written over; return the place behind it."""
+    """Copy a cell in whole vectors, the last one beyond its end, to be written over; return the index behind it."""
     while start < stop and start + COPIED <= data.size and to + COPIED <= packed.size:
         length = min(stop - start, COPIED)
         copy_bytes(data, start, packed, to)

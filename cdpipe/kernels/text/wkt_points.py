@@ -40,7 +40,7 @@ _U0: Final = np.uint64(0)
 
 @jit_borrowing
 def _skip_word(data: Bytes, start: Int, stop: Int) -> Int:
-    """Return the place behind `point` and `(`, in any letter case and with any blanks between, -1 if not there."""
+    """Return the index behind `point` and `(`, in any letter case and with any blanks between, -1 if not there."""
     if stop - start < _WORD.size:
         return -1
     for i in range(_WORD.size):

@@ -28,7 +28,7 @@ def _rotate(word: np.uint64, bits: np.uint64) -> np.uint64:
 
 @jit
 def _load_half(data: Bytes, at: np.int64) -> np.uint64:
-    # unsigned places, as in load_word: LLVM makes one load of it
+    # unsigned indices, as in load_word: LLVM makes one load of it
     word = np.uint64(0)
     for j in range(4):
         word |= np.uint64(data[np.uint64(at) + np.uint64(j)]) << np.uint64(8 * j)

@@ -107,7 +107,7 @@ class History:
     cells
         Those of the commit reported, in its order.
     bounds
-        Shape (commits, cells): places in `BOUNDS`, `NOT_MEASURED` where a commit has nothing to class the cell by. A
+        Shape (commits, cells): indices in `BOUNDS`, `NOT_MEASURED` where a commit has nothing to class the cell by. A
         cell that is classed by shares today was classed by shares in all of them.
     seconds
         Shape (commits, cells), NaN where it was not timed.

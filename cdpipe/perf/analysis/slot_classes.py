@@ -151,7 +151,7 @@ def decide(
     Returns
     -------
     ndarray of int64, shape (n,)
-        Places in `CLASSES`.
+        Indices in `CLASSES`.
     """
     groups, contention = group_shares(shares), shares[:, _CONTENTION]
     every = np.arange(len(groups))

@@ -34,7 +34,7 @@ class Level:
     Attributes
     ----------
     start, stop
-        Its places in the series, `stop` not among them.
+        Its indices in the series, `stop` not among them.
     value, least
         Median and smallest value.
     deviation

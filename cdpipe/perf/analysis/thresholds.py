@@ -191,7 +191,7 @@ def classify_many(
     Returns
     -------
     ndarray of int64
-        Places in `BOUNDS`, of that shape.
+        Indices in `BOUNDS`, of that shape.
     """
     shape = next(iter(figures.values())).shape
     named = np.full(shape, BOUNDS.index(Bound.BALANCED))

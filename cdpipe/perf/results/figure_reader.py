@@ -32,9 +32,9 @@ _NOWHERE: Final[_Target] = (-1, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Where a benchmark's values belong: for each combination of parameters a place in the array, -1 for nowhere.
+    """Where a benchmark's values belong: for each combination of parameters an index in the array, -1 for nowhere.
 
-    What a value is to be multiplied by there stands beside the place.
+    What a value is to be multiplied by there stands beside the index.
     """
 
     version: str
@@ -88,7 +88,7 @@ class FigureReader:
     def _collect(
         self, columns: Sequence[str], rows: Mapping[str, Any]
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """Return the values of all rows, and the place of each; of files that look alike places are found once."""
+        """Return the values of all rows, and the index of each; of files that look alike indices are found once."""
         at_result, *others = (columns.index(name) if name in columns else None for name in _COLUMNS)
         results = [_to_list(_read_column(row, at_result)) for row in rows.values()]
         look = _describe_look(rows, others, list(map(len, results)))
@@ -146,7 +146,7 @@ class FigureReader:
 
 
 def _describe_look(rows: Mapping[str, Any], others: Sequence[int | None], lengths: list[int]) -> object:
-    """Return all that places depend on: names, versions, parameters and lengths; None where a row is out of shape."""
+    """Return all that indices depend on: names, versions, parameters and lengths; None where a row is out of shape."""
     at_version, at_params = others
     if at_version is None or at_params is None:
         return None

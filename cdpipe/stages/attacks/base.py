@@ -22,9 +22,9 @@ class Targets:
     Parameters
     ----------
     rows
-        Their places in the partition, shape (n,).
+        Their row indices in the partition, shape (n,).
     row_number, x, y
-        Columns of the partition: place in the whole input, and true position in degrees or metres east and north.
+        Columns of the partition: row number in the whole input, and true position in degrees or metres east and north.
     vehicles
         The vehicles of the partition.
     """
@@ -45,7 +45,7 @@ class Targets:
         return self._rows.size
 
     def row_number(self) -> NDArray[np.int64]:
-        """Return the place of each message in the whole input, shape (n,)."""
+        """Return the row number of each message in the whole input, shape (n,)."""
         return take(self._row_number, self._rows)
 
     def vehicle(self) -> NDArray[np.uint64]:
@@ -63,7 +63,7 @@ class Pool(NamedTuple):
     Attributes
     ----------
     row_number
-        Place in the whole input.
+        Row number in the whole input.
     key
         What it was drawn by, see `cdpipe.kernels.draws.bottom_k`.
     x, y
@@ -86,7 +86,7 @@ class Heard(NamedTuple):
     key
         A draw by row number, or by vehicle: then the first vehicles' messages are all here, the last one's in part.
     time_us, row_number, vehicle
-        When each was sent, its place in the whole input, and whose it is.
+        When each was sent, its row number in the whole input, and whose it is.
     x, y, speed, heading
         What it says; nan where it says nothing.
     """

@@ -71,7 +71,7 @@ def follow_others(
     Returns
     -------
     places
-        Places among what was heard, shape (n,).
+        Indices among what was heard, shape (n,).
     is_own
         Whether that is the own vehicle, shape (n,): nobody else was heard.
     """

@@ -1,4 +1,4 @@
-"""Override, constant: every attacker claims the same place."""
+"""Override, constant: every attacker claims the same position."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Override, random: every message of an attacker claims a random place around the centre."""
+"""Override, random: every message of an attacker claims a random position around the centre."""
 
 from typing import Literal
 

@@ -38,7 +38,7 @@ class Added(NamedTuple):
     Attributes
     ----------
     source
-        Place in the stream of the message that each is made of.
+        Index in the stream of the message that each is made of.
     copy
         Its number among those made of that message, from 1 on.
     delay_us
@@ -107,12 +107,12 @@ class Stream:
 
     @cached_property
     def row_number(self) -> Places:
-        """Place of each message in the whole input."""
+        """Row number of each message in the whole input."""
         return self.frame[ROW_NUMBER].to_numpy(np.int64)
 
     @cached_property
     def begin(self) -> Places:
-        """Place of the first message of each one's vehicle."""
+        """Index of the first message of each one's vehicle."""
         begins = np.ones(len(self), np.bool_)
         begins[1:] = self.vehicle[1:] != self.vehicle[:-1]
         places: Places = np.maximum.accumulate(np.where(begins, np.arange(len(self)), 0))
@@ -131,7 +131,7 @@ class Stream:
 
     @cached_property
     def onset(self) -> Places:
-        """Place of the first active message of each one's vehicle; meaningless before that."""
+        """Index of the first active message of each one's vehicle; meaningless before that."""
         places = np.where(self.active, np.arange(len(self)), len(self))
         starts = np.unique(self.begin)
         first = np.minimum.reduceat(places, starts) if starts.size else places
@@ -144,7 +144,7 @@ class Stream:
 
 
 def find_latest(begin: Places, time_us: Places, wanted_us: Places, *, stop: Places | None = None) -> Places:
-    """Return for each of n moments the place of the last message that is not later; the first one if all are.
+    """Return for each of n moments the index of the last message that is not later; the first one if all are.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def find_latest(begin: Places, time_us: Places, wanted_us: Places, *, stop: Plac
     wanted_us
         The moments, shape (n,).
     stop
-        Where the messages that each may find end, shape (n,); None: m = n, and each finds none behind its own place.
+        Where the messages that each may find end, shape (n,); None: m = n, and each finds none behind itself.
     """
     low, high = begin.copy(), (np.arange(begin.size) if stop is None else stop - 1).copy()
     while (low < high).any():
@@ -230,7 +230,7 @@ class SpeedRange(SequenceAttack):
 
 
 def take_heard(heard: Heard | None, places: Places, names: tuple[str, ...]) -> dict[str, Floats]:
-    """Return by column what heard messages say, at some places; nothing where none was heard."""
+    """Return by column what heard messages say, at some indices; nothing where none was heard."""
     if heard is None or not heard.key.size:
         return {}
     says = {X_POS: heard.x, Y_POS: heard.y, SPEED: heard.speed, HEADING: heard.heading}
@@ -238,7 +238,7 @@ def take_heard(heard: Heard | None, places: Places, names: tuple[str, ...]) -> d
 
 
 def hear_others(vehicle: NDArray[np.uint64], counters: NDArray[np.uint64], heard: Heard, *, seed: int) -> Places:
-    """Draw for each counter, shape (n,), the place of a heard message that is not its own vehicle's.
+    """Draw for each counter, shape (n,), the index of a heard message that is not its own vehicle's.
 
     Own messages are drawn again, and what is own after that gives -1: hardly anything, unless nobody else was heard.
     """

@@ -85,7 +85,7 @@ def label_values(codes: NDArray[np.int32], texts: pa.LargeStringArray) -> pd.Cat
     Parameters
     ----------
     codes
-        Shape (n,): place of each row's text, -1 for null.
+        Shape (n,): index of each row's text, -1 for null.
     texts
         The k texts, no two the same, none null.
     """

@@ -174,7 +174,7 @@ def keep(columns: Mapping[str, Any], kept: Kept) -> dict[str, Any]:
 
 
 def take_rows(frame: pd.DataFrame, places: NDArray[np.int64]) -> pd.DataFrame:
-    """Return the rows at some places, shape (k,), numbered from 0: a new frame whose columns have the same types."""
+    """Return the rows at some indices, shape (k,), numbered from 0: a new frame whose columns have the same types."""
     columns: dict[str, Any] = {}
     for name, array in zip(map(str, frame.columns), iterate_arrays(frame), strict=True):
         part = _take_apart(array)

@@ -187,7 +187,7 @@ def gather_csv(
     Returns
     -------
     Gathered
-        Rows keep their line's place as row number, so a blank or rejected line takes one too.
+        Rows keep their line's number as row number, so a blank or rejected line takes one too.
     """
     block = view_bytes(data)
     raw = convention.raw_columns(columns)

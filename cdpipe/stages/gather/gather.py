@@ -308,7 +308,7 @@ def gather_table(
     columns
         Columns to read, in the vocabulary's spelling.
     first_row, first_line
-        Row number of the first row, and its place in the file, from 1.
+        Row number of the first row, and its number in the file, from 1.
     required, convention
         As for `gather_json`.
 
@@ -353,7 +353,7 @@ def gather_typed(
     file, first_row, first_line, required, convention
         As for `gather_table`.
     show
-        (places of rows) -> those rows, as the file holds them; called if a row is rejected.
+        (indices of rows) -> those rows, as the file holds them; called if a row is rejected.
     """
     row_numbers = np.arange(first_row, first_row + rows, dtype=np.int64)
     frame, faults, dropped, notes = assemble(typed, row_numbers=row_numbers, required=required, convention=convention)

@@ -38,7 +38,7 @@ class Cell(NamedTuple):
     attack, variant, features
         Names, and the number of the attack's variant, from 1.
     seed, split, classifier
-        Its place on the other axes.
+        Its values on the other axes.
     config
         Its configuration, which `cdpipe run` takes.
     """

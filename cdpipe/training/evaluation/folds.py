@@ -24,7 +24,7 @@ class Vehicles(NamedTuple):
     Attributes
     ----------
     code
-        Place of each message's vehicle in the order of their hashes, shape (n,).
+        Index of each message's vehicle in the order of their hashes, shape (n,).
     attacks
         Whether a vehicle has a message of label 1, shape (vehicles,).
     hashes

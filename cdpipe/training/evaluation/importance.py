@@ -32,7 +32,7 @@ _PURPOSES: Final = 256
 
 
 def group_features(names: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
-    """Return the places of the features of each group, by the group's name; a feature of no group is one by itself."""
+    """Return the indices of the features of each group, by the group's name; a feature of no group is one by itself."""
     of = {name: group for group, members in _GROUPS.items() for name in members}
     groups: dict[str, tuple[int, ...]] = {}
     for place, name in enumerate(names):
@@ -43,7 +43,7 @@ def group_features(names: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
 
 
 def permute(rows: Matrix, places: tuple[int, ...], row_number: NDArray[np.int64], *, seed: int, group: int) -> Matrix:
-    """Return features in which those at some places are other messages', together.
+    """Return features in which those at some indices are other messages', together.
 
     Parameters
     ----------

@@ -117,7 +117,7 @@ def profile_alarms(code: NDArray[np.intp], label: NDArray[np.int8], alarm: NDArr
     Parameters
     ----------
     code
-        Place of each message's vehicle, shape (n,).
+        Index of each message's vehicle, shape (n,).
     label, alarm
         Of each message, 0 or 1, shape (n,).
     vehicles

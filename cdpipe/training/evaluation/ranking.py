@@ -143,7 +143,7 @@ def estimate_rankings(
     Parameters
     ----------
     folds
-        Score, label and place of the vehicle of the messages of each fold, of one repeat or more.
+        Score, label and index of the vehicle of the messages of each fold, of one repeat or more.
     vehicles
         How many there are.
     resampler
@@ -171,7 +171,7 @@ def profile_scores(
     Parameters
     ----------
     score, label, code
-        Of the messages of one fold, shape (n,); code is the place of a message's vehicle among all.
+        Of the messages of one fold, shape (n,); code is the index of a message's vehicle among all.
     vehicles
         How many there are.
     cells

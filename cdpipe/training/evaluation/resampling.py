@@ -30,7 +30,7 @@ class Profiles(NamedTuple):
         By vehicle and column, such as (no alarm, alarm) or a score's bin: messages of label 0 and of label 1, whole
         numbers as float64, shape (v, columns) each.
     vehicle
-        Places of these v vehicles among all, ascending; None: all of them.
+        Indices of these v vehicles among all, ascending; None: all of them.
     """
 
     negative: Floats

@@ -36,7 +36,7 @@ class CannotMeasureError(ValueError):
 
 
 class Cell(NamedTuple):
-    """One benchmark at one set of parameters: asv's description of the benchmark, and the place of the parameters."""
+    """One benchmark at one set of parameters: asv's description of the benchmark, and the index of the parameters."""
 
     benchmark: Mapping[str, Any]
     place: int

@@ -1,4 +1,4 @@
-"""Position, constant: from the onset on, an attacker claims to be at one place."""
+"""Position, constant: from the onset on, an attacker claims to be at one position."""
 
 from typing import Literal
 
