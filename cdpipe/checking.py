@@ -15,7 +15,8 @@ from cdpipe.engine.run.memory_projection import Projection
 from cdpipe.engine.run.observer import Announcer, RunObserver
 from cdpipe.engine.run.runner import Runner
 from cdpipe.engine.sessions.open import open_session
-from cdpipe.planning import fit_memory, plan_inputs, project, stage_params
+from cdpipe.limits import require_base
+from cdpipe.planning import fit_memory, own_limit_bytes, plan_inputs, project, stage_params
 from cdpipe.stages.gather.conventions import describe_conventions
 
 
@@ -75,6 +76,8 @@ def check(config: RunConfig | Mapping[str, Any] | str | Path, *, observer: RunOb
     ------
     SourceError
         If an input cannot be read.
+    MemoryLimitError
+        If not even the program fits into memory; whether the run fits is in `Check.projection`.
     ValueError
         If stages do not fit together.
 
@@ -87,7 +90,9 @@ def check(config: RunConfig | Mapping[str, Any] | str | Path, *, observer: RunOb
     True
     """
     announcer = Announcer(observer or RunObserver())
-    config = fit_memory(as_config(config), announcer.say)
+    config = as_config(config)
+    require_base(own_limit_bytes(config))
+    config = fit_memory(config, announcer.say)
     with ExitStack() as stack:
         inputs = Inputs(config.input.paths, cached=config.cache.enabled, content=config.input.identity == "content")
         folder = cache(lambda: stack.enter_context(own_folder(Path(gettempdir()), "cdpipe-check-")))

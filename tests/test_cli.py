@@ -470,6 +470,32 @@ def test_messages_are_run_without_a_configuration(call, configured, tmp_path):
     assert ledgers[0] == ledgers[1]
 
 
+def test_a_check_and_a_run_that_do_not_fit_into_memory_say_the_same_way_out(call, configured, tmp_path):
+    synthesize(tmp_path / "bsm.csv", rows=20_000)
+    tight = (
+        configured,
+        *(word for key in ("session.memory_limit_gb=0.46", "gather.block_mb=4") for word in ("--set", key)),
+    )
+    status, out, err = call("check", *tight)
+    assert status == 1
+    assert "to do: gather → clean; attack → features; publish" in out
+    said = err.splitlines()[-1]
+    way_out = (
+        "it would not fit: set gather.block_mb lower, or session.threads_per_worker, or raise session.memory_limit_gb"
+    )
+    assert re.fullmatch(rf"cdpipe: streaming: at most 0\.\d\d GB of 0\.46 GB; {way_out}", said)
+    status, _, err = call("run", *tight)
+    assert (status, err.splitlines()[-1]) == (1, said)
+    for way in ("gather.block_mb=0.3", "session.memory_limit_gb=4"):
+        assert call("check", *tight, "--set", way)[0] == 0
+
+
+def test_a_check_where_not_even_the_program_fits_says_so(call, configured):
+    status, _, err = call("check", configured, "--set", "session.memory_limit_gb=0.2")
+    assert status == 1
+    assert re.search(r"a run needs 0\.45 GB of memory before .* may use 0\.20 GB; raise that limit", err)
+
+
 def test_a_check_says_what_a_run_would_do_and_writes_no_results(call, configured, tmp_path):
     status, out, _ = call("check", configured)
     assert status == 0

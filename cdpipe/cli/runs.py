@@ -98,6 +98,8 @@ def _run(chosen: RunConfig, progress: Progress) -> None:
 def check_command(chosen: RunConfig, progress: Progress) -> None:
     r"""Say what a run of CONFIG would do, and the memory it would take; nothing is run or written.
 
+    The exit status is 1 if it would not fit.
+
     \b
     cdpipe check study.toml
     """

@@ -79,8 +79,9 @@ def follow(run: Callable[[RunObserver], T], progress: Progress, *, resumes: bool
 
 
 def show_check(config: RunConfig, progress: Progress) -> None:
-    """Print what a run would do."""
+    """Print what a run would do; raise `MemoryLimitError` then, if that would not fit into memory."""
     from cdpipe.checking import check  # noqa: PLC0415 - as above
+    from cdpipe.engine.run.memory_projection import require_fit  # noqa: PLC0415 - as above
 
     found = follow(lambda observer: check(config, observer=observer), progress)
     console = open_console()
@@ -104,9 +105,8 @@ def show_check(config: RunConfig, progress: Progress) -> None:
     if found.classifiers:
         print_line(console, f"to train: {', '.join(found.classifiers)}; its memory is known when rows are counted")
     print_line(console, f"projected memory, {found.projection}")
-    if not found.projection.fits:
-        print_line(console, f"it would not fit: {found.projection.way_out}")
     print_line(console, f"results would go to {found.directory}")
+    require_fit(found.projection)
 
 
 @contextmanager
