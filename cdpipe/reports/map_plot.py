@@ -82,7 +82,7 @@ def outline_places(clean: CleanParams) -> list[NDArray[np.float64]]:
 
 
 def plot_map(counted: PositionMap, places: Sequence[NDArray[np.float64]], path: Path, *, is_local: bool) -> None:
-    """Draw a map: true claims in grey, false ones over them in red, darker where there are more, and places as circles.
+    """Draw two maps side by side, of true claims and of false ones, darker where there are more, with the places.
 
     Parameters
     ----------
@@ -98,21 +98,24 @@ def plot_map(counted: PositionMap, places: Sequence[NDArray[np.float64]], path: 
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - 0.3 s that only plots need
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    figure = Figure(figsize=(6.4, 6.0), dpi=150)
+    figure = Figure(figsize=(10.4, 5.2), dpi=150)
     FigureCanvasAgg(figure)
-    axes = figure.add_axes((0.14, 0.1, 0.82, 0.82))
     extent = (counted.west, counted.east, counted.south, counted.north)
-    for counts, colours in ((counted.true, "Greys"), (counted.false, "Reds")):
-        shown = np.ma.masked_equal(np.log1p(counts), 0)
-        axes.imshow(shown, cmap=colours, origin="lower", extent=extent, vmin=-np.log1p(counts.max()) / 2 - 1e-9)
-    for number, outline in enumerate(places, 1):
-        axes.plot(*outline.T, color="tab:blue", linewidth=1)
-        axes.annotate(f"place {number}", outline[0], color="tab:blue")
-    middle = (counted.south + counted.north) / 2
-    axes.set_aspect("equal" if is_local else 1 / max(np.cos(np.radians(middle)), 0.01))
+    squeezed = 1.0 if is_local else max(np.cos(np.radians((counted.south + counted.north) / 2)), 0.01)
     unit = ("metres east", "metres north") if is_local else ("longitude, degrees", "latitude, degrees")
-    axes.set(xlabel=unit[0], ylabel=unit[1], title="positions: true (grey) and false (red) claims")
-    axes.set(xlim=extent[:2], ylim=extent[2:])
+    for side, (title, counts) in enumerate((("true", counted.true), ("false", counted.false))):
+        axes = figure.add_axes((0.08 + 0.48 * side, 0.12, 0.42, 0.78))
+        shown = np.ma.masked_equal(np.log1p(counts), 0)
+        axes.imshow(shown, cmap="Reds" if side else "Greys", origin="lower", extent=extent, vmin=-1)
+        for number, outline in enumerate(places, 1):
+            axes.plot(*outline.T, color="tab:blue", linewidth=1)
+            axes.annotate(f"place {number}", outline[0], color="tab:blue", annotation_clip=True)
+        axes.set_aspect(1 / squeezed)
+        axes.set(
+            xlim=extent[:2], ylim=extent[2:], xlabel=unit[0], title=f"{counts.sum():,} {title} claims of positions"
+        )
+        if not side:
+            axes.set_ylabel(unit[1])
     with naming(path), path.open("wb") as stream:
         figure.savefig(stream, format="png")
         stream.flush()
