@@ -14,7 +14,7 @@ from cdpipe.config.model import OutputParams, RunConfig, as_config
 from cdpipe.engine.cache.store import CacheParams, Store
 from cdpipe.engine.files.parts import read_part, read_types
 from cdpipe.engine.files.rejects import REJECTS
-from cdpipe.engine.graph.partition import Raw
+from cdpipe.engine.graph.steps import Raw
 from cdpipe.engine.outputs.destinations import OutputResults, open_folder
 from cdpipe.engine.outputs.output_folder import DATASET, REPORT, picture_name
 from cdpipe.engine.run.allocators import be_frugal

@@ -9,7 +9,7 @@ from cdpipe.config.model import RunConfig
 from cdpipe.engine.api.reading import plan_sources
 from cdpipe.engine.api.stages import rehearse
 from cdpipe.engine.files.partitions import require_partitions
-from cdpipe.engine.graph.partition import Raw
+from cdpipe.engine.graph.steps import Raw
 from cdpipe.engine.run.inputs import require_unlabelled
 from cdpipe.engine.run.memory_projection import Fit, Projection, fit_streaming, project_streaming
 from cdpipe.engine.run.observer import Announcer, StepBegan

@@ -16,7 +16,8 @@ from uuid import uuid4
 from cdpipe.config.model import RunConfig
 from cdpipe.engine.files.own_folders import own_folder
 from cdpipe.engine.files.seals import digest_file, find_own, seal
-from cdpipe.engine.graph.partition import Outcome, sum_outcomes
+from cdpipe.engine.graph.partition import sum_outcomes
+from cdpipe.engine.graph.steps import Outcome
 from cdpipe.engine.outputs.output_folder import OutputError, explain_foreign
 from cdpipe.engine.run.meters import Meter, PartsMeter, join_figures
 from cdpipe.engine.run.observer import Event, PartitionDone, PartitionsBegan, RunObserver

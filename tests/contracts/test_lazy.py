@@ -14,7 +14,8 @@ from cdpipe.engine.api.stages import apply_stage
 from cdpipe.engine.files import sources
 from cdpipe.engine.files.sources import cut, find_sources
 from cdpipe.engine.graph.global_step import lay_facts
-from cdpipe.engine.graph.partition import Apply, Keep, Look, Stored, lay_chain, split_outcomes
+from cdpipe.engine.graph.partition import lay_chain, split_outcomes
+from cdpipe.engine.graph.steps import Apply, Keep, Look, Stored
 from cdpipe.stages.attacks import ATTACKS
 from cdpipe.stages.gather.gather import GatherParams
 from cdpipe.synthetic.generator import SynthParams, synthesize

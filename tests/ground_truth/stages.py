@@ -12,7 +12,8 @@ import numpy as np
 import cdpipe
 from cdpipe.columns import ROW_NUMBER
 from cdpipe.engine.graph.global_step import lay_facts
-from cdpipe.engine.graph.partition import Apply, Look, Stored, lay_chain, split_outcomes
+from cdpipe.engine.graph.partition import lay_chain, split_outcomes
+from cdpipe.engine.graph.steps import Apply, Look, Stored
 from cdpipe.engine.sessions.base import Session
 from cdpipe.stages import BY_NAME
 

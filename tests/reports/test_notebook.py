@@ -6,7 +6,7 @@ import pytest
 
 from cdpipe import run
 from cdpipe.config.model import as_config, parse_config
-from cdpipe.engine.graph.partition import Outcome
+from cdpipe.engine.graph.steps import Outcome
 from cdpipe.engine.run.notebook import NotebookProgress, notebook_observer
 from cdpipe.engine.run.observer import PartBegan, PartEnded, PartitionDone, PartitionsBegan, Said, StepBegan
 from cdpipe.synthetic.generator import SynthParams, synthesize

@@ -4,7 +4,7 @@ import logging
 import pytest
 from rich.console import Console
 
-from cdpipe.engine.graph.partition import Outcome
+from cdpipe.engine.graph.steps import Outcome
 from cdpipe.engine.run.observer import (
     Announcer,
     PartBegan,

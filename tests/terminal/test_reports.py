@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from cdpipe.engine.graph.partition import Outcome
+from cdpipe.engine.graph.steps import Outcome
 from cdpipe.engine.run.observer import PartitionDone, PartitionsBegan, Said
 from cdpipe.reports.run_report import RunReport
 from cdpipe.stages.gather.conventions import USUAL

@@ -26,8 +26,9 @@ from cdpipe.engine.files.sources import (
     find_sources,
     weigh_columns,
 )
-from cdpipe.engine.graph.partition import Keep, Raw, lay_chain, read_raw, sum_outcomes
+from cdpipe.engine.graph.partition import lay_chain, read_raw, sum_outcomes
 from cdpipe.engine.graph.row_numbers import Start, add_starts
+from cdpipe.engine.graph.steps import Keep, Raw
 from cdpipe.engine.sessions.base import Session
 from cdpipe.engine.sessions.open import open_session
 from cdpipe.engine.sessions.params import SessionParams

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cdpipe.columns import TIME, VEHICLE
 from cdpipe.engine.buckets.chunks import Chunk, read_chunk
 from cdpipe.engine.graph.layers import Layer
-from cdpipe.engine.graph.partition import Bucket
+from cdpipe.engine.graph.steps import Bucket
 from cdpipe.stages.order import SECOND_US, Key
 
 _SAMPLED: Final = 1024

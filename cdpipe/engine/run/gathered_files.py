@@ -18,7 +18,7 @@ from cdpipe.engine.cache.manifest import OutdatedError, Part
 from cdpipe.engine.files.digests import DamageError, read_kept, reading, require_kept
 from cdpipe.engine.files.rejects import REJECTS, piece_path
 from cdpipe.engine.files.sources import Block, SourceFile
-from cdpipe.engine.graph.partition import Outcome, Raw, Stored, part_name
+from cdpipe.engine.graph.steps import Outcome, Raw, Stored, part_name
 from cdpipe.oserrors import naming
 from cdpipe.stages.gather.gather import NAME as GATHER
 from cdpipe.stages.ledger import Ledger

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from cdpipe.engine.graph.partition import Outcome
+    from cdpipe.engine.graph.steps import Outcome
     from cdpipe.engine.run.meters import Meter
     from cdpipe.engine.sessions.base import Session
 

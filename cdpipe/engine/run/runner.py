@@ -16,22 +16,9 @@ from cdpipe.engine.files.rejects import REJECTS, join_rejects, share_rejects
 from cdpipe.engine.graph.bucket_plan import cut_group, group_buckets, lay_bounds
 from cdpipe.engine.graph.global_step import lay_facts
 from cdpipe.engine.graph.part_bounds import find_dropped
-from cdpipe.engine.graph.partition import (
-    Apply,
-    Bucket,
-    Keep,
-    Look,
-    Outcome,
-    Raw,
-    Scatter,
-    Source,
-    Step,
-    Stored,
-    lay_chain,
-    split_outcomes,
-    sum_outcomes,
-)
+from cdpipe.engine.graph.partition import lay_chain, split_outcomes, sum_outcomes
 from cdpipe.engine.graph.passing_parts import SUFFIX as PASSING
+from cdpipe.engine.graph.steps import Apply, Bucket, Keep, Look, Outcome, Raw, Scatter, Source, Step, Stored
 from cdpipe.engine.run.gathered_files import account_files, load_entry, take_files, write_files
 from cdpipe.engine.run.observer import Announcer, PartitionDone, PartitionsBegan, RunObserver
 from cdpipe.engine.sessions.base import Session

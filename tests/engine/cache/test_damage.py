@@ -18,7 +18,8 @@ from cdpipe.engine.files.digests import DamageError
 from cdpipe.engine.files.parts import read_notes, read_part, read_types, write_part
 from cdpipe.engine.files.rejects import REJECTS
 from cdpipe.engine.graph import partition as graph
-from cdpipe.engine.graph.partition import Keep, Stored, lay_chain
+from cdpipe.engine.graph.partition import lay_chain
+from cdpipe.engine.graph.steps import Keep, Stored
 from cdpipe.engine.run.runner import Runner
 from cdpipe.stages.attacks.swap_rand import SwapRand
 from cdpipe.stages.clean import CleanParams

@@ -13,18 +13,8 @@ from cdpipe.engine.files.parts import read_part, write_part
 from cdpipe.engine.files.rejects import join_rejects
 from cdpipe.engine.files.sources import cut, find_sources
 from cdpipe.engine.graph.global_step import lay_facts
-from cdpipe.engine.graph.partition import (
-    Apply,
-    Keep,
-    Look,
-    Outcome,
-    Raw,
-    Stored,
-    lay_chain,
-    part_name,
-    split_outcomes,
-    sum_outcomes,
-)
+from cdpipe.engine.graph.partition import lay_chain, split_outcomes, sum_outcomes
+from cdpipe.engine.graph.steps import Apply, Keep, Look, Outcome, Raw, Stored, part_name
 from cdpipe.stages import BY_NAME
 from cdpipe.stages.attacks.swap_rand import SwapRand
 from cdpipe.stages.clean import CleanParams
