@@ -80,16 +80,7 @@ def find_members(path: str) -> list[str]:
         protocol, _, pattern = head.partition("://")
     else:
         archive, pattern = path if "://" in path else f"file://{Path(path).absolute()}", ""
-    import fsspec  # noqa: PLC0415 - only archives and URLs need it, and it loads asyncio
-
-    try:
-        store, _ = fsspec.core.url_to_fs(f"{protocol}://::{archive}")
-        names = sorted(store.glob(pattern) if pattern else filter(_is_visible, store.find("")))
-    except FileNotFoundError:
-        raise PackedError("there is no such archive; check input.paths") from None
-    except Exception as error:  # noqa: BLE001 - of an archive behind a URL, what that file system raises
-        said = give_reason(error)
-        raise PackedError(f"cannot be read as an archive ({said}); unpack it and name the file") from None
+    names = _list_archive(protocol, archive, pattern)
     if not names:
         raise PackedError(f"the archive holds no file {pattern}".rstrip() + "; check input.paths")
     if not pattern and len(names) > 1:
@@ -99,6 +90,26 @@ def find_members(path: str) -> list[str]:
         if "::" in f"{name}:":
             raise PackedError(f"holds a file whose name no URL can have ({name!r}); unpack it and name the file")
     return [f"{protocol}://{name}::{archive}" for name in names]
+
+
+def _list_archive(protocol: str, archive: str, pattern: str) -> list[str]:
+    """Return the names in an archive that fit a pattern, or all visible ones, sorted.
+
+    Raises
+    ------
+    PackedError
+        If the archive cannot be read.
+    """
+    import fsspec  # noqa: PLC0415 - only archives and URLs need it, and it loads asyncio
+
+    try:
+        store, _ = fsspec.core.url_to_fs(f"{protocol}://::{archive}")
+        return sorted(store.glob(pattern) if pattern else filter(_is_visible, store.find("")))
+    except FileNotFoundError:
+        raise PackedError("there is no such archive; check input.paths") from None
+    except Exception as error:  # noqa: BLE001 - of an archive behind a URL, what that file system raises
+        said = give_reason(error)
+        raise PackedError(f"cannot be read as an archive ({said}); unpack it and name the file") from None
 
 
 @cache

@@ -136,12 +136,7 @@ def _reasons(home: int, seen: Iterable[Seen], homes: Mapping[int, Home]) -> list
     helping = running.count("helper")
     if homes[home].moves_data:
         helping += running.count("scheduling")
-    # A task that waits for a lock waits for the one that has it, whatever idle threads there are.
-    holding = any(each.duty == "task" and each.state not in _MAY_WAIT for each in mine)
-    known = _CAUSES if holding else _CAUSES | _OUTSIDE
-    causes = [each for each in mine if each.duty == "helper" and each.state != ON_CORE]
-    causes = [each for each in causes if each.leads or each.state in known]
-    causes.sort(key=lambda cause: cause.state in _LAST_CAUSES)
+    causes = _list_causes(mine)
     # A thread that hands out tasks and holds the GIL meanwhile keeps tasks waiting: that is its work's price.
     gil = SCHEDULING if set(running) == {"scheduling"} else GIL
     reasons = []
@@ -161,6 +156,17 @@ def _reasons(home: int, seen: Iterable[Seen], homes: Mapping[int, Home]) -> list
     return reasons + [gil for cause in causes if cause.state == GIL]
 
 
+def _list_causes(mine: Iterable[Seen]) -> list[Seen]:
+    """Return the helpers of a process that its tasks may be waiting for, the least likely last."""
+    known = list(mine)
+    # A task that waits for a lock waits for the one that has it, whatever idle threads there are.
+    holding = any(each.duty == "task" and each.state not in _MAY_WAIT for each in known)
+    states = _CAUSES if holding else _CAUSES | _OUTSIDE
+    idle = (each for each in known if each.duty == "helper" and each.state != ON_CORE)
+    causes = (each for each in idle if each.leads or each.state in states)
+    return sorted(causes, key=lambda cause: cause.state in _LAST_CAUSES)
+
+
 def _may_wait_for(task: Seen, helper: Seen) -> bool:
     """Tell whether a task that waits can wait for a helper that does so too.
 
@@ -172,6 +178,12 @@ def _may_wait_for(task: Seen, helper: Seen) -> bool:
     return not idles or task.state == CHILD or helper.ran_s + _STARTING_S >= task.ran_s
 
 
+def _is_starved(mine: Sequence[Seen]) -> bool:
+    """Return True if who would start a process's next task waits for the GIL while its other threads run."""
+    waits = any(each.duty == "scheduling" and each.state == GIL for each in mine)
+    return waits and any(each.duty != "scheduling" and each.state == ON_CORE for each in mine)
+
+
 def _empty_slots(seen: Sequence[Seen], homes: Mapping[int, Home], empty: float) -> Iterable[tuple[str, float]]:
     """Say why slots without a task have none."""
     in_task = [each.home for each in seen if each.duty == "task"]
@@ -180,9 +192,7 @@ def _empty_slots(seen: Sequence[Seen], homes: Mapping[int, Home], empty: float) 
     starved = False
     for pid, home in homes.items():
         mine = [each for each in seen if each.home == pid]
-        starved |= any(each.duty == "scheduling" and each.state == GIL for each in mine) and any(
-            each.duty != "scheduling" and each.state == ON_CORE for each in mine
-        )
+        starved |= _is_starved(mine)
         idle = max(0, home.threads - in_task.count(pid))
         loop_on_disk = any(each.duty == "scheduling" and each.state == DISK for each in mine)
         if home.moves_data and loop_on_disk:  # reads or writes spilled results, and can start no task meanwhile

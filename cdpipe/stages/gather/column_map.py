@@ -212,28 +212,40 @@ def name_columns(
 
 
 def _read_entry(role: str, given: object) -> dict[str, Any]:
+    """Return what is said of one column, in the form of `read_map`; ValueError names what cannot be."""
     target = find_target(role)
     table = given if isinstance(given, Mapping) else {"column": given}
     if unknown := next((key for key in table if key not in _KEYS), None):
         raise ValueError(f"{role}: unknown key {unknown!r}; it takes column, unit and, of a label, honest")
-    named, unit, honest = table.get("column"), table.get("unit", ""), table.get("honest", ())
+    unit, honest = table.get("unit", ""), table.get("honest", ())
+    names = _read_names(role, target, table.get("column"))
+    _check_unit(role, target, unit, names)
+    if not isinstance(honest, list | tuple) or not all(isinstance(word, str) for word in honest):
+        raise ValueError(f'{role}: honest = {honest!r}: must be a list of the values that say so, such as ["0"]')
+    if honest and target not in _LABELS:
+        raise ValueError(f"{role}: honest is for the labels attacker and false; leave it out")
+    return {"column": names, **({"unit": unit} if unit else {}), **({"honest": list(honest)} if honest else {})}
+
+
+def _read_names(role: str, target: str, named: object) -> list[str]:
+    """Return the file's columns that a role is read from: one, or of a vector several."""
     names = [named] if isinstance(named, str) else list(named) if isinstance(named, list | tuple) else []
     if not names or not all(isinstance(name, str) and name.strip() for name in names):
         raise ValueError(f'{role} = {named!r}: must be a column of the file, in quotes, or a list such as ["vx", "vy"]')
     if len(names) > 1 and (target not in VECTORS or len(names) > _MOST):
         takes = f"takes at most {_MOST} columns" if target in VECTORS else "is one column; speed and heading take two"
         raise ValueError(f"{role} = {names}: {takes}")
+    return names
+
+
+def _check_unit(role: str, target: str, unit: object, names: Sequence[str]) -> None:
+    """Raise ValueError if a column cannot have a unit."""
     units = UNITS.get(target, {})
     if unit and unit not in units:
         choices = f"use {', '.join(units)}" if units else "leave the unit out: this column has none"
         raise ValueError(f"{role}: unit = {unit!r}: {choices}")
     if len(names) > 1 and (target == HEADING and unit):
         raise ValueError(f"{role}: unit = {unit!r}: a vector's way has no unit; leave it out")
-    if not isinstance(honest, list | tuple) or not all(isinstance(word, str) for word in honest):
-        raise ValueError(f'{role}: honest = {honest!r}: must be a list of the values that say so, such as ["0"]')
-    if honest and target not in _LABELS:
-        raise ValueError(f"{role}: honest is for the labels attacker and false; leave it out")
-    return {"column": names, **({"unit": unit} if unit else {}), **({"honest": list(honest)} if honest else {})}
 
 
 VEREMI_TABLE: Final = (
