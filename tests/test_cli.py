@@ -120,7 +120,7 @@ def test_rows_are_written_in_many_ways(call, tmp_path, rows, made):
 def test_what_is_no_count_of_rows_is_refused_with_examples(call, tmp_path, rows):
     status, _, err = call("synth", "--rows", rows, "--out", "m.csv")
     assert status == 2
-    assert f"{rows!r} is no count of rows; write e.g. 250000" in " ".join(err.split())
+    assert f"{rows!r} is no count of rows; write 250k or 1M" in " ".join(err.split())
     assert not (tmp_path / "m.csv").exists()
 
 
@@ -184,7 +184,7 @@ def test_options_go_before_the_file(call, configured, tmp_path):
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (["run"], 2, "name a configuration or messages, or print one with `cdpipe run --example`"),
+        (["run"], 2, "name a configuration or messages, or print one: cdpipe run --example"),
         (["run", "missing.toml"], 1, "cdpipe: missing.toml: cannot be read"),
         (["run", "empty"], 1, "cdpipe: empty: the suffix '' tells no format"),
         (["run", "c.toml", "--scheduler", "cloud"], 1, "scheduler = 'cloud'"),

@@ -37,7 +37,7 @@ class Rows(click.ParamType[int]):
         except ValueError:
             rows = -1.0
         if not (rows >= 1 and rows.is_integer()):
-            self.fail(f"{value!r} is no count of rows; write e.g. 250000, 2.5e5, 250k or 1M", param, ctx)
+            self.fail(f"{value!r} is no count of rows; write 250k or 1M", param, ctx)
         return int(rows)
 
 
@@ -113,7 +113,7 @@ def follow_run(function: Callable[..., None]) -> Callable[..., None]:
         **more: Any,  # noqa: ANN401
     ) -> None:
         if not config:
-            raise click.UsageError("name a configuration or messages, or print one with `cdpipe run --example`")
+            raise click.UsageError("name a configuration or messages, or print one: cdpipe run --example")
         with explaining():
             from cdpipe.engine.run.observer import StepBegan
             from cdpipe.limits import require_base

@@ -72,7 +72,7 @@ def explain(problem: Any, given: dict[str, Any], whole: type[BaseModel]) -> str:
         tag = problem["ctx"]["tag"]
         return f"{table}: kind = {_show(tag)}: {word_choice(str(tag), _BY_KIND)}"
     if problem["type"] == "tuple_type":
-        remedy = f"; write [{json.dumps(problem['input'])}]" if isinstance(problem["input"], str) else ""
+        remedy = f"; write {_show_list(problem['input'])}" if isinstance(problem["input"], str) else ""
         return f"{table}: {key} = {_show(problem['input'])}: must be a list{remedy}"
     shown = "" if isinstance(problem["input"], dict | BaseModel) else f" = {_show(problem['input'])}"
     message = _word(problem)
@@ -106,6 +106,14 @@ def _suggest(key: str, model: type[BaseModel], tables: list[str], given: dict[st
         return f"; {', '.join(others)} {has} it, while {_kind_of(given)} takes {', '.join(keys)}"
     near = suggest(key, keys)
     return f"; it takes {', '.join(keys)}" if near is None else f"; did you mean {near!r}?"
+
+
+def _show_list(given: str) -> str:
+    """Return the list that was meant by a text; a shell takes the quotes of `["a"]`, unless they are quoted."""
+    if not (given.startswith("[") and given.endswith("]")):
+        return json.dumps([given])
+    meant = json.dumps([each.strip() for each in given[1:-1].split(",") if each.strip()])
+    return f"{meant}, on a command line in single quotes"
 
 
 def _word(problem: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails

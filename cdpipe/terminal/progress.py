@@ -25,7 +25,7 @@ from cdpipe.engine.run.observer import (
     word_event,
 )
 from cdpipe.plain import show_plain
-from cdpipe.terminal.tables import open_console
+from cdpipe.terminal.tables import open_console, print_line
 
 _SLOWEST_S: Final = 3600.0
 """Longer than that, minutes are told."""
@@ -169,8 +169,8 @@ class TerminalProgress(Progress):
                 self._end(part)
 
     def say(self, sentence: str) -> None:
-        """Print a sentence that nothing breaks or colours."""
-        self._console.print(Text(show_plain(sentence)), soft_wrap=True)
+        """Print a sentence that nothing colours."""
+        print_line(self._console, sentence)
 
     def _show_step(self, name: str) -> None:
         """Show what has no partitions, instead of the step before."""

@@ -5,15 +5,19 @@ import select
 import sys
 import tempfile
 import traceback
+from contextlib import suppress
 from typing import Final
 
 from cdpipe.interrupts import STATUS
 from cdpipe.oserrors import explain_os_error
-from cdpipe.plain import show_plain
+from cdpipe.plain import break_lines, show_plain
 
 MENDABLE: Final = 1
 FAULT: Final = 70
 """Exit status of an error that nobody foresaw, `EX_SOFTWARE` of sysexits.h."""
+
+_COLUMNS: Final = 80
+"""Of a terminal that does not say how wide it is."""
 
 _ANEW: Final = "the same command starts anew"
 _STREAMS: Final = ("stdin", "stdout", "stderr")
@@ -121,6 +125,10 @@ def _keep_trace(error: Exception) -> str:
 
 
 def _print(text: str) -> None:
+    """Print to standard error; on a terminal lines break between words."""
+    with suppress(OSError, ValueError):  # no file behind the stream
+        if sys.stderr.isatty():
+            text = break_lines(text, os.get_terminal_size(sys.stderr.fileno()).columns or _COLUMNS)
     try:
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - who reads it is a person
     except OSError:  # nobody can be told

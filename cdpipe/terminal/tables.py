@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cdpipe.plain import show_plain
+from cdpipe.plain import break_lines, show_plain
 
 _GAP: Final = 2
 """Signs between two columns."""
@@ -55,8 +55,13 @@ def open_console(*, stderr: bool = False) -> Console:
 
 
 def print_line(console: Console, text: str) -> None:
-    """Print a line that nothing breaks or colours; names in it cannot write to the terminal."""
-    console.print(Text(show_plain(text)), soft_wrap=True)
+    """Print a sentence: a line of a file, and on a terminal lines that break between words.
+
+    Nothing colours it, and names in it cannot write to the terminal. What is longer than a line alone stays whole, so
+    that a path can be copied.
+    """
+    plain = show_plain(text)
+    console.print(Text(break_lines(plain, console.width) if console.is_terminal else plain), soft_wrap=True)
 
 
 def print_table(console: Console, title: str, columns: Sequence[Column]) -> None:

@@ -81,6 +81,11 @@ def test_an_unknown_key_is_named_with_its_table_and_the_nearest_key(tables, mess
         ({"clean": {"columns": [5]}}, "[clean]: columns = 5: must be text, in quotes"),
         ({"clean": {"filters": {"within": {"latitude": 1}}}}, "[clean.filters.within]: 'radius_m' is missing"),
         ({"features": {"columns": "minimal"}}, "[features]: columns = 'minimal': did you mean 'minimal_xy_elev'?"),
+        (
+            {"train": {"classifiers": "[DecisionTree,KNeighbors]"}},
+            "[train]: classifiers = '[DecisionTree,KNeighbors]': must be a list; write "
+            '["DecisionTree", "KNeighbors"], on a command line in single quotes',
+        ),
         ({"features": {"columns": 5}}, "[features]: columns = 5: must be a list"),
         ({"features": {"columns": ["isAttacker"]}}, "[features]: columns = ['isAttacker']: isAttacker is the label"),
         ({"features": {"columns": ["vehicle"]}}, "[features]: columns = ['vehicle']: vehicle is a key"),

@@ -1,8 +1,11 @@
 import errno
+import fcntl
 import io
 import os
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -154,3 +157,15 @@ def test_a_user_without_a_home_is_told_what_to_set(tmp_path, monkeypatch):
     result = CliRunner().invoke(main, ["cache", "info", "--directory", "~nobody-of-that-name/x"])
     assert result.exit_code == 1
     assert "no home folder is known for ~nobody-of-that-name" in result.stderr
+
+
+def test_an_error_breaks_between_words_on_a_terminal(monkeypatch):
+    reader, writer = os.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    with os.fdopen(writer, "w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        tell_error(ValueError("no message was read: the input has columns but no record"))
+        monkeypatch.undo()
+        said = os.read(reader, 1000).decode()
+    os.close(reader)
+    assert said.splitlines() == ["cdpipe: no message was read: the input", "has columns but no record"]

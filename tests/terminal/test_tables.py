@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cdpipe.terminal.tables import Column, print_table
+from cdpipe.terminal.tables import Column, print_line, print_table
 
 METRICS = ("accuracy", "precision", "recall", "f1", "specificity", "balanced", "mcc", "fit s", "predict s")
 
@@ -56,3 +56,18 @@ def test_a_last_column_of_long_text_is_folded():
     )
     assert max(map(len, text.splitlines())) <= 60
     assert " ".join(text.split()).replace("clean ", "").endswith(why)
+
+
+PATH = "/a/folder/that-is/longer_than/the/terminal.csv"
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_sentence_breaks_between_words_on_a_terminal_alone(is_terminal):
+    stream = io.StringIO()
+    sentence = f"every test message is of one class, see {PATH} for the rest of it"
+    print_line(Console(file=stream, width=30, force_terminal=is_terminal, color_system=None), sentence)
+    lines = stream.getvalue().splitlines()
+    assert " ".join(lines) == sentence
+    assert (len(lines) > 1) is is_terminal
+    assert not is_terminal or max(len(line) for line in lines if line != PATH) <= 30
+    assert any(PATH in line for line in lines)
