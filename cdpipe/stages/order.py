@@ -11,7 +11,7 @@ from cdpipe.kernels.buffers.selection import look_up
 from cdpipe.kernels.sequences.sorting import order_rows
 from cdpipe.kernels.text.calendar import mark_whole_seconds, refine_seconds
 from cdpipe.stages.frames.assembly import make_frame
-from cdpipe.stages.frames.interop import null_mask, number_plainly, require_columns, take_rows, view_vehicles
+from cdpipe.stages.frames.interop import null_mask, number_plainly, reorder_rows, require_columns, view_vehicles
 from cdpipe.stages.ledger import Ledger
 
 NAME: Final = "order"
@@ -132,7 +132,7 @@ def apply(frame: pd.DataFrame) -> tuple[pd.DataFrame, Ledger]:
         copy=made[COPY].to_numpy(np.int64) if COPY in made.columns else None,
         coarse=made[COARSE].to_numpy(np.int8),
     )
-    return take_rows(made, places), Ledger(NAME, rows_in, len(made), dropped, notes)
+    return reorder_rows(made, places), Ledger(NAME, rows_in, len(made), dropped, notes)
 
 
 def _add_keys(frame: pd.DataFrame, notes: dict[str, int]) -> pd.DataFrame:

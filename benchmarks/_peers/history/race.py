@@ -109,13 +109,14 @@ def make_columns(rows: int) -> dict[str, NDArray[Any]]:
 
 def tell_ours(columns: Columns) -> Any:
     """Return history, shape (18, n), by the kernels of cdpipe."""
-    from cdpipe.kernels.buffers.selection import take
+    from cdpipe.kernels.buffers.selection import find_targets, reorder
     from cdpipe.kernels.sequences.history import Track, tell_history
     from cdpipe.kernels.sequences.sorting import order_rows
 
     vehicle = columns["vehicle"]
     sizes = np.bincount(vehicle)
     places = order_rows(vehicle, vehicles=sizes.size, time_us=columns["time_us"], row_number=columns["row"])
-    track = (take(columns[name], places) for name in ("time_us", "x", "y", "speed", "heading"))
+    targets = find_targets(places)
+    track = (reorder(columns[name], targets) for name in ("time_us", "x", "y", "speed", "heading"))
     bounds = np.concatenate(([0], np.cumsum(sizes)))
     return tell_history(Track(bounds, *track), window=WINDOW, gap_s=GAP_S, is_geographic=True)

