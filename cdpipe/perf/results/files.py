@@ -144,22 +144,30 @@ def _measure(
     if len(listed) != len(combinations):
         yield from (Measurement(benchmark, combination, State.UNREADABLE) for combination in combinations)
         return
-    lows, highs, samples, counts = (
-        values.get(key) for key in ("stats_ci_99_a", "stats_ci_99_b", "samples", "stats_repeat")
-    )
-    started_ms = _number_at([values.get("started_at")], 0) or 0.0
-    for place, (combination, value) in enumerate(zip(combinations, listed, strict=True)):
+    for index, (combination, value) in enumerate(zip(combinations, listed, strict=True)):
         state = _state(value)
         if state is not State.MEASURED:
             yield Measurement(benchmark, combination, state)
             continue
-        low, high = _number_at(lows, place), _number_at(highs, place)
-        interval = None if low is None or high is None else (low, high)
-        taken, count = _samples_at(samples, place), _number_at(counts, place)
-        others = notes.find_others(
-            benchmark.name, combination, samples=None if count is None else round(count), started_ms=started_ms
+        low, high = (_number_at(values.get(name), index) for name in ("stats_ci_99_a", "stats_ci_99_b"))
+        yield Measurement(
+            benchmark,
+            combination,
+            state,
+            value=float(value),
+            interval=None if low is None or high is None else (low, high),
+            samples=_samples_at(values.get("samples"), index),
+            others=_find_others(benchmark.name, combination, values, index, notes),
         )
-        yield Measurement(benchmark, combination, state, float(value), interval, taken, others)
+
+
+def _find_others(
+    name: str, params: tuple[str, ...], values: Mapping[str, Any], index: int, notes: ContentionNotes
+) -> float | None:
+    """Return what others had of the processors in the middle of the samples that a result rests on, None if unknown."""
+    count, started_ms = _number_at(values.get("stats_repeat"), index), _number_at([values.get("started_at")], 0)
+    samples = None if count is None else round(count)
+    return notes.find_others(name, params, samples=samples, started_ms=started_ms or 0.0)
 
 
 def _state(value: object) -> State:
