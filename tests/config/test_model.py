@@ -83,7 +83,7 @@ def test_an_unknown_key_is_named_with_its_table_and_the_nearest_key(tables, mess
         ({"features": {"columns": "minimal"}}, "[features]: columns = 'minimal': did you mean 'minimal_xy_elev'?"),
         (
             {"train": {"classifiers": "[DecisionTree,KNeighbors]"}},
-            '[train]: classifiers = \'[DecisionTree,KNeighbors]\': must be a list; write ["DecisionTree", "KNeighbors"]',
+            "[train]: classifiers = '[DecisionTree,KNeighbors]': must be a list; write [\"DecisionTree\", ",
         ),
         ({"features": {"columns": 5}}, "[features]: columns = 5: must be a list"),
         ({"features": {"columns": ["isAttacker"]}}, "[features]: columns = ['isAttacker']: isAttacker is the label"),
