@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 from rich import progress as bars
@@ -220,4 +222,14 @@ def choose_progress(*, quiet: bool = False, verbose: bool = False) -> Progress:
     """Return what shows a run on standard error: nothing, a log, or lines that move."""
     if quiet:
         return Progress()
-    return LoggedProgress() if verbose else TerminalProgress(open_console(stderr=True))
+    return LoggedProgress() if verbose else TerminalProgress(_open_apart())
+
+
+def _open_apart() -> Console:
+    """Return standard error; a terminal by a descriptor of its own, which nothing holds back while workers start."""
+    console = open_console(stderr=True)
+    if console.is_terminal:
+        with suppress(OSError, ValueError):  # no file behind the stream
+            own = os.dup(sys.stderr.fileno())
+            console.file = open(own, "w", encoding=sys.stderr.encoding, errors="backslashreplace")  # noqa: PTH123, SIM115
+    return console

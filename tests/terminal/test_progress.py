@@ -1,9 +1,14 @@
 import io
 import logging
+import os
+import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
+from terminals import Terminal
 
+import cdpipe
 from cdpipe.engine.graph.steps import Outcome
 from cdpipe.engine.run.observer import (
     Announcer,
@@ -112,3 +117,20 @@ def test_an_interrupt_says_what_is_kept_and_how_to_go_on(events, resumes, note):
     with pytest.raises(KeyboardInterrupt) as raised:
         follow(interrupted, Progress(), resumes=resumes)
     assert getattr(raised.value, "__notes__", []) == ([] if note is None else [note])
+
+
+HELD_BACK = """
+from cdpipe.engine.sessions.last_words import hearing_last_words
+from cdpipe.terminal.progress import choose_progress
+progress = choose_progress()
+with progress.showing(), hearing_last_words():
+    progress.say("seen at once")
+"""
+
+
+def test_a_terminal_shows_progress_while_workers_start():
+    """Standard error is held back then, and here never passed on."""
+    environment = os.environ | {"PYTHONPATH": str(Path(cdpipe.__file__).parents[1])}
+    with Terminal([sys.executable, "-c", HELD_BACK], env=environment) as terminal:
+        assert terminal.wait() == 0, terminal.text
+    assert "seen at once" in terminal.text
