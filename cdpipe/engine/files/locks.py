@@ -11,6 +11,8 @@ from io import FileIO
 from pathlib import Path
 from typing import Final
 
+from cdpipe.oserrors import naming
+
 _LONGEST_NOTE: Final = 1000
 
 
@@ -42,8 +44,9 @@ class HeldLock:
         """Add a line to the file."""
         if self._stream is not None:
             left = f"{line}\n".encode()
-            while left:  # a disk takes less than all of it when it is full, and then says so
-                left = left[self._stream.write(left) :]
+            with naming(self.path):
+                while left:  # a disk takes less than all of it when it is full, and then says so
+                    left = left[self._stream.write(left) :]
 
     def release(self) -> None:
         """Remove the file and release the lock; a second call does nothing."""
@@ -83,8 +86,9 @@ def sole(path: Path, note: str) -> Iterator[None]:
             if not _names(path, stream):
                 continue  # whoever held it removed the file between the two calls
             try:
-                stream.truncate(0)
-                stream.write(note.encode())
+                with naming(path):
+                    stream.truncate(0)
+                    stream.write(note.encode())
                 yield
             finally:
                 path.unlink(missing_ok=True)
