@@ -72,9 +72,11 @@ def test_tables_fit_100_columns(capsys, monkeypatch):
         name: {"all": {"median": 0.5, "low": 0.4, "high": 0.6}}
         for name in ("share_of_ideal_scaling", "share_of_graph_and_scheduling")
     }
+    ratios = {name: {"median": 12.345, "low": 10.123, "high": 14.567} for name in ("polars", "pandas")}
     found = [
         {
             "stage": stage.name,
+            "ratios": ratios,
             "rows": 15_000_000,
             "mrows_per_s": dict.fromkeys(stage.implementations, 12345.6),
             "peak_mb": dict.fromkeys(stage.implementations, 12345.6),

@@ -50,7 +50,7 @@ def render_page(report: Report, *, project: str) -> str:
     >>> from pathlib import Path
     >>> from cdpipe.perf import build_report
     >>> page = render_page(build_report(Path(".asv/results")), project="sorting")
-    >>> "<title>Bottlenecks of sorting</title>" in page
+    >>> "Bottlenecks of sorting" in page
     True
     """
     summary, *rest = lay_out(report)
