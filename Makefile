@@ -68,21 +68,29 @@ lint: $(ENV)  ## ruff, codespell, mypy and the import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Tests that measure run first, a file a process: threads that others left behind would be seen. The last line is of
-# those that do not. All run whatever fails; status 5 is of a file without a test to run.
+# The tests of kernels run beside lint, in one process: those after them find the machine code on disk. Tests that measure
+# are next, a file a process: threads that others left behind would be seen. The last line is of those that do not. All
+# run whatever fails; status 5 is of a file without a test to run.
 define run-tests
 failed=0
+heard=$$(mktemp)
+$(BIN)/pytest -q -m "not measuring$(1)" $(2) tests/kernels >"$$heard" 2>&1 &
+kernels=$$!
+$(MAKE) lint || failed=1
+wait $$kernels || failed=1
+cat "$$heard"
+rm "$$heard"
 for file in $$(grep -rl --include='test_*.py' 'mark\.measuring' tests); do
   $(BIN)/pytest -q -m "measuring$(1)" $(2) "$$file" || [ $$? -eq 5 ] || failed=1
 done
-$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not measuring$(1)" $(2) || failed=1
+$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not measuring$(1)" $(2) --ignore tests/kernels || failed=1
 exit $$failed
 endef
 
-test: lint  ## lint, then the tests but those marked slow
+test: $(ENV)  ## lint, then the tests that are not marked slow
 	@$(call run-tests, and not slow)
 
-test-all: lint  ## lint, then every test, with five times the random examples: for the night
+test-all: $(ENV)  ## lint, then every test, with five times the random examples: for the night
 	@$(call run-tests,,--hypothesis-profile=full)
 
 bench: SUITE := quick
