@@ -18,11 +18,18 @@ from contract_data import (
 
 from cdpipe import read
 from cdpipe.engine.api.stages import apply_stage
+from cdpipe.stages.attacks import SEQUENCES, Mix
 from cdpipe.stages.attacks.offset_rand import OffsetRand
 from cdpipe.stages.features import FeatureParams
 from cdpipe.stages.gather.gather import GatherParams
 
 EVERY = variants()
+OF_A_STREAM = {kind.model_fields["kind"].default for kind in (*SEQUENCES, Mix)}
+MOST = [
+    pytest.param(each, marks=pytest.mark.slow) if each.label.removesuffix("-local-vehicle") in OF_A_STREAM else each
+    for each in EVERY
+]
+"""Every variant; the second of those whose kernels take longest to compile is for the night."""
 
 
 def compute_both(laid, ledger, scheduler="threads"):
@@ -50,7 +57,7 @@ def on_dask(variant, frame, partitions):
 # Stages
 
 
-@pytest.mark.parametrize("variant", EVERY, ids=name_of)
+@pytest.mark.parametrize("variant", MOST, ids=name_of)
 def test_a_stage_gives_the_same_on_pandas_and_on_1_3_and_16_partitions(variant, stage_inputs):
     frame = stage_inputs[variant.stage]
     whole, ledger = apply_stage(variant.stage, frame, variant.params)

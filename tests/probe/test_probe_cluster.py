@@ -62,6 +62,7 @@ def check_workers(session):
     return idle
 
 
+@pytest.mark.slow
 def test_local_cluster(local):
     idle = check_workers(local)
     assert idle.tree_peak_bytes > 150e6  # three processes

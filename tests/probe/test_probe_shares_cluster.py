@@ -79,6 +79,7 @@ def test_processor_is_compute(cluster):
     assert 0.2 <= used.task_seconds["min"] <= used.task_seconds["max"]
 
 
+@pytest.mark.slow
 def test_sleeping_tasks(cluster):
     _, shares = measure(cluster, [task(time.sleep, 0.2) for _ in range(8)])
     assert max(shares, key=shares.__getitem__) == "sleep"
@@ -91,6 +92,7 @@ def test_many_tiny_tasks_are_scheduling(cluster):
     assert used.tasks == 400
 
 
+@pytest.mark.slow
 def test_a_straggler_leaves_the_other_slot_idle(cluster):
     _, shares = measure(cluster, [task(known_work.hash_for, 1.0), task(int, 1)])
     assert shares["idle"] > 0.15  # on a busy machine the loops' own threads wait for a core in the other slot
@@ -131,6 +133,7 @@ def test_nothing_stays_on_the_workers(cluster):
     assert cluster.client.run(count) == before
 
 
+@pytest.mark.slow
 def test_a_probe_within_a_probe(cluster):
     with probe(cluster) as outer, probe(cluster) as inner:
         cluster.run([task(known_work.hash_for, 0.1) for _ in range(4)])
