@@ -1,4 +1,4 @@
-"""What known work on workers is said to be bound by: a local cluster, and a scheduler that was there before."""
+"""Shares of known work on workers, against what bounds it: a local cluster, and a scheduler that was there before."""
 
 import gc
 import pickle

@@ -181,14 +181,8 @@ def read_bytes(path: str, start: int, stop: int) -> NDArray[np.uint8]:
     """
     # Large arrays of NumPy lie on huge pages: to make `bytes`, page after small page, takes twice as long.
     data = np.empty(stop - start, np.uint8)
-    with open_stream(path) as stream:
-        stream.seek(start)
-        done = 0
-        while done < data.size:
-            read = stream.readinto(data[done:])
-            if not read:
-                raise _became_shorter()
-            done += read
+    for _piece in _fill(data, path, start):
+        pass
     return data
 
 
@@ -212,6 +206,13 @@ def count_lines_of(path: str, start: int, stop: int) -> int:
 def read_lines(path: str, start: int, stop: int) -> tuple[NDArray[np.uint8], int]:
     """Read the bytes from `start` to `stop`, shape (stop - start,), and count their lines; as the two above do."""
     data, lines = np.empty(stop - start, np.uint8), 0
+    for piece in _fill(data, path, start):  # while it is in the processor's cache
+        lines += count_lines(piece) - int(piece[-1] != _NEWLINE)
+    return data, lines + int(data.size > 0 and data[-1] != _NEWLINE)
+
+
+def _fill(data: NDArray[np.uint8], path: str, start: int) -> Iterator[NDArray[np.uint8]]:
+    """Fill an array, shape (bytes,), with what a file has from byte `start` on; yield each piece that was read."""
     with open_stream(path) as stream:
         stream.seek(start)
         done = 0
@@ -219,10 +220,8 @@ def read_lines(path: str, start: int, stop: int) -> tuple[NDArray[np.uint8], int
             read = stream.readinto(data[done : done + _PIECE])
             if not read:
                 raise _became_shorter()
-            piece = data[done : done + read]
-            lines += count_lines(piece) - int(piece[-1] != _NEWLINE)
+            yield data[done : done + read]
             done += read
-    return data, lines + int(data.size > 0 and data[-1] != _NEWLINE)
 
 
 def _became_shorter() -> OSError:

@@ -39,8 +39,8 @@ class Start(NamedTuple):
 class Counted:
     """How many row numbers blocks take; and while there is room, their text, for the task that reads them next.
 
-    To read text twice costs a twentieth of a whole job that is in the page cache, and half of one that is not. One
-    for each processor is kept: a task that counts is followed by the one that reads. Elsewhere there is no text.
+    To copy text twice from the page cache takes a twentieth of a whole job's processor time. One for each processor
+    is kept: a task that counts is followed by the one that reads. Elsewhere there is no text.
 
     Attributes
     ----------
